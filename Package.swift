@@ -1,0 +1,115 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// What every Swift target is compiled with: warnings are errors, and the compiler's upcoming rules are on.
+let strict: [SwiftSetting] = [
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+/// The targets that wrap C also say where memory is handled by hand.
+let wrapsC: [SwiftSetting] = strict + [.strictMemorySafety()]
+
+func systemLibrary(_ name: String, pkgConfig: String, debian: String) -> Target {
+    .systemLibrary(
+        name: name,
+        path: "Shared/CLibraries/\(name)",
+        pkgConfig: pkgConfig,
+        providers: [.apt([debian])]
+    )
+}
+
+func kit(_ name: String, _ dependencies: [Target.Dependency] = [], settings: [SwiftSetting] = strict) -> Target {
+    .target(name: name, dependencies: dependencies, path: "Shared/\(name)", swiftSettings: settings)
+}
+
+func service(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .executableTarget(
+        name: name,
+        dependencies: dependencies,
+        path: "Services/\(name)",
+        exclude: documents[name] ?? [],
+        swiftSettings: strict
+    )
+}
+
+func tests(_ name: String, at path: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(
+        name: name,
+        dependencies: dependencies + ["TestSupport"],
+        path: "Tests/\(path)",
+        swiftSettings: strict
+    )
+}
+
+/// Documents that live beside the code of a service.
+let documents: [String: [String]] = [:]
+
+let package = Package(
+    name: "warren",
+    products: [
+        .library(name: "AMQP", targets: ["AMQP"]),
+        .library(name: "Database", targets: ["Database"]),
+        .library(name: "Events", targets: ["Events"]),
+        .library(name: "Messaging", targets: ["Messaging"]),
+        .library(name: "HTTP", targets: ["HTTP"]),
+        .library(name: "Telemetry", targets: ["Telemetry"]),
+        .library(name: "ServiceKit", targets: ["ServiceKit"]),
+        .executable(name: "order-service", targets: ["Order"]),
+        .executable(name: "payment-service", targets: ["Payment"]),
+        .executable(name: "notification-service", targets: ["Notification"]),
+        .executable(name: "sandbox", targets: ["Sandbox"]),
+        .executable(name: "warren", targets: ["CommandLine"]),
+    ],
+    targets: [
+        // The C libraries, each behind one Swift module.
+        systemLibrary("CRabbitMQ", pkgConfig: "librabbitmq", debian: "librabbitmq-dev"),
+        systemLibrary("CSQLite", pkgConfig: "sqlite3", debian: "libsqlite3-dev"),
+        systemLibrary("CMicroHTTPD", pkgConfig: "libmicrohttpd", debian: "libmicrohttpd-dev"),
+        systemLibrary("CCurl", pkgConfig: "libcurl", debian: "libcurl4-openssl-dev"),
+
+        // The kit.
+        kit("Telemetry"),
+        kit("AMQP", ["CRabbitMQ", "Telemetry"], settings: wrapsC),
+        kit("Database", ["CSQLite", "Telemetry"], settings: wrapsC),
+        kit("Events"),
+        kit("Messaging", ["AMQP", "Database", "Events", "Telemetry"]),
+        kit("HTTP", ["CMicroHTTPD", "CCurl", "Telemetry"], settings: wrapsC),
+        kit("ServiceKit", ["Messaging", "Database", "Events", "HTTP", "Telemetry"]),
+        kit("ShopEvents", ["Events", "Messaging"]),
+
+        // The shop.
+        service("Order", ["ServiceKit", "ShopEvents", "Messaging", "Database", "Events", "HTTP", "Telemetry"]),
+        service("Payment", ["ServiceKit", "ShopEvents", "Messaging", "Database", "Events", "HTTP", "Telemetry"]),
+        service("Notification", ["ServiceKit", "ShopEvents", "Messaging", "Database", "Events", "HTTP", "Telemetry"]),
+        service("Sandbox", ["ServiceKit", "HTTP", "Telemetry"]),
+        service("CommandLine", ["ServiceKit", "ShopEvents", "Messaging", "Events", "HTTP", "Telemetry"]),
+
+        // The tests.
+        .target(name: "TestSupport", path: "Tests/Support", swiftSettings: strict),
+        tests("TelemetryTests", at: "Unit/Telemetry", ["Telemetry"]),
+        tests("EventsTests", at: "Unit/Events", ["Events"]),
+        tests("AMQPTests", at: "Unit/AMQP", ["AMQP"]),
+        tests("DatabaseTests", at: "Unit/Database", ["Database", "Telemetry"]),
+        tests("HTTPTests", at: "Unit/HTTP", ["HTTP", "Telemetry"]),
+        tests("MessagingTests", at: "Unit/Messaging", ["Messaging", "AMQP", "Database", "Events", "Telemetry"]),
+        tests("ServiceKitTests", at: "Unit/ServiceKit", ["ServiceKit", "HTTP", "Database", "Messaging", "Telemetry"]),
+        tests(
+            "ShopTests",
+            at: "Unit/Shop",
+            ["Order", "Payment", "Notification", "Sandbox", "ShopEvents", "Messaging", "Database", "Events", "HTTP"]
+        ),
+        tests("CommandLineTests", at: "Unit/CommandLine", ["CommandLine", "HTTP"]),
+        tests("AMQPIntegrationTests", at: "Integration/AMQP", ["AMQP", "Telemetry"]),
+        tests(
+            "MessagingIntegrationTests",
+            at: "Integration/Messaging",
+            ["Messaging", "AMQP", "Database", "Events", "Telemetry"]
+        ),
+        tests("EndToEndTests", at: "EndToEnd", ["AMQP", "Database", "Events", "HTTP", "ShopEvents", "Telemetry"]),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,28 @@
+/// A fact that one service tells the others: the `data` of a CloudEvents envelope, with its type and subject.
+public protocol Event: Codable, Sendable {
+    /// The type on the wire, past tense, `dev.warren.order.placed`.
+    static var type: EventType { get }
+    /// The aggregate that the event is about; the order of its events is kept.
+    var subject: String { get }
+}
+
+/// The type of an event: reverse-DNS, past tense; also its routing key. At most 255 bytes.
+public struct EventType: RawRepresentable, Hashable, Sendable, Codable, ExpressibleByStringLiteral,
+    CustomStringConvertible
+{
+    /// The type as it is on the wire.
+    public let rawValue: String
+
+    /// Makes a type of its text.
+    public init(rawValue: String) {
+        self.rawValue = rawValue
+    }
+
+    /// Makes a type of a literal.
+    public init(stringLiteral value: String) {
+        self.rawValue = value
+    }
+
+    /// The type as it is on the wire.
+    public var description: String { rawValue }
+}

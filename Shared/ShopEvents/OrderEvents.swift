@@ -1,0 +1,161 @@
+public import Events
+
+/// The customer, as far as others need to know.
+public struct Customer: Codable, Sendable, Equatable {
+    /// Where mail goes.
+    public var email: String
+    /// How mail addresses the customer.
+    public var name: String
+
+    /// Makes a customer.
+    public init(email: String, name: String) {
+        self.email = email
+        self.name = name
+    }
+}
+
+/// One line of an order.
+public struct OrderLine: Codable, Sendable, Equatable {
+    /// The article.
+    public var sku: String
+    /// How many, from 1.
+    public var quantity: Int
+    /// What one costs, in minor units of the order's currency.
+    public var unitPrice: Int64
+
+    /// Makes a line.
+    public init(sku: String, quantity: Int, unitPrice: Int64) {
+        self.sku = sku
+        self.quantity = quantity
+        self.unitPrice = unitPrice
+    }
+}
+
+/// Order took an order from a customer.
+public struct OrderPlaced: Event, Equatable {
+    /// `dev.warren.order.placed`
+    public static let type: EventType = "dev.warren.order.placed"
+    /// The order.
+    public var orderID: String
+    /// Who ordered.
+    public var customer: Customer
+    /// What was ordered; at least one line.
+    public var lines: [OrderLine]
+    /// The sum of the lines.
+    public var total: Money
+    /// The order.
+    public var subject: String { orderID }
+
+    /// Makes the event.
+    public init(orderID: String, customer: Customer, lines: [OrderLine], total: Money) {
+        self.orderID = orderID
+        self.customer = customer
+        self.lines = lines
+        self.total = total
+    }
+}
+
+/// Order has all it waits for and asks Payment to charge the customer.
+public struct OrderPaymentRequested: Event, Equatable {
+    /// `dev.warren.order.payment-requested`
+    public static let type: EventType = "dev.warren.order.payment-requested"
+    /// The order.
+    public var orderID: String
+    /// What to charge.
+    public var total: Money
+    /// The provider's token of the customer's payment method, `pm_card_visa`.
+    public var paymentMethod: String
+    /// The order.
+    public var subject: String { orderID }
+
+    /// Makes the event.
+    public init(orderID: String, total: Money, paymentMethod: String) {
+        self.orderID = orderID
+        self.total = total
+        self.paymentMethod = paymentMethod
+    }
+}
+
+/// The order is paid and will be delivered.
+public struct OrderConfirmed: Event, Equatable {
+    /// `dev.warren.order.confirmed`
+    public static let type: EventType = "dev.warren.order.confirmed"
+    /// The order.
+    public var orderID: String
+    /// Who ordered.
+    public var customer: Customer
+    /// What was paid.
+    public var total: Money
+    /// The order.
+    public var subject: String { orderID }
+
+    /// Makes the event.
+    public init(orderID: String, customer: Customer, total: Money) {
+        self.orderID = orderID
+        self.customer = customer
+        self.total = total
+    }
+}
+
+/// The order cannot be carried out.
+public struct OrderRejected: Event, Equatable {
+    /// `dev.warren.order.rejected`
+    public static let type: EventType = "dev.warren.order.rejected"
+    /// The order.
+    public var orderID: String
+    /// Who ordered.
+    public var customer: Customer
+    /// Why, as a stable code: `payment-declined`.
+    public var reason: String
+    /// The order.
+    public var subject: String { orderID }
+
+    /// Makes the event.
+    public init(orderID: String, customer: Customer, reason: String) {
+        self.orderID = orderID
+        self.customer = customer
+        self.reason = reason
+    }
+}
+
+/// The customer cancelled the order; whatever was done for it is undone.
+public struct OrderCancelled: Event, Equatable {
+    /// `dev.warren.order.cancelled`
+    public static let type: EventType = "dev.warren.order.cancelled"
+    /// The order.
+    public var orderID: String
+    /// Who ordered.
+    public var customer: Customer
+    /// What had been ordered in all.
+    public var total: Money
+    /// The order.
+    public var subject: String { orderID }
+
+    /// Makes the event.
+    public init(orderID: String, customer: Customer, total: Money) {
+        self.orderID = orderID
+        self.customer = customer
+        self.total = total
+    }
+}
+
+/// The customer has the money of a cancelled order back.
+public struct OrderRefunded: Event, Equatable {
+    /// `dev.warren.order.refunded`
+    public static let type: EventType = "dev.warren.order.refunded"
+    /// The order.
+    public var orderID: String
+    /// Who ordered.
+    public var customer: Customer
+    /// What was paid back.
+    public var total: Money
+    /// The order.
+    public var subject: String { orderID }
+
+    /// Makes the event.
+    public init(orderID: String, customer: Customer, total: Money) {
+        self.orderID = orderID
+        self.customer = customer
+        self.total = total
+    }
+}

@@ -1,0 +1,76 @@
+public import Events
+
+/// The provider has charged the customer.
+public struct PaymentCaptured: Event, Equatable {
+    /// `dev.warren.payment.captured`
+    public static let type: EventType = "dev.warren.payment.captured"
+    /// The order that was paid.
+    public var orderID: String
+    /// The provider's id of the charge, `pi_…`.
+    public var paymentID: String
+    /// What was charged.
+    public var total: Money
+    /// The order that was paid.
+    public var subject: String { orderID }
+
+    /// Makes the event.
+    public init(orderID: String, paymentID: String, total: Money) {
+        self.orderID = orderID
+        self.paymentID = paymentID
+        self.total = total
+    }
+}
+
+/// The provider refused to charge the customer.
+public struct PaymentDeclined: Event, Equatable {
+    /// `dev.warren.payment.declined`
+    public static let type: EventType = "dev.warren.payment.declined"
+    /// The order that was not paid.
+    public var orderID: String
+    /// The provider's code, `insufficient_funds`.
+    public var reason: String
+    /// The order that was not paid.
+    public var subject: String { orderID }
+
+    /// Makes the event.
+    public init(orderID: String, reason: String) {
+        self.orderID = orderID
+        self.reason = reason
+    }
+}
+
+/// A captured payment went back to the customer.
+public struct PaymentRefunded: Event, Equatable {
+    /// `dev.warren.payment.refunded`
+    public static let type: EventType = "dev.warren.payment.refunded"
+    /// The order that had been paid.
+    public var orderID: String
+    /// The provider's id of the refund, `re_…`.
+    public var refundID: String
+    /// What was paid back.
+    public var total: Money
+    /// The order that had been paid.
+    public var subject: String { orderID }
+
+    /// Makes the event.
+    public init(orderID: String, refundID: String, total: Money) {
+        self.orderID = orderID
+        self.refundID = refundID
+        self.total = total
+    }
+}
+
+/// A payment was called off before anything was charged; it will not be charged any more.
+public struct PaymentVoided: Event, Equatable {
+    /// `dev.warren.payment.voided`
+    public static let type: EventType = "dev.warren.payment.voided"
+    /// The order that is not charged.
+    public var orderID: String
+    /// The order that is not charged.
+    public var subject: String { orderID }
+
+    /// Makes the event.
+    public init(orderID: String) {
+        self.orderID = orderID
+    }
+}

@@ -1,0 +1,2 @@
+/// Shared by all test targets.
+public enum TestSupport {}
