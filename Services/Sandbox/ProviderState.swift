@@ -147,7 +147,9 @@ struct ProviderState: Sendable {
         }
     }
 
-    /// Carries a call out at most once per idempotency key. What `body` throws was refused before any work began.
+    /// Carries a call out at most once per idempotency key.
+    ///
+    /// What `body` throws was refused before any work began.
     private mutating func once(
         _ key: String?,
         _ path: String,

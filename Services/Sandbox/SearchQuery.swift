@@ -1,5 +1,6 @@
-/// The part of Stripe's search language that finds an order's intents: `metadata['order_id']:'…'` and `status:'…'`,
-/// joined by `AND`. Quotes are single or double; a backslash escapes.
+/// The part of Stripe's search language that finds an order's intents.
+///
+/// `metadata['order_id']:'…'` and `status:'…'`, joined by `AND`. Quotes are single or double; a backslash escapes.
 struct SearchQuery: Sendable, Equatable {
     /// The metadata that an intent must have.
     private(set) var metadata: [String: String] = [:]
