@@ -1,5 +1,5 @@
 import Database
-import FoundationEssentials
+import Events
 import HTTP
 import ShopEvents
 
@@ -25,13 +25,8 @@ struct PaymentAPI: Sendable {
             paymentID = payment.paymentID
             refundID = payment.refundID
             declineReason = payment.declineReason
-            createdAt = Self.time(payment.createdAt)
-            updatedAt = Self.time(payment.updatedAt)
-        }
-
-        private static func time(_ milliseconds: Int64) -> String {
-            Date(timeIntervalSince1970: Double(milliseconds) / 1000)
-                .formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
+            createdAt = RFC3339.string(milliseconds: payment.createdAt)
+            updatedAt = RFC3339.string(milliseconds: payment.updatedAt)
         }
     }
 

@@ -1,5 +1,5 @@
 import Database
-import FoundationEssentials
+import Events
 import Messaging
 import ShopEvents
 import Telemetry
@@ -17,7 +17,7 @@ struct PaymentHandlers: Sendable {
     typealias Commit = (@escaping @Sendable (Transaction) throws -> Void) async throws -> Void
 
     private let events: EventStore
-    private let provider: any PaymentProvider
+    private let provider: ProviderConversation
     private let logger: Logger
     private let now: @Sendable () -> Int64
     private let store = PaymentStore()
@@ -31,10 +31,10 @@ struct PaymentHandlers: Sendable {
         events: EventStore,
         provider: any PaymentProvider,
         logger: Logger,
-        now: @escaping @Sendable () -> Int64 = { Int64(Date().timeIntervalSince1970 * 1000) }
+        now: @escaping @Sendable () -> Int64 = WallClock.milliseconds
     ) {
         self.events = events
-        self.provider = provider
+        self.provider = ProviderConversation(provider: provider)
         self.logger = logger
         self.now = now
     }
@@ -59,12 +59,11 @@ struct PaymentHandlers: Sendable {
         case .nothing:
             return
         case .charge(let lookUpFirst):
-            let outcome = try await unwrapped { try await charge(payment, lookUpFirst: lookUpFirst) }
+            let outcome = try await provider.charge(payment, lookUpFirst: lookUpFirst)
             try await record(outcome, of: payment, commit)
         case .lookForLateCharge:
-            let status = try await unwrapped { try await provider.lookUpCharge(of: payment) }
-            guard case .captured(let paymentID) = status else { return }
-            try await record(.captured(paymentID: paymentID), of: payment, commit)
+            guard let late = try await provider.findLateCharge(of: payment) else { return }
+            try await record(late, of: payment, commit)
         case .refund:
             try await refund(payment, lookUpFirst: true, commit)
         }
@@ -94,43 +93,6 @@ struct PaymentHandlers: Sendable {
         }
     }
 
-    /// Charges, or finds out that it was done.
-    private func charge(_ payment: Payment, lookUpFirst: Bool) async throws -> Payment.Outcome {
-        guard let charge = payment.charge else { throw HandlerError.changedMeanwhile }
-        if lookUpFirst {
-            let status = try await provider.lookUpCharge(of: payment)
-            if status != .none { return try await outcome(of: status) }
-        }
-        do {
-            return try await outcome(of: provider.charge(payment, charge))
-        } catch let failure as ProviderFailure {
-            guard case .lookUp = failure.kind else { throw failure }
-            let status = try await provider.lookUpCharge(of: payment)
-            guard status != .none else { throw failure }
-            return try await outcome(of: status)
-        }
-    }
-
-    /// What a charge that the provider knows means for the payment.
-    private func outcome(of status: ChargeStatus) async throws -> Payment.Outcome {
-        switch status {
-        case .captured(let paymentID):
-            return .captured(paymentID: paymentID)
-        case .declined(let reason):
-            return .declined(reason: reason)
-        case .open(let intent):
-            // Only a cancellation leaves an intent that is not charged: it had used the key up and came no further.
-            try await provider.cancel(intent: intent)
-            return .voided
-        case .canceled:
-            return .voided
-        case .processing:
-            throw HandlerError.transient("payment.charge-processing", "the provider is still at it")
-        case .none:
-            throw HandlerError.transient("payment.outcome-unknown", "the provider does not know the charge")
-        }
-    }
-
     /// Records what became of a charge, with the delivery's receipt.
     private func record(_ outcome: Payment.Outcome, of payment: Payment, _ commit: Commit) async throws {
         let (store, now, orderID) = (store, now(), payment.orderID)
@@ -138,9 +100,7 @@ struct PaymentHandlers: Sendable {
             try await commit { transaction in
                 let settled = try store.settle(orderID, outcome, at: now, in: transaction)
                 // A charge on a payment that had ended: its refund comes before the receipt.
-                guard settled.before == .pending || settled.after.state != .refunding || !settled.isChanged else {
-                    throw LateCharge()
-                }
+                guard settled.before == .pending || !settled.isChanged else { throw LateCharge() }
             }
         } catch is LateCharge {
             logger.warning("Found a charge on a payment that had ended", [LogField("order.id", orderID)])
@@ -185,7 +145,7 @@ struct PaymentHandlers: Sendable {
     /// Ends a payment whose outcome is not known: refunds what was charged, or sees to it that nothing will be.
     private func callOff(_ payment: Payment, _ commit: Commit) async throws {
         let (store, orderID) = (store, payment.orderID)
-        let outcome = try await unwrapped { try await preventCharge(of: payment) }
+        let outcome = try await provider.preventCharge(of: payment)
         let now = now()
         guard case .captured = outcome else {
             try await commit { transaction in
@@ -207,68 +167,22 @@ struct PaymentHandlers: Sendable {
         try await refund(captured, lookUpFirst: true, commit)
     }
 
-    /// Finds out what became of a charge, and when it was not made, sees to it that it never will be.
-    ///
-    /// A charge that the provider does not know may still be on its way, or be too new to be found. So its key is used
-    /// up for an intent that is not charged. Where the charge was quicker, the provider refuses that, and then it can be
-    /// looked up, now or later.
-    private func preventCharge(of payment: Payment) async throws -> Payment.Outcome {
-        let status = try await provider.lookUpCharge(of: payment)
-        guard status == .none, let charge = payment.charge else { return try await outcome(of: status) }
-        do {
-            return try await outcome(of: .open(intent: provider.block(payment, charge)))
-        } catch let failure as ProviderFailure {
-            guard case .lookUp = failure.kind else { throw failure }
-            return try await outcome(of: provider.lookUpCharge(of: payment))
-        }
-    }
-
     // MARK: Refunds
 
     /// Gives the money back, or finds out that it was done, and records it with the delivery's receipt.
     private func refund(_ payment: Payment, lookUpFirst: Bool, _ commit: Commit) async throws {
-        switch try await unwrapped({ try await refundStatus(payment, lookUpFirst: lookUpFirst) }) {
-        case .refunded(let refundID):
-            let (store, now) = (store, now())
-            try await commit { transaction in
-                guard var payment = try store.find(payment.orderID, in: transaction) else {
-                    throw HandlerError.changedMeanwhile
-                }
-                let before = payment.state
-                guard let announcement = payment.refund(refundID, at: now) else { return }
-                try store.update(payment, from: before, in: transaction)
-                try transaction.announce(announcement)
+        let refundID = try await provider.refund(payment, lookUpFirst: lookUpFirst)
+        let (store, now) = (store, now())
+        try await commit { transaction in
+            guard var payment = try store.find(payment.orderID, in: transaction) else {
+                throw HandlerError.changedMeanwhile
             }
-            logger.info("Refunded a payment", [LogField("order.id", payment.orderID)])
-        case .pending:
-            throw HandlerError.transient("payment.refund-pending", "the provider has not given the money back yet")
-        case .failed:
-            throw HandlerError.permanent(
-                "payment.refund-failed",
-                "the provider could not give the money back: refund it there, then retry"
-            )
-        case .none:
-            throw HandlerError.transient("payment.outcome-unknown", "the provider does not know the refund")
+            let before = payment.state
+            guard let announcement = payment.refund(refundID, at: now) else { return }
+            try store.update(payment, from: before, in: transaction)
+            try transaction.announce(announcement)
         }
-    }
-
-    private func refundStatus(_ payment: Payment, lookUpFirst: Bool) async throws -> RefundStatus {
-        guard let paymentID = payment.paymentID, let key = payment.refundKey else {
-            throw HandlerError.changedMeanwhile
-        }
-        let amount = payment.total.amount
-        if lookUpFirst {
-            let status = try await provider.lookUpRefund(paymentID: paymentID, amount: amount)
-            if status != .none { return status }
-        }
-        do {
-            return try await provider.refund(paymentID: paymentID, orderID: payment.orderID, key: key)
-        } catch let failure as ProviderFailure {
-            guard case .lookUp = failure.kind else { throw failure }
-            let status = try await provider.lookUpRefund(paymentID: paymentID, amount: amount)
-            guard status != .none else { throw failure }
-            return status
-        }
+        logger.info("Refunded a payment", [LogField("order.id", payment.orderID)])
     }
 
     // MARK: Helpers
@@ -293,14 +207,6 @@ struct PaymentHandlers: Sendable {
         logger.info("Settled a payment", [LogField("order.id", orderID), LogField("payment.state", state.rawValue)])
     }
 
-    /// Turns the provider's failures into what they mean for the delivery.
-    private func unwrapped<Result>(_ body: () async throws -> Result) async throws -> Result {
-        do {
-            return try await body()
-        } catch let failure as ProviderFailure {
-            throw failure.handlerError
-        }
-    }
 }
 
 extension PaymentStore {

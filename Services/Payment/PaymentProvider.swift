@@ -56,7 +56,9 @@ struct ProviderFailure: Error, Sendable, Equatable, CustomStringConvertible {
     let kind: Kind
     /// Stable: `payment.provider-unavailable`.
     let errorClass: String
-    /// What the provider said, in its codes. Holds no personal data and no secrets.
+    /// What the provider said, in its codes.
+    ///
+    /// It holds no personal data and no secrets: the provider's sentences stay outside.
     let reason: String
 
     /// What the delivery's handler throws.
