@@ -1,0 +1,28 @@
+import Events
+import FoundationEssentials
+
+/// What the test events of one call have in common.
+struct EventDraft: Sendable {
+    let type: EventType
+    /// Absent: every event is about something new.
+    var subject: String?
+    /// Absent: every event has a new one.
+    var id: String?
+    var source = "/warren-command"
+    /// Absent: an example of the type.
+    var data: [UInt8]?
+
+    /// The next event.
+    func envelope() throws -> Envelope {
+        let subject = subject ?? UniqueID.make()
+        return Envelope(
+            id: id ?? UniqueID.make(),
+            source: source,
+            type: type,
+            subject: subject,
+            time: MomentText.write(Date()),
+            correlationID: subject,
+            data: try data ?? EventCatalogue.example(of: type, subject: subject) ?? Array("{}".utf8)
+        )
+    }
+}
