@@ -1,0 +1,122 @@
+public import Telemetry
+
+/// A database with one writer that commits groups, and readers beside it.
+///
+/// Thread-safe. Nothing of it runs on Swift's cooperative threads except the few lines that queue a closure.
+///
+/// Today's engine is SQLite; what is above this module knows only this interface and SQL that engines have in common.
+public final class Database: Sendable {
+    /// How long a read may take unless its caller says otherwise.
+    public static let readDeadline: Duration = .seconds(10)
+
+    private let engine: any Engine
+
+    init(engine: any Engine) {
+        self.engine = engine
+    }
+
+    deinit {
+        // Dropped without `close`: the threads end after what was queued, and the file is left in order.
+        engine.beginClosing()
+    }
+
+    /// Opens the database, creates it if missing, applies migrations and starts the writer and the readers.
+    ///
+    /// After an unclean stop the database is checked for damage first, which takes time in proportion to its size.
+    ///
+    /// - Parameters:
+    ///   - url: `sqlite:relative.db`, `sqlite:/absolute.db` or `sqlite:///absolute.db`; the path is taken literally.
+    ///     Folders that are missing are made.
+    ///   - migrations: the sets of schema changes, applied in this order.
+    ///   - logger: what happens to the database is written here.
+    /// - Throws: `DatabaseError`: `.invalidURL`; `.cannotOpen` when another process has the database; `.readOnly`;
+    ///   `.corrupt`; `.migration` when the sets contradict what has been applied.
+    public static func open(_ url: String, migrations: [MigrationSet], logger: Logger) async throws -> Database {
+        let logger = logger.labelled("database")
+        let engine = try await SQLiteEngine.open(SQLiteLocation(url), migrations: migrations, logger: logger)
+        return Database(engine: engine)
+    }
+
+    /// Runs `body` in a transaction shared with whatever else is waiting, in a step of its own; returns after the commit
+    /// is durable.
+    ///
+    /// A throw out of `body` undoes this closure's effects alone and is rethrown. Once called it runs to its end even
+    /// when the task is cancelled. `body` runs once at most; it must not block or do I/O of its own.
+    ///
+    /// - Throws: what `body` throws; or a `DatabaseError` when the commit fails, and then every closure of the group gets
+    ///   it and none has had an effect.
+    public func write<Result: Sendable>(
+        _ body: @escaping @Sendable (Transaction) throws -> Result
+    ) async throws -> Result {
+        try await withCheckedThrowingContinuation { continuation in
+            submit(body) { continuation.resume(with: $0) }
+        }
+    }
+
+    /// The same without a task.
+    ///
+    /// `completion` is called exactly once: on the writer's thread after the commit (or failure), or on the caller's
+    /// thread when the database has been closed. It must not block.
+    public func submit<Result: Sendable>(
+        _ body: @escaping @Sendable (Transaction) throws -> Result,
+        completion: @escaping @Sendable (Swift.Result<Result, any Error>) -> Void
+    ) {
+        let job = ClosureJob(body: body, completion: completion)
+        if !engine.enqueueWrite(job) { job.finish(Self.closed) }
+    }
+
+    /// Runs `body` on a reader, in one consistent snapshot: it sees every write that returned before it was called.
+    ///
+    /// - Parameters:
+    ///   - deadline: how long `body` may take; the statement that is running then is given up.
+    ///   - body: reads only; it must not block or do I/O of its own.
+    /// - Throws: what `body` throws; `.timedOut` after the deadline; `.misuse` for a statement that writes.
+    public func read<Result: Sendable>(
+        deadline: Duration = Database.readDeadline,
+        _ body: @escaping @Sendable (Transaction) throws -> Result
+    ) async throws -> Result {
+        try await withCheckedThrowingContinuation { continuation in
+            let job = ClosureJob(deadline: deadline, body: body) { continuation.resume(with: $0) }
+            if !engine.enqueueRead(job) { job.finish(Self.closed) }
+        }
+    }
+
+    /// Copies the database, as it is now, into a new file, while reads and writes go on.
+    ///
+    /// The file appears under its name when it is complete and durable; a copy that fails leaves nothing under it.
+    ///
+    /// - Throws: `DatabaseError` when the file exists already, or cannot be written.
+    public func backup(to path: String) async throws {
+        try await engine.backUp(to: path)
+    }
+
+    /// Finishes what was queued, checkpoints and closes.
+    ///
+    /// Later calls of the other functions throw `.closed`; this one may be called again, and waits as well.
+    public func close() async {
+        engine.beginClosing()
+        await engine.waitUntilClosed()
+    }
+
+    /// The counters, for metrics.
+    public var statistics: Statistics { engine.statistics }
+
+    /// Counters for metrics, since the database was opened.
+    public struct Statistics: Sendable, Equatable {
+        /// Transactions committed.
+        public var commits = 0
+        /// Closures in them.
+        public var closures = 0
+        /// Closures that threw or whose commit failed.
+        public var failedClosures = 0
+        /// The most closures that went through the writer together.
+        public var largestGroup = 0
+        /// Bytes in the write-ahead log that the next commits append to, or replace once they are in the database file.
+        public var walBytes = 0
+
+        /// Makes counters that stand at 0.
+        public init() {}
+    }
+
+    private static let closed = DatabaseError(code: .closed, reason: "the database has been closed")
+}

@@ -1,0 +1,124 @@
+/// Envelopes to and from bytes.
+///
+/// Decoding is hostile-input code: everything that `JSONScanner` refuses, and every attribute that is missing or not
+/// what CloudEvents 1.0 and this kit's profile allow, is a fault that names it. The profile requires `subject`, `time`
+/// and a JSON `data` beside the attributes that CloudEvents requires, and bounds each attribute to 255 bytes without
+/// control characters, which is what an AMQP property can hold. Unknown attributes are passed over.
+extension Envelope {
+    /// Reads an envelope.
+    ///
+    /// - Throws: the first `EventFault` found.
+    public init(decoding bytes: [UInt8], limits: EventLimits = .standard) throws(EventFault) {
+        guard bytes.count <= limits.size else {
+            throw EventFault(.tooLarge, "\(bytes.count) bytes, at most \(limits.size) are allowed")
+        }
+        var scanner = JSONScanner(bytes, maximumDepth: limits.depth)
+        guard try scanner.scan() == .object else {
+            throw EventFault(.malformed, "a JSON object is expected")
+        }
+        let attributes = Attributes(bytes: bytes, members: scanner.members)
+        let version = try attributes.required("specversion")
+        guard version == "1.0" else {
+            throw EventFault(.invalidAttribute, "specversion must be 1.0, it is \(version)")
+        }
+        if let kind = try attributes.optional("datacontenttype"), !Envelope.isJSON(kind) {
+            throw EventFault(.invalidAttribute, "datacontenttype must be application/json, it is \(kind)")
+        }
+        let time = try attributes.required("time")
+        guard RFC3339.milliseconds(time) != nil else {
+            throw EventFault(.invalidAttribute, "time must be an RFC 3339 time, it is \(time)")
+        }
+        guard let data = attributes.members.first(where: { $0.name == "data" }) else {
+            throw EventFault(.missingAttribute, "data is missing")
+        }
+        self.init(
+            id: try attributes.required("id"),
+            source: try attributes.required("source"),
+            type: EventType(rawValue: try attributes.required("type")),
+            subject: try attributes.required("subject"),
+            time: time,
+            sequence: try attributes.sequence(),
+            correlationID: try attributes.optional("correlationid"),
+            causationID: try attributes.optional("causationid"),
+            traceparent: try attributes.optional("traceparent"),
+            data: Array(bytes[data.range])
+        )
+    }
+
+    /// The envelope as JSON bytes.
+    public func encoded() -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(data.count + 512)
+        bytes.append(contentsOf: "{\"specversion\":\"1.0\"".utf8)
+        func attribute(_ name: StaticString, _ value: String?) {
+            guard let value else { return }
+            bytes.append(contentsOf: ",\"".utf8)
+            bytes.append(contentsOf: UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
+            bytes.append(contentsOf: "\":".utf8)
+            JSONText.append(value, to: &bytes)
+        }
+        attribute("id", id)
+        attribute("source", source)
+        attribute("type", type.rawValue)
+        attribute("subject", subject)
+        attribute("time", time)
+        attribute("datacontenttype", "application/json")
+        attribute("sequence", sequence.map(Envelope.paddedSequence))
+        attribute("correlationid", correlationID)
+        attribute("causationid", causationID)
+        attribute("traceparent", traceparent)
+        bytes.append(contentsOf: ",\"data\":".utf8)
+        bytes.append(contentsOf: data)
+        bytes.append(UInt8(ascii: "}"))
+        return bytes
+    }
+
+    /// A sequence number as the attribute has it: 20 digits, so that texts sort as numbers do.
+    public static func paddedSequence(_ sequence: UInt64) -> String {
+        let digits = String(sequence)
+        return String(repeating: "0", count: 20 - digits.count) + digits
+    }
+
+    /// Whether a media type is JSON in UTF-8.
+    static func isJSON(_ mediaType: String) -> Bool {
+        let essence = mediaType.prefix { $0 != ";" }.lowercased()
+        return essence == "application/json" || essence.hasSuffix("+json")
+    }
+}
+
+/// The attributes of an envelope that is being read.
+private struct Attributes {
+    let bytes: [UInt8]
+    let members: [JSONScanner.Member]
+
+    func optional(_ name: String) throws(EventFault) -> String? {
+        guard let member = members.first(where: { $0.name == name }) else { return nil }
+        if member.kind == .literal, bytes[member.range.lowerBound] == UInt8(ascii: "n") { return nil }
+        guard member.kind == .string else {
+            throw EventFault(.invalidAttribute, "\(name) must be a string")
+        }
+        let value = JSONText.unescape(bytes[member.range.lowerBound + 1..<member.range.upperBound - 1])
+        guard !value.isEmpty, value.utf8.count <= 255 else {
+            throw EventFault(.invalidAttribute, "\(name) must have 1 to 255 bytes, it has \(value.utf8.count)")
+        }
+        guard !value.unicodeScalars.contains(where: { $0.value < 0x20 || (0x7F..<0xA0).contains($0.value) }) else {
+            throw EventFault(.invalidAttribute, "\(name) must not contain control characters")
+        }
+        return value
+    }
+
+    func required(_ name: String) throws(EventFault) -> String {
+        guard let value = try optional(name) else {
+            throw EventFault(.missingAttribute, "\(name) is missing")
+        }
+        return value
+    }
+
+    func sequence() throws(EventFault) -> UInt64? {
+        guard let text = try optional("sequence") else { return nil }
+        guard text.utf8.allSatisfy({ $0 &- 0x30 < 10 }), let value = UInt64(text), value <= UInt64(Int64.max) else {
+            throw EventFault(.invalidAttribute, "sequence must be a decimal number, it is \(text)")
+        }
+        return value
+    }
+}

@@ -1,0 +1,73 @@
+/// Strings to and from their JSON form.
+enum JSONText {
+    /// The text of a string's inside (without the quotes) that a `JSONScanner` has checked.
+    static func unescape(_ bytes: ArraySlice<UInt8>) -> String {
+        guard bytes.contains(UInt8(ascii: "\\")) else { return String(decoding: bytes, as: UTF8.self) }
+        var units: [UInt16] = []
+        var result = ""
+        var plain = bytes.startIndex
+        var position = bytes.startIndex
+        while position < bytes.endIndex {
+            guard bytes[position] == UInt8(ascii: "\\"), position + 1 < bytes.endIndex else {
+                position += 1
+                continue
+            }
+            result += String(decoding: bytes[plain..<position], as: UTF8.self)
+            let code = bytes[position + 1]
+            position += 2
+            switch code {
+            case UInt8(ascii: "b"): result.unicodeScalars.append("\u{08}")
+            case UInt8(ascii: "f"): result.unicodeScalars.append("\u{0C}")
+            case UInt8(ascii: "n"): result.unicodeScalars.append("\n")
+            case UInt8(ascii: "r"): result.unicodeScalars.append("\r")
+            case UInt8(ascii: "t"): result.unicodeScalars.append("\t")
+            case UInt8(ascii: "u"):
+                units.append(unit(bytes[position..<min(position + 4, bytes.endIndex)]))
+                position = min(position + 4, bytes.endIndex)
+                if let last = units.last, last & 0xFC00 == 0xD800 { break }
+                result += String(decoding: units, as: UTF16.self)
+                units.removeAll()
+            default: result.unicodeScalars.append(Unicode.Scalar(code))
+            }
+            plain = position
+        }
+        return result + String(decoding: bytes[plain..<bytes.endIndex], as: UTF8.self)
+    }
+
+    /// Appends the text as a JSON string with its quotes. Only what JSON demands is escaped.
+    static func append(_ text: String, to bytes: inout [UInt8]) {
+        bytes.append(UInt8(ascii: "\""))
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
+                bytes.append(UInt8(ascii: "\\"))
+                bytes.append(byte)
+            case 0..<0x20:
+                bytes.append(contentsOf: "\\u00".utf8)
+                bytes.append(digit(byte >> 4))
+                bytes.append(digit(byte & 0xF))
+            default:
+                bytes.append(byte)
+            }
+        }
+        bytes.append(UInt8(ascii: "\""))
+    }
+
+    /// The value of a hexadecimal digit.
+    static func hexadecimal(_ byte: UInt8) -> UInt8? {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
+        default: nil
+        }
+    }
+
+    private static func unit(_ digits: ArraySlice<UInt8>) -> UInt16 {
+        digits.reduce(0) { $0 << 4 | UInt16(hexadecimal($1) ?? 0) }
+    }
+
+    private static func digit(_ value: UInt8) -> UInt8 {
+        value < 10 ? value + UInt8(ascii: "0") : value - 10 + UInt8(ascii: "a")
+    }
+}

@@ -1,0 +1,50 @@
+import FoundationEssentials
+
+/// Payloads to and from the `data` of an envelope.
+extension Event {
+    /// The event as JSON bytes.
+    ///
+    /// - Throws: what the type's `encode(to:)` throws; for synthesized conformances only a non-finite number can do so.
+    public func encodedData() throws -> [UInt8] {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .withoutEscapingSlashes
+        return Array(try encoder.encode(self))
+    }
+
+    /// Reads an event from the data of an envelope that `Envelope(decoding:)` has checked.
+    ///
+    /// - Throws: `EventFault` with code `.invalidData` that names the field.
+    public init(decodingData bytes: [UInt8]) throws(EventFault) {
+        do {
+            self = try JSONDecoder().decode(Self.self, from: Data(bytes))
+        } catch let error as DecodingError {
+            throw EventFault(.invalidData, error.explanation)
+        } catch {
+            throw EventFault(.invalidData, "\(Self.type): \(error)")
+        }
+    }
+}
+
+extension DecodingError {
+    /// The field and what is wrong with it, without the value.
+    fileprivate var explanation: String {
+        switch self {
+        case .keyNotFound(let key, let context):
+            "\(Self.path(context.codingPath + [key])) is missing"
+        case .valueNotFound(_, let context):
+            "\(Self.path(context.codingPath)) must not be null"
+        case .typeMismatch(let type, let context):
+            "\(Self.path(context.codingPath)) must be of type \(type)"
+        case .dataCorrupted(let context):
+            "\(Self.path(context.codingPath)) is not valid: \(context.debugDescription)"
+        @unknown default:
+            "the data cannot be read"
+        }
+    }
+
+    private static func path(_ keys: [any CodingKey]) -> String {
+        keys.reduce("data") { path, key in
+            if let index = key.intValue { "\(path)[\(index)]" } else { "\(path).\(key.stringValue)" }
+        }
+    }
+}

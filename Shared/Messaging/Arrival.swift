@@ -1,0 +1,110 @@
+internal import AMQP
+internal import Events
+
+/// The subject of one source: what order is kept by.
+struct SubjectKey: Hashable, Sendable {
+    var source: String
+    var subject: String
+}
+
+/// What identifies a delivery for one subscriber.
+struct DeliveryKey: Hashable, Sendable {
+    var source: String
+    var eventID: String
+}
+
+/// What a row keeps of a delivery besides its state.
+struct DeliveryRecord: Sendable {
+    var key: DeliveryKey
+    var type: String
+    var subject: String
+    var sequence: UInt64?
+    var receivedAt: Int64
+    var body: [UInt8]
+    var properties: StoredProperties
+
+    var subjectKey: SubjectKey { SubjectKey(source: key.source, subject: subject) }
+}
+
+/// A message that came in and what it turned out to be.
+struct Arrival: Sendable {
+    /// What can be read of it.
+    enum Content: Sendable {
+        case event(Envelope)
+        case unreadable(EventFault)
+    }
+
+    var record: DeliveryRecord
+    var redelivered: Bool
+    var content: Content
+
+    /// Reads a message. Whatever is wrong with it, the result can be stored.
+    init(_ message: IncomingMessage, limits: EventLimits, now: Int64) {
+        redelivered = message.redelivered
+        let body = message.message.body
+        let properties = StoredProperties(message)
+        do throws(EventFault) {
+            let envelope = try Arrival.read(message, limits: limits)
+            content = .event(envelope)
+            record = DeliveryRecord(
+                key: DeliveryKey(source: envelope.source, eventID: envelope.id),
+                type: envelope.type.rawValue,
+                subject: envelope.subject,
+                sequence: envelope.sequence,
+                receivedAt: now,
+                body: body,
+                properties: properties
+            )
+        } catch {
+            content = .unreadable(error)
+            // Nothing inside can be trusted as an identity; the same bytes under the same id again are the same delivery,
+            // which is what a redelivery after a crash brings.
+            let id = Arrival.cleaned(message.message.properties.messageID ?? "")
+            record = DeliveryRecord(
+                key: DeliveryKey(source: "", eventID: "unreadable:\(id):\(Arrival.digest(body))"),
+                type: Arrival.cleaned(message.message.properties.type ?? message.routingKey),
+                subject: "",
+                receivedAt: now,
+                body: body,
+                properties: properties
+            )
+        }
+    }
+
+    private static func read(_ message: IncomingMessage, limits: EventLimits) throws(EventFault) -> Envelope {
+        if message.isOversized {
+            throw EventFault(.tooLarge, "more bytes than the client takes in; the body is cut off")
+        }
+        let properties = message.message.properties
+        let mediaType = properties.contentType ?? ""
+        guard mediaType.prefix(while: { $0 != ";" }).lowercased() == "application/cloudevents+json" else {
+            throw EventFault(
+                .invalidAttribute,
+                "the content-type must be application/cloudevents+json, it is \(mediaType.isEmpty ? "absent" : mediaType)"
+            )
+        }
+        guard let messageID = properties.messageID, !messageID.isEmpty else {
+            throw EventFault(.missingAttribute, "the message-id property is missing; it must be the event's id")
+        }
+        let envelope = try Envelope(decoding: message.message.body, limits: limits)
+        guard messageID == envelope.id else {
+            throw EventFault(.invalidAttribute, "the message-id property is not the event's id")
+        }
+        return envelope
+    }
+
+    private static func cleaned(_ text: String) -> String {
+        String(text.unicodeScalars.prefix(255).map { $0.value < 0x20 || $0.value == 0x7F ? "?" : Character($0) })
+    }
+
+    /// FNV-1a in its 64-bit form, twice with different starts: an identity, no protection.
+    private static func digest(_ bytes: [UInt8]) -> String {
+        var first: UInt64 = 0xCBF2_9CE4_8422_2325
+        var second: UInt64 = 0x6C62_272E_07BB_0142
+        for byte in bytes {
+            first = (first ^ UInt64(byte)) &* 0x0000_0100_0000_01B3
+            second = (second ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 &+ 0x9E37_79B9
+        }
+        return String(first, radix: 16) + String(second, radix: 16)
+    }
+}

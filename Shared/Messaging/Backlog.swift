@@ -1,0 +1,66 @@
+import Synchronization
+
+/// What waits in one service. Ages in seconds; nil when nothing waits.
+public struct Backlog: Sendable, Codable, Equatable {
+    /// Events in the store that the broker has not confirmed.
+    public var unforwarded: Int
+    /// The age of the oldest of them.
+    public var oldestUnforwardedAge: Double?
+    /// Deliveries that wait for their next attempt.
+    public var scheduled: Int
+    /// The age of the oldest of them since it was received.
+    public var oldestScheduledAge: Double?
+    /// Deliveries that wait for an earlier one of their subject.
+    public var held: Int
+    /// Dead letters.
+    public var dead: Int
+
+    /// Makes a backlog.
+    public init(
+        unforwarded: Int,
+        oldestUnforwardedAge: Double?,
+        scheduled: Int,
+        oldestScheduledAge: Double?,
+        held: Int,
+        dead: Int
+    ) {
+        self.unforwarded = unforwarded
+        self.oldestUnforwardedAge = oldestUnforwardedAge
+        self.scheduled = scheduled
+        self.oldestScheduledAge = oldestScheduledAge
+        self.held = held
+        self.dead = dead
+    }
+}
+
+/// What the messaging of one service has done since it started.
+public struct MessagingCounters: Sendable, Equatable {
+    /// Events that the broker confirmed.
+    public var published = 0
+    /// Publishes that the broker refused, returned or that a connection took with it.
+    public var publishFailures = 0
+    /// Messages taken from the queue.
+    public var received = 0
+    /// Deliveries whose effect is committed.
+    public var processed = 0
+    /// Messages that had been taken before.
+    public var duplicates = 0
+    /// Attempts that failed.
+    public var failedAttempts = 0
+    /// Deliveries that became dead letters.
+    public var deadLettered = 0
+
+    /// Makes counters at zero.
+    public init() {}
+}
+
+/// Counters that many threads add to.
+final class CounterBox: Sendable {
+    private let counters = Mutex(MessagingCounters())
+
+    func add(_ count: Int = 1, to counter: any WritableKeyPath<MessagingCounters, Int> & Sendable) {
+        counters.withLock { $0[keyPath: counter] += count }
+    }
+
+    var value: MessagingCounters { counters.withLock { $0 } }
+}

@@ -1,0 +1,59 @@
+internal import AMQP
+internal import Database
+internal import Events
+internal import Telemetry
+
+/// Drains what the *broker* gave up on (delivery limit, reject, queue length) into the dead-letter table, with the reason
+/// that the broker gives. A net: the service itself never rejects.
+struct BrokerDeadLetters: Sendable {
+    let table: DeliveryTable
+    let database: Database
+    let limits: EventLimits
+    let counters: CounterBox
+    let logger: Logger
+
+    /// Writes a burst; `acknowledge` is called for each message after its commit.
+    func receive(
+        _ burst: [IncomingMessage],
+        acknowledge: @escaping @Sendable (IncomingMessage.Tag) -> Void
+    ) async {
+        for message in burst {
+            let now = WallClock.milliseconds()
+            let arrival = Arrival(message, limits: limits, now: now)
+            let reason = BrokerDeadLetters.reason(of: message.message.properties.headers)
+            let error = HandlerError.permanent("broker.\(reason)", "the broker gave up on the message: \(reason)")
+            do {
+                let isNew = try await database.write { [table] transaction in
+                    let life = DeliveryLife(state: .dead, attempts: 1)
+                    // A row that is there already knows more than the broker does.
+                    let id = try table.insert(arrival.record, life: life, error: error, now: now, in: transaction)
+                    guard let id else { return false }
+                    let attempt = DeliveryTable.Attempt(startedAt: now, durationMilliseconds: 0, error: error)
+                    try table.record(attempt, number: 1, generation: 0, of: id, in: transaction)
+                    return true
+                }
+                if isNew {
+                    counters.add(to: \.deadLettered)
+                    logger.warning(
+                        "broker gave up on a delivery",
+                        [LogField("messaging.event.type", arrival.record.type), LogField("error.class", error.errorClass)]
+                    )
+                }
+                acknowledge(message.tag)
+            } catch {
+                // Unacknowledged, it comes again with the next connection.
+                logger.error("a message that the broker gave up on cannot be stored", [LogField("error", error: error)])
+            }
+        }
+    }
+
+    /// The `reason` of the latest entry of `x-death` (RabbitMQ, "Dead Letter Exchanges").
+    private static func reason(of headers: FieldTable?) -> String {
+        if case .array(let deaths)? = headers?["x-death"], case .table(let latest)? = deaths.first,
+            let reason = latest["reason"]?.text
+        {
+            return reason
+        }
+        return headers?["x-first-death-reason"]?.text ?? "dead-lettered"
+    }
+}

@@ -1,0 +1,238 @@
+internal import Database
+internal import Events
+
+/// The statements on `warren_deliveries` and `warren_attempts` for one subscriber.
+struct DeliveryTable: Sendable {
+    /// The pseudo-subscriber whose deliveries are events that the broker has not taken yet.
+    static let forwarder = "(forwarder)"
+    /// Attempts that are kept of one delivery.
+    static let keptAttempts = 20
+
+    let subscriber: String
+    let ordering: Subscriber.Ordering
+    let afterDeadLetter: Subscriber.AfterDeadLetter
+
+    /// A row whose next attempt is due.
+    struct Due: Sendable {
+        var id: Int64
+        var subscriber: String
+        var isSuspect: Bool
+        var life: DeliveryLife
+        var receivedAt: Int64
+        var source: String
+        var subject: String
+        var body: [UInt8]
+        var properties: String
+    }
+
+    /// A failed attempt, for the record.
+    struct Attempt: Sendable {
+        var startedAt: Int64
+        var durationMilliseconds: Int64
+        var error: HandlerError
+    }
+
+    // MARK: Arrivals
+
+    /// The state in which a delivery is already here, if it is.
+    func state(of key: DeliveryKey, in transaction: Transaction) throws -> DeliveryState? {
+        let row = try transaction.first(
+            "SELECT status FROM warren_deliveries WHERE subscriber = $1 AND source = $2 AND event_id = $3",
+            subscriber,
+            key.source,
+            key.eventID
+        )
+        guard let row else { return nil }
+        let name: String = try row[0]
+        return DeliveryState(rawValue: name)
+    }
+
+    /// Whether an earlier delivery of the subject stands in the way.
+    func isBlocked(_ subject: SubjectKey, besides id: Int64? = nil, in transaction: Transaction) throws -> Bool {
+        guard ordering == .perSubject else { return false }
+        let row = try transaction.first(
+            """
+            SELECT 1 FROM warren_deliveries
+            WHERE subscriber = $1 AND source = $2 AND subject = $3 AND status IN ('scheduled', 'held', 'dead')
+                AND (status <> 'dead' OR $4 = 1) AND id <> $5
+            LIMIT 1
+            """,
+            subscriber,
+            subject.source,
+            subject.subject,
+            afterDeadLetter == .hold,
+            id ?? -1
+        )
+        return row != nil
+    }
+
+    /// Writes the receipt of a delivery that is being processed for the first time.
+    /// - Returns: false when it is already here.
+    func insertReceipt(_ record: DeliveryRecord, now: Int64, in transaction: Transaction) throws -> Bool {
+        try transaction.execute(
+            """
+            INSERT INTO warren_deliveries
+                (subscriber, source, event_id, type, subject, sequence, status, attempts, received_at, updated_at)
+            VALUES ($1, $2, $3, $4, $5, $6, 'processed', 1, $7, $8)
+            ON CONFLICT (subscriber, source, event_id) DO NOTHING
+            """,
+            subscriber,
+            record.key.source,
+            record.key.eventID,
+            record.type,
+            record.subject,
+            record.sequence.map { Int64($0) },
+            record.receivedAt,
+            now
+        ) == 1
+    }
+
+    /// Writes a delivery that is not processed, with its bytes and properties.
+    /// - Returns: its id, or nil when it is already here.
+    func insert(
+        _ record: DeliveryRecord,
+        life: DeliveryLife,
+        isSuspect: Bool = false,
+        error: HandlerError? = nil,
+        now: Int64,
+        in transaction: Transaction
+    ) throws -> Int64? {
+        let row = try transaction.first(
+            """
+            INSERT INTO warren_deliveries
+                (subscriber, source, event_id, type, subject, sequence, status, attempts, suspect, due_at,
+                received_at, updated_at, error_class, error_message, body, properties)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+            ON CONFLICT (subscriber, source, event_id) DO NOTHING
+            RETURNING id
+            """,
+            subscriber,
+            record.key.source,
+            record.key.eventID,
+            record.type,
+            record.subject,
+            record.sequence.map { Int64($0) },
+            life.state.rawValue,
+            life.attempts,
+            isSuspect,
+            life.dueAt,
+            record.receivedAt,
+            now,
+            error?.errorClass,
+            error?.message,
+            record.body,
+            record.properties.json
+        )
+        return try row.map { try $0[0] }
+    }
+
+    // MARK: Attempts from the table
+
+    /// Turns a row into a receipt, if it still is what the attempt began with.
+    func finish(_ due: Due, now: Int64, in transaction: Transaction) throws -> Bool {
+        let changes = try transaction.execute(
+            """
+            UPDATE warren_deliveries
+            SET status = 'processed', attempts = $3, running_since = NULL, due_at = NULL, body = NULL, properties = NULL,
+                error_class = NULL, error_message = NULL, updated_at = $4
+            WHERE id = $1 AND generation = $2 AND status = 'scheduled'
+            """,
+            due.id,
+            due.life.generation,
+            due.life.attempts,
+            now
+        )
+        return changes == 1
+    }
+
+    /// Records the outcome of a failed attempt.
+    func fail(_ due: Due, life: DeliveryLife, error: HandlerError, now: Int64, in transaction: Transaction) throws -> Bool {
+        let changes = try transaction.execute(
+            """
+            UPDATE warren_deliveries
+            SET status = $3, attempts = $4, running_since = NULL, due_at = $5, error_class = $6, error_message = $7,
+                updated_at = $8
+            WHERE id = $1 AND generation = $2 AND status = 'scheduled'
+            """,
+            due.id,
+            due.life.generation,
+            life.state.rawValue,
+            life.attempts,
+            life.dueAt,
+            error.errorClass,
+            error.message,
+            now
+        )
+        return changes == 1
+    }
+
+    /// Marks an attempt as begun. A suspect's attempt is counted here, before it can end the process.
+    func begin(_ due: inout Due, now: Int64, in transaction: Transaction) throws -> Bool {
+        due.life.attempts += 1
+        let changes = try transaction.execute(
+            """
+            UPDATE warren_deliveries
+            SET running_since = $3, attempts = CASE WHEN suspect = 1 THEN $4 ELSE attempts END
+            WHERE id = $1 AND generation = $2 AND status = 'scheduled'
+            """,
+            due.id,
+            due.life.generation,
+            now,
+            due.life.attempts
+        )
+        return changes == 1
+    }
+
+    /// Keeps a failed attempt, and the last 20 of them.
+    func record(_ attempt: Attempt, number: Int, generation: Int, of id: Int64, in transaction: Transaction) throws {
+        try transaction.execute(
+            """
+            INSERT INTO warren_attempts
+                (delivery_id, generation, attempt, started_at, duration_ms, host, error_class, message)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+            """,
+            id,
+            generation,
+            number,
+            attempt.startedAt,
+            attempt.durationMilliseconds,
+            Host.name,
+            attempt.error.errorClass,
+            attempt.error.message
+        )
+        try transaction.execute(
+            """
+            DELETE FROM warren_attempts WHERE delivery_id = $1 AND id NOT IN (
+                SELECT id FROM warren_attempts WHERE delivery_id = $1 ORDER BY id DESC LIMIT $2)
+            """,
+            id,
+            DeliveryTable.keptAttempts
+        )
+    }
+
+    /// Lets the next held delivery of a subject go, if nothing stands before it any more.
+    /// - Returns: whether one was let go.
+    func releaseNext(_ subject: SubjectKey, now: Int64, in transaction: Transaction) throws -> Bool {
+        guard ordering == .perSubject else { return false }
+        let changes = try transaction.execute(
+            """
+            UPDATE warren_deliveries SET status = 'scheduled', due_at = $5, updated_at = $5
+            WHERE id = (
+                SELECT id FROM warren_deliveries
+                WHERE subscriber = $1 AND source = $2 AND subject = $3 AND status IN ('scheduled', 'held', 'dead')
+                    AND status = 'held'
+                ORDER BY COALESCE(sequence, 0), id LIMIT 1)
+            AND NOT EXISTS (
+                SELECT 1 FROM warren_deliveries
+                WHERE subscriber = $1 AND source = $2 AND subject = $3 AND status IN ('scheduled', 'held', 'dead')
+                    AND (status = 'scheduled' OR (status = 'dead' AND $4 = 1)))
+            """,
+            subscriber,
+            subject.source,
+            subject.subject,
+            afterDeadLetter == .hold,
+            now
+        )
+        return changes == 1
+    }
+}

@@ -1,0 +1,115 @@
+public import Database
+public import Events
+
+/// The service's own events, appended in the transactions that change its state.
+///
+/// State and events commit together or not at all; the forwarder is woken by the commit. Thread-safe.
+public final class EventStore: Sendable {
+    private let database: Database
+    private let source: String
+    private let limits: EventLimits
+    private let onCommit: @Sendable () -> Void
+
+    init(
+        database: Database,
+        source: String,
+        limits: EventLimits,
+        onCommit: @escaping @Sendable () -> Void
+    ) {
+        self.database = database
+        self.source = source
+        self.limits = limits
+        self.onCommit = onCommit
+    }
+
+    /// Like `Database.write`, with `Transaction.append` available: returns after state and events are durable.
+    ///
+    /// - Throws: what `body` throws, after its effects are rolled back; `DatabaseError`.
+    public func write<Result: Sendable>(
+        _ body: @escaping @Sendable (Transaction) throws -> Result
+    ) async throws -> Result {
+        try await database.write { transaction in
+            self.enable(in: transaction, causedBy: nil)
+            return try body(transaction)
+        }
+    }
+
+    /// Makes `Transaction.append` available in a transaction.
+    func enable(in transaction: Transaction, causedBy cause: Envelope?) {
+        transaction.context = AppendContext(
+            source: source,
+            cause: cause,
+            limits: limits,
+            onCommit: onCommit
+        )
+    }
+}
+
+/// What `append` needs beside the transaction.
+struct AppendContext: Sendable {
+    var source: String
+    var cause: Envelope?
+    var limits: EventLimits
+    var onCommit: @Sendable () -> Void
+    var hasAppended = false
+}
+
+extension Transaction {
+    /// Appends an event to the event store: published if and only if this transaction commits.
+    ///
+    /// Inside a delivery the cause and the correlation id are the delivery's; outside, `correlationID` starts a flow and
+    /// is the event's subject unless given. Events of one subject are numbered from 1 in the order of their appending.
+    ///
+    /// - Throws: `DatabaseError` with code `.misuse` outside of `EventStore.write` and `Delivery.commit`; `EventFault` with
+    ///   code `.tooLarge` when the event would not fit the limit that every subscriber has.
+    public func append(_ event: some Event, correlationID: String? = nil) throws {
+        guard var context = context as? AppendContext else {
+            throw DatabaseError(
+                code: .misuse,
+                reason: "append works inside EventStore.write and Delivery.commit only; use one of them"
+            )
+        }
+        let type = Swift.type(of: event).type
+        let last = try first(
+            "SELECT sequence FROM warren_events WHERE source = $1 AND subject = $2 ORDER BY sequence DESC LIMIT 1",
+            context.source,
+            event.subject
+        )
+        let sequence: Int64 = try (last.map { try $0[0] } ?? 0) + 1
+        let now = WallClock.milliseconds()
+        let envelope = Envelope(
+            id: UUIDv7.make(),
+            source: context.source,
+            type: type,
+            subject: event.subject,
+            time: RFC3339.string(milliseconds: now),
+            sequence: UInt64(sequence),
+            correlationID: correlationID ?? context.cause?.correlationID ?? event.subject,
+            causationID: context.cause?.id,
+            traceparent: context.cause?.traceparent,
+            data: try event.encodedData()
+        )
+        let bytes = envelope.encoded()
+        guard bytes.count <= context.limits.size else {
+            throw EventFault(.tooLarge, "\(type) has \(bytes.count) bytes, at most \(context.limits.size) are allowed")
+        }
+        try execute(
+            """
+            INSERT INTO warren_events (id, source, type, subject, sequence, time, envelope)
+            VALUES ($1, $2, $3, $4, $5, $6, $7)
+            """,
+            envelope.id,
+            envelope.source,
+            type.rawValue,
+            envelope.subject,
+            sequence,
+            now,
+            bytes
+        )
+        if !context.hasAppended {
+            context.hasAppended = true
+            afterCommit(context.onCommit)
+            self.context = context
+        }
+    }
+}

@@ -1,0 +1,327 @@
+internal import AMQP
+internal import Database
+internal import Events
+internal import Telemetry
+import Synchronization
+
+/// Publishes the event store in order: reads past its offset, publishes with confirms, and moves the offset once
+/// everything up to it is confirmed or taken over by the table of deliveries.
+///
+/// It is woken by commits; it also looks once a second, as a safety net. A crash publishes at most one window again, under
+/// the same ids. An event that the broker refuses (nack, return, too large) becomes a scheduled delivery of the
+/// pseudo-subscriber `(forwarder)` and goes through the same retries, dead letters and holding of its subject as any
+/// delivery; the other subjects pass it.
+final class Forwarder: Sendable {
+    private static let offsetName = "forwarder"
+    private static let poll: Duration = .seconds(1)
+    /// How far the stored offset may lag behind while events flow; a crash repeats that much.
+    private static let offsetDelay: Duration = .milliseconds(50)
+
+    private struct Inputs {
+        var outcomes: [(position: Int64, error: AMQPError?)] = []
+        var parked: [Int64] = []
+        var mayHaveMore = true
+        var isStopping = false
+    }
+
+    private let database: Database
+    private let sink: any EventSink
+    private let table: DeliveryTable
+    private let policy: RetryPolicy
+    private let window: Int
+    private let counters: CounterBox
+    private let logger: Logger
+    private let onScheduled: Signal
+    private let signal = Signal()
+    private let inputs = Mutex(Inputs())
+
+    init(
+        database: Database,
+        sink: any EventSink,
+        table: DeliveryTable,
+        policy: RetryPolicy,
+        window: Int,
+        counters: CounterBox,
+        logger: Logger,
+        onScheduled: Signal
+    ) {
+        self.database = database
+        self.sink = sink
+        self.table = table
+        self.policy = policy
+        self.window = window
+        self.counters = counters
+        self.logger = logger
+        self.onScheduled = onScheduled
+    }
+
+    /// There are new events in the store.
+    func committed() {
+        inputs.withLock { $0.mayHaveMore = true }
+        signal.raise()
+    }
+
+    /// Ends `run` as soon as everything in the store is forwarded.
+    func finish() {
+        inputs.withLock { $0.isStopping = true }
+        signal.raise()
+    }
+
+    /// Forwards until cancelled, or until `finish` was called and nothing is left.
+    func run() async {
+        guard let start = await readOffset() else { return }
+        var state = ForwarderState(after: start)
+        var storedOffset = start
+        var offsetDue: ContinuousClock.Instant?
+        let watcher = Task { [sink, signal] in
+            for await _ in sink.states { signal.raise() }
+        }
+        defer { watcher.cancel() }
+
+        while !Task.isCancelled {
+            let (outcomes, parked, isStopping) = inputs.withLock { inputs in
+                let taken = (inputs.outcomes, inputs.parked, inputs.isStopping)
+                inputs.outcomes = []
+                inputs.parked = []
+                return taken
+            }
+            var actions = ForwarderState.Actions()
+            apply(outcomes, parked, to: &state, &actions)
+            let isConnected = sink.state == .ready
+            if isConnected, state.hasInterrupted { actions += state.resume() }
+            if isConnected, state.count <= window / 2, takeMayHaveMore() {
+                do {
+                    let events = try await read(after: state.readThrough, limit: window - state.count)
+                    if events.count == window - state.count { inputs.withLock { $0.mayHaveMore = true } }
+                    actions += state.read(events)
+                } catch {
+                    inputs.withLock { $0.mayHaveMore = true }
+                    logger.error("the event store cannot be read", [LogField("error", error: error)])
+                    await signal.wait(until: .now + Forwarder.poll)
+                }
+            }
+            perform(actions)
+
+            if state.forwardedThrough > storedOffset, offsetDue == nil {
+                offsetDue = .now + Forwarder.offsetDelay
+            }
+            let isIdle = state.count == 0 && !inputs.withLock { $0.mayHaveMore || !$0.outcomes.isEmpty }
+            if let due = offsetDue, due <= .now || (isStopping && isIdle) || state.forwardedThrough - storedOffset > window {
+                if await store(offset: state.forwardedThrough) { storedOffset = state.forwardedThrough }
+                offsetDue = nil
+                continue
+            }
+            if isStopping, isIdle { break }
+            if !actions.isEmpty { continue }
+            let poll = ContinuousClock.Instant.now + Forwarder.poll
+            await signal.wait(until: min(offsetDue ?? poll, poll))
+            if ContinuousClock.Instant.now >= poll { inputs.withLock { $0.mayHaveMore = true } }
+        }
+        if state.forwardedThrough > storedOffset { _ = await store(offset: state.forwardedThrough) }
+    }
+
+    private func apply(
+        _ outcomes: [(position: Int64, error: AMQPError?)],
+        _ parked: [Int64],
+        to state: inout ForwarderState,
+        _ actions: inout ForwarderState.Actions
+    ) {
+        var confirmed = 0
+        var failed = 0
+        for (position, error) in outcomes {
+            switch error?.code {
+            case nil:
+                confirmed += 1
+                actions += state.confirmed(position)
+            case .connectionLost, .closed, .cancelled, .timeout, .connectionFailed:
+                failed += 1
+                state.interrupted(position)
+            default:
+                failed += 1
+                let refusal = error.map(HandlerError.init(refusal:))
+                actions += state.refused(
+                    position,
+                    errorClass: refusal?.errorClass ?? "broker.refused",
+                    message: refusal?.message ?? ""
+                )
+            }
+        }
+        for position in parked { actions += state.parked(position) }
+        if confirmed > 0 { counters.add(confirmed, to: \.published) }
+        if failed > 0 { counters.add(failed, to: \.publishFailures) }
+    }
+
+    private func takeMayHaveMore() -> Bool {
+        inputs.withLock { inputs in
+            defer { inputs.mayHaveMore = false }
+            return inputs.mayHaveMore
+        }
+    }
+
+    private func perform(_ actions: ForwarderState.Actions) {
+        if !actions.publish.isEmpty {
+            var positions: [Int64] = []
+            var burst: [Publication] = []
+            for event in actions.publish {
+                do throws(EventFault) {
+                    burst.append(Publication(try Envelope(decoding: event.envelope), body: event.envelope))
+                    positions.append(event.position)
+                } catch {
+                    let refusal = AMQPError(code: .invalidMessage, reason: error.description)
+                    inputs.withLock { $0.outcomes.append((event.position, refusal)) }
+                }
+            }
+            sink.submit(burst) { [self, positions] index, error in
+                inputs.withLock { $0.outcomes.append((positions[index], error)) }
+                signal.raise()
+            }
+        }
+        if !actions.park.isEmpty { park(actions.park) }
+    }
+
+    /// Hands events to the table of deliveries, all of them in one transaction and in their order.
+    private func park(_ parkings: [ForwarderState.Parking]) {
+        database.submit { [table, policy] transaction in
+            let now = WallClock.milliseconds()
+            for parking in parkings {
+                let record = DeliveryRecord(parking.event)
+                var life = DeliveryLife(state: .scheduled, dueAt: now)
+                var error: HandlerError?
+                if let errorClass = parking.errorClass {
+                    let refusal = HandlerError.transient(errorClass, parking.message ?? "")
+                    life.attempts = 1
+                    life.fail(refusal, policy: policy, now: now, random: .random(in: 0...1))
+                    error = refusal
+                } else if try table.isBlocked(parking.event.subject, in: transaction) {
+                    life = DeliveryLife(state: .held)
+                }
+                guard let id = try table.insert(record, life: life, error: error, now: now, in: transaction) else {
+                    continue
+                }
+                if let error {
+                    let attempt = DeliveryTable.Attempt(startedAt: now, durationMilliseconds: 0, error: error)
+                    try table.record(attempt, number: 1, generation: 0, of: id, in: transaction)
+                }
+            }
+        } completion: { [self] result in
+            switch result {
+            case .success:
+                inputs.withLock { $0.parked.append(contentsOf: parkings.map(\.event.position)) }
+                signal.raise()
+                onScheduled.raise()
+            case .failure(let error):
+                logger.error("refused events cannot be recorded", [LogField("error", error: error)])
+                if let error = error as? DatabaseError, error.code == .closed { return }
+                Task {
+                    await Signal().wait(until: .now + Forwarder.poll)
+                    self.park(parkings)
+                }
+            }
+        }
+    }
+
+    private func read(after position: Int64, limit: Int) async throws -> [StoredEvent] {
+        try await database.read { transaction in
+            try transaction.query(
+                """
+                SELECT position, id, source, type, subject, sequence, time, envelope, EXISTS (
+                    SELECT 1 FROM warren_deliveries
+                    WHERE subscriber = $1 AND source = warren_events.source AND subject = warren_events.subject
+                        AND status IN ('scheduled', 'held', 'dead')) AS blocked
+                FROM warren_events WHERE position > $2 ORDER BY position LIMIT $3
+                """,
+                DeliveryTable.forwarder,
+                position,
+                limit
+            ).map { row in
+                StoredEvent(
+                    position: try row[0],
+                    id: try row[1],
+                    type: try row[3],
+                    subject: SubjectKey(source: try row[2], subject: try row[4]),
+                    sequence: try row[5],
+                    time: try row[6],
+                    envelope: try row[7],
+                    isBlocked: try row[8]
+                )
+            }
+        }
+    }
+
+    private func readOffset() async -> Int64? {
+        while !Task.isCancelled {
+            do {
+                return try await database.read { transaction in
+                    try transaction.first(
+                        "SELECT position FROM warren_offsets WHERE name = $1",
+                        Forwarder.offsetName
+                    ).map { try $0[0] } ?? 0
+                }
+            } catch {
+                logger.error("the forwarder's offset cannot be read", [LogField("error", error: error)])
+                if let error = error as? DatabaseError, error.code == .closed { return nil }
+                await signal.wait(until: .now + Forwarder.poll)
+            }
+        }
+        return nil
+    }
+
+    private func store(offset: Int64) async -> Bool {
+        do {
+            try await database.write { transaction in
+                _ = try transaction.execute(
+                    """
+                    INSERT INTO warren_offsets (name, position, updated_at) VALUES ($1, $2, $3)
+                    ON CONFLICT (name) DO UPDATE SET position = excluded.position, updated_at = excluded.updated_at
+                    """,
+                    Forwarder.offsetName,
+                    offset,
+                    WallClock.milliseconds()
+                )
+            }
+            return true
+        } catch {
+            // Nothing is lost: what lies between is published again after a crash, under the same ids.
+            logger.error("the forwarder's offset cannot be stored", [LogField("error", error: error)])
+            return false
+        }
+    }
+}
+
+extension ForwarderState.Actions {
+    fileprivate static func += (left: inout ForwarderState.Actions, right: ForwarderState.Actions) {
+        left.publish += right.publish
+        left.park += right.park
+    }
+}
+
+extension HandlerError {
+    /// The broker's or the client's refusal of a publish.
+    init(refusal error: AMQPError) {
+        switch error.code {
+        case .returned:
+            self = .transient("broker.unroutable", "no queue takes events of this type: \(error.reason)")
+        case .nacked:
+            self = .transient("broker.nacked", "the broker did not take the event: \(error.reason)")
+        case .invalidMessage:
+            self = .permanent("broker.invalid-message", error.reason)
+        default:
+            self = .transient("broker.refused", error.description)
+        }
+    }
+}
+
+extension DeliveryRecord {
+    /// An event of the service's own that goes to the table.
+    fileprivate init(_ event: StoredEvent) {
+        self.init(
+            key: DeliveryKey(source: event.subject.source, eventID: event.id),
+            type: event.type,
+            subject: event.subject.subject,
+            sequence: UInt64(event.sequence),
+            receivedAt: event.time,
+            body: event.envelope,
+            properties: StoredProperties(json: "{}")
+        )
+    }
+}

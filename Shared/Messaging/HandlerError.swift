@@ -1,0 +1,62 @@
+internal import Events
+
+/// What a handler throws when it knows whether a retry can help.
+///
+/// Any other error counts as one that a retry can help; its class is the error's type.
+public struct HandlerError: Error, Sendable, CustomStringConvertible {
+    /// Whether a retry can help.
+    public enum Kind: Sendable, Equatable {
+        /// It can: tried again by the retry policy.
+        case transient
+        /// It cannot: to the dead letters at once.
+        case permanent
+        /// Again at that time (milliseconds since 1970), without costing an attempt. For a semantic lock that something
+        /// else will open; never for what only a later event of the same subject brings.
+        case deferred(until: Int64)
+    }
+
+    /// Whether a retry can help.
+    public let kind: Kind
+    /// Stable and without variable parts, `payment.provider-unavailable`: dead letters are grouped by it.
+    public let errorClass: String
+    /// For the operator; no secrets, no personal data.
+    public let message: String
+
+    /// An error that a retry can help.
+    public static func transient(_ errorClass: String, _ message: String) -> HandlerError {
+        HandlerError(kind: .transient, errorClass: errorClass, message: message)
+    }
+
+    /// An error that no retry can help.
+    public static func permanent(_ errorClass: String, _ message: String) -> HandlerError {
+        HandlerError(kind: .permanent, errorClass: errorClass, message: message)
+    }
+
+    /// Not now: again at `until`, in milliseconds since 1970.
+    public static func deferred(until: Int64, _ errorClass: String, _ message: String) -> HandlerError {
+        HandlerError(kind: .deferred(until: until), errorClass: errorClass, message: message)
+    }
+
+    /// The class and the message.
+    public var description: String { "\(errorClass): \(message)" }
+
+    /// Any error in this form.
+    init(_ error: any Error) {
+        switch error {
+        case let error as HandlerError:
+            self = error
+        case let fault as EventFault:
+            self = .permanent(fault.code.rawValue, fault.detail)
+        case is CancellationError:
+            self = .transient("service.stopping", "the service stopped while the handler was at work")
+        default:
+            self = .transient(String(describing: Swift.type(of: error)), String(describing: error))
+        }
+    }
+
+    private init(kind: Kind, errorClass: String, message: String) {
+        self.kind = kind
+        self.errorClass = String(errorClass.prefix(200))
+        self.message = String(message.prefix(4000))
+    }
+}

@@ -1,0 +1,243 @@
+internal import AMQP
+internal import Database
+internal import Events
+internal import Telemetry
+import Synchronization
+
+/// Takes messages from the queue and leads each to its place: handled, or in the table.
+///
+/// The rule is *effect and receipt commit together, the ack follows the commit*. A first delivery that succeeds writes
+/// one row, in the handler's own transaction. Whatever cannot be handled now is written with its bytes and acknowledged;
+/// from then on the table has it and the queue is free. Deliveries of one subject run one after the other, others beside
+/// them; the consumer's prefetch bounds how many are in work.
+final class Inbox: Sendable {
+    private let table: DeliveryTable
+    private let database: Database
+    private let events: EventStore
+    private let subscriber: Subscriber
+    private let policy: RetryPolicy
+    private let limits: EventLimits
+    private let counters: CounterBox
+    private let logger: Logger
+    /// Raised when the table has something for the scheduler.
+    private let onScheduled: Signal
+    private let lanes = Lanes()
+
+    init(
+        table: DeliveryTable,
+        database: Database,
+        events: EventStore,
+        subscriber: Subscriber,
+        policy: RetryPolicy,
+        limits: EventLimits,
+        counters: CounterBox,
+        logger: Logger,
+        onScheduled: Signal
+    ) {
+        self.table = table
+        self.database = database
+        self.events = events
+        self.subscriber = subscriber
+        self.policy = policy
+        self.limits = limits
+        self.counters = counters
+        self.logger = logger
+        self.onScheduled = onScheduled
+    }
+
+    /// What is known of an arrival before its handler runs.
+    private enum Standing: Sendable {
+        case fresh
+        case duplicate
+        case blocked
+    }
+
+    /// Starts on a burst of messages; `acknowledge` is called for each when it is safe. Returns when all have begun, so
+    /// that what arrives meanwhile forms the next burst.
+    func receive(
+        _ burst: [IncomingMessage],
+        acknowledge: @escaping @Sendable (IncomingMessage.Tag) -> Void
+    ) async {
+        counters.add(burst.count, to: \.received)
+        let now = WallClock.milliseconds()
+        let arrivals = burst.map { Arrival($0, limits: limits, now: now) }
+        // One snapshot for the burst. It only saves work: what decides is asked again in the transaction that writes.
+        let standings = await persistently { [table, database] in
+            try await database.read { transaction in
+                try arrivals.map { arrival -> Standing in
+                    if try table.state(of: arrival.record.key, in: transaction) != nil { return .duplicate }
+                    return try table.isBlocked(arrival.record.subjectKey, in: transaction) ? .blocked : .fresh
+                }
+            }
+        }
+        guard let standings else { return }
+        for ((message, arrival), standing) in zip(zip(burst, arrivals), standings) {
+            let work: @Sendable (Lanes.Lane) async -> Void = { lane in
+                if await self.process(arrival, standing, in: lane) { acknowledge(message.tag) }
+            }
+            if table.ordering == .perSubject, case .event = arrival.content {
+                lanes.run(work, in: arrival.record.subjectKey)
+            } else {
+                lanes.run(work)
+            }
+        }
+    }
+
+    /// Returns when nothing is in work any more.
+    func drained() async {
+        await lanes.drained()
+    }
+
+    /// Cancels the handlers at work; their messages stay with the broker.
+    func cancel() {
+        lanes.cancel()
+    }
+
+    /// Leads one arrival to its place.
+    /// - Returns: whether it may be acknowledged.
+    private func process(_ arrival: Arrival, _ standing: Standing, in lane: Lanes.Lane) async -> Bool {
+        if standing == .duplicate {
+            counters.add(to: \.duplicates)
+            return true
+        }
+        guard case .event(let envelope) = arrival.content else {
+            if case .unreadable(let fault) = arrival.content { return await bury(arrival, HandlerError(fault)) }
+            return false
+        }
+        guard let handler = subscriber.handler(of: envelope.type) else {
+            return await bury(
+                arrival,
+                .permanent("event.unknown-type", "\(table.subscriber) has no handler for \(envelope.type)")
+            )
+        }
+        if arrival.redelivered || standing == .blocked || lane.isBlocked {
+            return await store(arrival)
+        }
+        return await handle(arrival, envelope, handler, in: lane)
+    }
+
+    private func handle(
+        _ arrival: Arrival,
+        _ envelope: Envelope,
+        _ handler: Subscriber.Handler,
+        in lane: Lanes.Lane
+    ) async -> Bool {
+        let startedAt = WallClock.milliseconds()
+        let delivery = Delivery(envelope: envelope, attempt: 1, database: database, events: events) { [table] transaction in
+            if try table.isBlocked(arrival.record.subjectKey, in: transaction) { return .blocked }
+            let isNew = try table.insertReceipt(arrival.record, now: WallClock.milliseconds(), in: transaction)
+            return isNew ? .processed : .duplicate
+        }
+        do {
+            try await handler(delivery)
+            switch try await delivery.end() {
+            case .processed: counters.add(to: \.processed)
+            case .duplicate: counters.add(to: \.duplicates)
+            case .blocked: return await store(arrival)
+            }
+            return true
+        } catch is Delivery.Blocked {
+            return await store(arrival)
+        } catch {
+            if Task.isCancelled { return false }
+            lane.isBlocked = true
+            return await fail(arrival, HandlerError(error), startedAt: startedAt)
+        }
+    }
+
+    /// Writes a failed first attempt.
+    private func fail(_ arrival: Arrival, _ error: HandlerError, startedAt: Int64) async -> Bool {
+        counters.add(to: \.failedAttempts)
+        let random = Double.random(in: 0...1)
+        let ended = WallClock.milliseconds()
+        let life = await persistently { [table, database, policy] in
+            try await database.write { transaction -> DeliveryLife in
+                var life = DeliveryLife(state: .scheduled, attempts: 1)
+                life.fail(error, policy: policy, now: ended, random: random)
+                guard let id = try table.insert(arrival.record, life: life, error: error, now: ended, in: transaction) else {
+                    return life
+                }
+                let attempt = DeliveryTable.Attempt(
+                    startedAt: startedAt,
+                    durationMilliseconds: ended - startedAt,
+                    error: error
+                )
+                try table.record(attempt, number: 1, generation: 0, of: id, in: transaction)
+                return life
+            }
+        }
+        guard let life else { return false }
+        note(error, life, arrival.record.type, attempt: 1)
+        onScheduled.raise()
+        return true
+    }
+
+    /// Writes a delivery that no attempt can help.
+    private func bury(_ arrival: Arrival, _ error: HandlerError) async -> Bool {
+        await fail(arrival, error, startedAt: WallClock.milliseconds())
+    }
+
+    /// Writes a delivery that has to wait: behind an earlier one of its subject, or because it is suspected of having
+    /// ended the process and must be counted before it runs.
+    private func store(_ arrival: Arrival) async -> Bool {
+        let isStored: Bool? = await persistently { [table, database] in
+            try await database.write { transaction in
+                let now = WallClock.milliseconds()
+                let isBlocked = try table.isBlocked(arrival.record.subjectKey, in: transaction)
+                let life = DeliveryLife(state: isBlocked ? .held : .scheduled, dueAt: isBlocked ? nil : now)
+                let id = try table.insert(
+                    arrival.record,
+                    life: life,
+                    isSuspect: arrival.redelivered,
+                    now: now,
+                    in: transaction
+                )
+                return id != nil
+            }
+        }
+        guard let isStored else { return false }
+        if !isStored { counters.add(to: \.duplicates) }
+        onScheduled.raise()
+        return true
+    }
+
+    /// Repeats a database operation until it succeeds. The message stays unacknowledged meanwhile, so nothing is lost.
+    /// - Returns: nil when the service stops first.
+    private func persistently<Result: Sendable>(
+        _ operation: @Sendable () async throws -> Result
+    ) async -> Result? {
+        let pause = Signal()
+        while !Task.isCancelled {
+            do {
+                return try await operation()
+            } catch {
+                logger.error("database refused a delivery; it stays in the queue", [LogField("error", error: error)])
+                if let error = error as? DatabaseError, error.code == .closed { return nil }
+                await pause.wait(until: .now + .seconds(1))
+            }
+        }
+        return nil
+    }
+
+    private func note(_ error: HandlerError, _ life: DeliveryLife, _ type: String, attempt: Int) {
+        logger.noteFailure(error, life, type: type, attempt: attempt)
+        if life.state == .dead { counters.add(to: \.deadLettered) }
+    }
+}
+
+extension Logger {
+    /// Says what became of a failed attempt.
+    func noteFailure(_ error: HandlerError, _ life: DeliveryLife, type: String, attempt: Int) {
+        let fields = [
+            LogField("messaging.event.type", type),
+            LogField("messaging.attempt", attempt),
+            LogField("error.class", error.errorClass),
+            LogField("error.message", error.message),
+        ]
+        if life.state == .dead {
+            warning("delivery is dead", fields)
+        } else {
+            info("delivery failed and is scheduled again", fields)
+        }
+    }
+}

@@ -1,0 +1,310 @@
+internal import AMQP
+public import Database
+internal import Events
+import Synchronization
+public import Telemetry
+
+/// The messaging of one service: event store, forwarder, inbox, retries, dead letters.
+///
+/// Register the handlers with `subscriber`, then call `run` once.
+public final class MessagingRuntime: Sendable {
+    /// The kit's tables; goes to `Database.open` before the domain's sets.
+    public static let migrations = MigrationSet.messaging
+
+    /// The names of all checks that `problems` can report.
+    public static let checks = ["broker.publisher", "broker.consumer", "broker.dead-letters"]
+
+    /// The service's own events.
+    public let events: EventStore
+    /// The service's handlers.
+    public let subscriber: Subscriber
+    /// The service's dead letters.
+    public let deadLetters: DeadLetters
+
+    private let database: Database
+    private let logger: Logger
+    private let publisher: Publisher
+    private let consumer: Consumer
+    private let brokerDeadLetterConsumer: Consumer
+    private let brokerDeadLetters: BrokerDeadLetters
+    private let forwarder: Forwarder
+    private let inbox: Inbox
+    private let scheduler: RetryScheduler
+    private let counterBox: CounterBox
+
+    /// Makes the messaging of a service; nothing connects before `run`.
+    ///
+    /// - Throws: `AMQPError` with code `.invalidURL`, credentials redacted.
+    public init(_ configuration: MessagingConfiguration, database: Database, logger: Logger) throws {
+        let counters = CounterBox()
+        let onScheduled = Signal()
+        let topology = configuration.topology.declarations(
+            queueType: configuration.queueType,
+            mode: configuration.topologyMode
+        )
+        func connection(_ role: String) throws -> ConnectionConfiguration {
+            var connection = try ConnectionConfiguration(
+                urls: configuration.brokerURLs,
+                name: "\(configuration.service) \(role)"
+            )
+            // Larger than an event may be, so that what is too large can be kept whole in the dead letters.
+            connection.maximumBodySize = 16 << 20
+            return connection
+        }
+        let publisher = Publisher(
+            try connection("publisher"),
+            topology: topology,
+            window: configuration.forwarderWindow,
+            logger: logger.labelled("messaging.publisher")
+        )
+        let consumer = Consumer(
+            try connection("consumer"),
+            queue: configuration.service,
+            prefetch: configuration.prefetch,
+            topology: topology,
+            logger: logger.labelled("messaging.consumer")
+        )
+        let netConsumer = Consumer(
+            try connection("dead-letters"),
+            queue: Topology.deadLetterQueue(of: configuration.service),
+            prefetch: 16,
+            topology: topology,
+            logger: logger.labelled("messaging.dead-letters")
+        )
+        let table = DeliveryTable(
+            subscriber: configuration.service,
+            ordering: configuration.ordering,
+            afterDeadLetter: configuration.afterDeadLetter
+        )
+        let forwarderTable = DeliveryTable(
+            subscriber: DeliveryTable.forwarder,
+            ordering: .perSubject,
+            afterDeadLetter: .hold
+        )
+        let forwarder = Forwarder(
+            database: database,
+            sink: publisher,
+            table: forwarderTable,
+            policy: configuration.retryPolicy,
+            window: configuration.forwarderWindow,
+            counters: counters,
+            logger: logger.labelled("messaging.forwarder"),
+            onScheduled: onScheduled
+        )
+        let events = EventStore(
+            database: database,
+            source: configuration.source,
+            limits: configuration.eventLimits,
+            onCommit: { forwarder.committed() }
+        )
+        let subscriber = Subscriber()
+        let rowAttempt = RowAttempt(
+            database: database,
+            events: events,
+            policy: configuration.retryPolicy,
+            limits: configuration.eventLimits,
+            counters: counters,
+            logger: logger.labelled("messaging.retries")
+        )
+        self.scheduler = RetryScheduler(
+            tables: [table, forwarderTable],
+            database: database,
+            logger: logger.labelled("messaging.retries"),
+            wake: onScheduled
+        ) { due, dueTable in
+            let work: RowAttempt.Work
+            if dueTable.subscriber == DeliveryTable.forwarder {
+                work = .publish { envelope, body in try await publisher.publishOrDefer(envelope, body) }
+            } else {
+                work = .handle(subscriber)
+            }
+            await rowAttempt.run(due, of: dueTable, work)
+        }
+        self.inbox = Inbox(
+            table: table,
+            database: database,
+            events: events,
+            subscriber: subscriber,
+            policy: configuration.retryPolicy,
+            limits: configuration.eventLimits,
+            counters: counters,
+            logger: logger.labelled("messaging.inbox"),
+            onScheduled: onScheduled
+        )
+        self.brokerDeadLetters = BrokerDeadLetters(
+            table: table,
+            database: database,
+            limits: configuration.eventLimits,
+            counters: counters,
+            logger: logger.labelled("messaging.dead-letters")
+        )
+        self.deadLetters = DeadLetters(
+            database: database,
+            tables: [table, forwarderTable],
+            onScheduled: onScheduled
+        )
+        self.events = events
+        self.subscriber = subscriber
+        self.forwarder = forwarder
+        self.publisher = publisher
+        self.consumer = consumer
+        self.brokerDeadLetterConsumer = netConsumer
+        self.counterBox = counters
+        self.database = database
+        self.logger = logger
+    }
+
+    /// Forwards, consumes and retries until cancelled; then stops consuming, finishes what is in flight, acks, flushes the
+    /// forwarder and returns, all within `grace`. The broker being away is no error: it keeps trying.
+    public func run(grace: Duration) async {
+        // Unstructured, because cancellation must not reach them before the orderly end does.
+        let connections = [
+            Task { await publisher.run() },
+            Task { await consumer.run() },
+            Task { await brokerDeadLetterConsumer.run() },
+        ]
+        let forwarding = Task { await forwarder.run() }
+        let scheduling = Task { await scheduler.run() }
+        let receiving = Task {
+            for await burst in consumer.bursts {
+                await inbox.receive(burst) { [consumer] tag in consumer.ack(tag) }
+            }
+        }
+        let draining = Task {
+            for await burst in brokerDeadLetterConsumer.bursts {
+                await brokerDeadLetters.receive(burst) { [brokerDeadLetterConsumer] tag in
+                    brokerDeadLetterConsumer.ack(tag)
+                }
+            }
+        }
+        let cancelled = Signal()
+        while !Task.isCancelled { await cancelled.wait() }
+
+        let isOrderly = await within(grace) { [self] in
+            consumer.stopConsuming()
+            brokerDeadLetterConsumer.stopConsuming()
+            scheduling.cancel()
+            await scheduling.value
+            await receiving.value
+            await draining.value
+            await inbox.drained()
+            await scheduler.drained()
+            forwarder.finish()
+            await forwarding.value
+        }
+        if !isOrderly {
+            logger.warning("work was still in flight at the end of the grace; it is repeated after the next start")
+            inbox.cancel()
+            scheduler.cancel()
+            forwarding.cancel()
+            receiving.cancel()
+            draining.cancel()
+        }
+        for connection in connections { connection.cancel() }
+        for connection in connections { await connection.value }
+        await forwarding.value
+    }
+
+    /// What is wrong now, one entry per connection; empty when all is well.
+    public func problems() -> [(check: String, problem: String)] {
+        let states = [publisher.state, consumer.state, brokerDeadLetterConsumer.state]
+        return zip(MessagingRuntime.checks, states).compactMap { check, state in
+            switch state {
+            case .ready: nil
+            case .connecting: (check, "connecting to the broker")
+            case .blocked(let reason): (check, "the broker takes no publishes: \(reason)")
+            case .closed(let cause): (check, cause)
+            }
+        }
+    }
+
+    /// What waits.
+    ///
+    /// - Throws: `DatabaseError`.
+    public func backlog() async throws -> Backlog {
+        let now = WallClock.milliseconds()
+        @Sendable func age(_ since: Int64?) -> Double? { since.map { Double(max(0, now - $0)) / 1000 } }
+        return try await database.read { transaction in
+            let waiting = try transaction.first(
+                """
+                SELECT COUNT(*), MIN(time) FROM warren_events
+                WHERE position > COALESCE((SELECT position FROM warren_offsets WHERE name = 'forwarder'), 0)
+                """
+            )
+            let scheduled = try transaction.first(
+                "SELECT COUNT(*), MIN(received_at) FROM warren_deliveries WHERE status = 'scheduled' AND status <> 'processed'"
+            )
+            func count(_ state: DeliveryState) throws -> Int {
+                try transaction.first(
+                    "SELECT COUNT(*) FROM warren_deliveries WHERE status = $1 AND status <> 'processed'",
+                    state.rawValue
+                )?[0] ?? 0
+            }
+            let oldestEvent: Int64? = try waiting?[1]
+            let oldestScheduled: Int64? = try scheduled?[1]
+            return Backlog(
+                unforwarded: try waiting?[0] ?? 0,
+                oldestUnforwardedAge: age(oldestEvent),
+                scheduled: try scheduled?[0] ?? 0,
+                oldestScheduledAge: age(oldestScheduled),
+                held: try count(.held),
+                dead: try count(.dead)
+            )
+        }
+    }
+
+    /// What happened since start, for metrics.
+    public var counters: MessagingCounters { counterBox.value }
+
+    /// Runs `operation`, for `limit` at most.
+    /// - Returns: whether it ended in time; if not, it goes on.
+    private func within(_ limit: Duration, _ operation: @escaping @Sendable () async -> Void) async -> Bool {
+        let deadline = ContinuousClock.Instant.now + limit
+        let ended = Flag()
+        // This task is cancelled already, so the waiting happens in one that is not.
+        return await Task {
+            Task {
+                await operation()
+                ended.set()
+            }
+            return await ended.wait(until: deadline)
+        }.value
+    }
+}
+
+/// Something that happens once.
+private final class Flag: Sendable {
+    private let isSet = Mutex(false)
+    private let signal = Signal()
+
+    func set() {
+        isSet.withLock { $0 = true }
+        signal.raise()
+    }
+
+    /// Whether it happened before the deadline.
+    func wait(until deadline: ContinuousClock.Instant) async -> Bool {
+        while !isSet.withLock({ $0 }), .now < deadline { await signal.wait(until: deadline) }
+        return isSet.withLock { $0 }
+    }
+}
+
+extension Publisher {
+    /// Publishes an event from the table of deliveries. A connection that is away costs no attempt.
+    fileprivate func publishOrDefer(_ envelope: Envelope, _ body: [UInt8]) async throws {
+        let later = WallClock.milliseconds() + 1000
+        guard state == .ready else {
+            throw HandlerError.deferred(until: later, "broker.away", "there is no connection to the broker")
+        }
+        do {
+            try await publish(Publication(envelope, body: body))
+        } catch let error as AMQPError {
+            switch error.code {
+            case .connectionLost, .closed, .connectionFailed, .cancelled, .timeout:
+                throw HandlerError.deferred(until: later, "broker.away", error.description)
+            default:
+                throw HandlerError(refusal: error)
+            }
+        }
+    }
+}

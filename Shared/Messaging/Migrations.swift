@@ -1,0 +1,83 @@
+internal import Database
+
+extension MigrationSet {
+    /// The kit's tables.
+    static let messaging = MigrationSet(
+        "warren",
+        [
+            .init(
+                "event store",
+                """
+                CREATE TABLE warren_events (
+                    position INTEGER PRIMARY KEY AUTOINCREMENT,
+                    id TEXT NOT NULL,
+                    source TEXT NOT NULL,
+                    type TEXT NOT NULL,
+                    subject TEXT NOT NULL,
+                    sequence INTEGER NOT NULL,
+                    time INTEGER NOT NULL,
+                    envelope BLOB NOT NULL
+                );
+                CREATE UNIQUE INDEX warren_events_subject ON warren_events (source, subject, sequence);
+                CREATE TABLE warren_offsets (
+                    name TEXT PRIMARY KEY,
+                    position INTEGER NOT NULL,
+                    updated_at INTEGER NOT NULL
+                );
+                """
+            ),
+            .init(
+                "deliveries",
+                """
+                CREATE TABLE warren_deliveries (
+                    id INTEGER PRIMARY KEY AUTOINCREMENT,
+                    subscriber TEXT NOT NULL,
+                    source TEXT NOT NULL,
+                    event_id TEXT NOT NULL,
+                    type TEXT NOT NULL,
+                    subject TEXT NOT NULL,
+                    sequence INTEGER,
+                    status TEXT NOT NULL
+                        CHECK (status IN ('processed', 'scheduled', 'held', 'dead', 'discarded')),
+                    generation INTEGER NOT NULL DEFAULT 0,
+                    attempts INTEGER NOT NULL DEFAULT 0,
+                    suspect INTEGER NOT NULL DEFAULT 0,
+                    running_since INTEGER,
+                    due_at INTEGER,
+                    received_at INTEGER NOT NULL,
+                    updated_at INTEGER NOT NULL,
+                    error_class TEXT,
+                    error_message TEXT,
+                    body BLOB,
+                    properties TEXT
+                );
+                CREATE UNIQUE INDEX warren_deliveries_identity ON warren_deliveries (subscriber, source, event_id);
+                CREATE INDEX warren_deliveries_waiting ON warren_deliveries (subscriber, source, subject)
+                    WHERE status IN ('scheduled', 'held', 'dead');
+                CREATE INDEX warren_deliveries_due ON warren_deliveries (due_at) WHERE status = 'scheduled';
+                CREATE INDEX warren_deliveries_state ON warren_deliveries (status, id) WHERE status <> 'processed';
+                CREATE TABLE warren_attempts (
+                    id INTEGER PRIMARY KEY AUTOINCREMENT,
+                    delivery_id INTEGER NOT NULL REFERENCES warren_deliveries (id),
+                    generation INTEGER NOT NULL,
+                    attempt INTEGER NOT NULL,
+                    started_at INTEGER NOT NULL,
+                    duration_ms INTEGER NOT NULL,
+                    host TEXT NOT NULL,
+                    error_class TEXT NOT NULL,
+                    message TEXT NOT NULL
+                );
+                CREATE INDEX warren_attempts_delivery ON warren_attempts (delivery_id, id);
+                CREATE TABLE warren_audit (
+                    id INTEGER PRIMARY KEY AUTOINCREMENT,
+                    at INTEGER NOT NULL,
+                    actor TEXT NOT NULL,
+                    action TEXT NOT NULL,
+                    delivery_id INTEGER NOT NULL,
+                    reason TEXT NOT NULL
+                );
+                """
+            ),
+        ]
+    )
+}

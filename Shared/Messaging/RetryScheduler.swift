@@ -1,0 +1,174 @@
+internal import Database
+internal import Events
+internal import Telemetry
+import Synchronization
+
+/// Runs what waits in the table when it is due: retries, released deliveries, suspects, replayed dead letters, and
+/// events that the broker has not taken.
+///
+/// It sleeps until the next row is due or it is woken. Suspects - deliveries that were at work, or under way, when a
+/// process ended - run one at a time and with nothing beside them from the table, and their attempt is counted before
+/// they run: what kills the process is found and buried, and its neighbours are not charged for it.
+final class RetryScheduler: Sendable {
+    /// Runs one due row to its end: returns when its outcome is durable.
+    typealias Attempt = @Sendable (DeliveryTable.Due, DeliveryTable) async -> Void
+
+    private static let atOnce = 64
+
+    private let tables: [String: DeliveryTable]
+    private let database: Database
+    private let logger: Logger
+    private let wake: Signal
+    /// The rows at work, and whether each is a suspect.
+    private let running = Mutex<[Int64: Bool]>([:])
+    private let lanes = Lanes()
+    private let attempt: Attempt
+
+    init(
+        tables: [DeliveryTable],
+        database: Database,
+        logger: Logger,
+        wake: Signal,
+        attempt: @escaping Attempt
+    ) {
+        self.tables = Dictionary(uniqueKeysWithValues: tables.map { ($0.subscriber, $0) })
+        self.database = database
+        self.logger = logger
+        self.wake = wake
+        self.attempt = attempt
+    }
+
+    /// Runs until cancelled; attempts at work go on, see `drained`.
+    func run() async {
+        await recover()
+        while !Task.isCancelled {
+            do {
+                let next = try await startDue()
+                await wake.wait(until: next)
+            } catch {
+                logger.error("the delivery table cannot be read", [LogField("error", error: error)])
+                if let error = error as? DatabaseError, error.code == .closed { return }
+                await wake.wait(until: .now + .seconds(1))
+            }
+        }
+    }
+
+    /// Returns when no attempt is at work.
+    func drained() async {
+        await lanes.drained()
+    }
+
+    /// Cancels the attempts at work; they stay scheduled.
+    func cancel() {
+        lanes.cancel()
+    }
+
+    /// Attempts that were at work when the process ended: they are suspects now. One that was a suspect already has been
+    /// counted before it ran.
+    private func recover() async {
+        while !Task.isCancelled {
+            do {
+                try await database.write { [tables] transaction in
+                    let rows = try transaction.query(
+                        """
+                        SELECT id, subscriber, generation, attempts, running_since FROM warren_deliveries
+                        WHERE status = 'scheduled' AND running_since IS NOT NULL AND suspect = 1
+                        """
+                    )
+                    for row in rows {
+                        let subscriber: String = try row["subscriber"]
+                        let startedAt: Int64 = try row["running_since"]
+                        let attempt = DeliveryTable.Attempt(
+                            startedAt: startedAt,
+                            durationMilliseconds: max(0, WallClock.milliseconds() - startedAt),
+                            error: .transient("process.ended", "the process ended during the attempt")
+                        )
+                        try tables[subscriber]?.record(
+                            attempt,
+                            number: try row["attempts"],
+                            generation: try row["generation"],
+                            of: try row["id"],
+                            in: transaction
+                        )
+                    }
+                    try transaction.execute(
+                        """
+                        UPDATE warren_deliveries SET suspect = 1, running_since = NULL
+                        WHERE status = 'scheduled' AND running_since IS NOT NULL
+                        """
+                    )
+                }
+                return
+            } catch {
+                logger.error("the delivery table cannot be written", [LogField("error", error: error)])
+                if let error = error as? DatabaseError, error.code == .closed { return }
+                await wake.wait(until: .now + .seconds(1))
+            }
+        }
+    }
+
+    /// Starts what is due and can run now.
+    /// - Returns: when the next row is due, or nil when none waits for its time.
+    private func startDue() async throws -> ContinuousClock.Instant? {
+        let busy = running.withLock { $0 }
+        let free = RetryScheduler.atOnce - busy.count
+        guard free > 0 else { return nil }
+        let now = WallClock.milliseconds()
+        let (due, next) = try await database.read { transaction in
+            // More than are free, since some of the first may be at work.
+            let rows = try transaction.query(
+                """
+                SELECT id, subscriber, suspect, generation, attempts, received_at, source, subject, body,
+                    properties, due_at
+                FROM warren_deliveries WHERE status = 'scheduled' AND due_at <= $1 ORDER BY due_at, id LIMIT $2
+                """,
+                now,
+                RetryScheduler.atOnce * 2
+            ).map { try DeliveryTable.Due($0) }
+            let next: Int64? = try transaction.first(
+                "SELECT MIN(due_at) FROM warren_deliveries WHERE status = 'scheduled' AND due_at > $1",
+                now
+            )?[0]
+            return (rows.filter { busy[$0.id] == nil }, next)
+        }
+        for row in choose(from: due, busy: busy, free: free) {
+            guard let table = tables[row.subscriber] else { continue }
+            running.withLock { $0[row.id] = row.isSuspect }
+            lanes.run { _ in
+                await self.attempt(row, table)
+                self.running.withLock { $0[row.id] = nil }
+                self.wake.raise()
+            }
+        }
+        return next.map { .now + .milliseconds(max(1, $0 - now)) }
+    }
+
+    /// Which of the due rows may start, in their order: innocent ones up to the next suspect, or one suspect alone.
+    private func choose(from due: [DeliveryTable.Due], busy: [Int64: Bool], free: Int) -> [DeliveryTable.Due] {
+        guard let first = due.first, !busy.values.contains(true) else { return [] }
+        if first.isSuspect { return busy.isEmpty ? [first] : [] }
+        return Array(due.prefix { !$0.isSuspect }.prefix(free))
+    }
+}
+
+extension DeliveryTable.Due {
+    /// Reads a row of the query for due deliveries.
+    init(_ row: Row) throws {
+        self.init(
+            id: try row["id"],
+            subscriber: try row["subscriber"],
+            isSuspect: try row["suspect"],
+            life: DeliveryLife(
+                state: .scheduled,
+                generation: try row["generation"],
+                attempts: try row["attempts"],
+                dueAt: try row["due_at"]
+            ),
+            receivedAt: try row["received_at"],
+            source: try row["source"],
+            subject: try row["subject"],
+            body: try row["body"],
+            properties: try row["properties"]
+        )
+    }
+}
