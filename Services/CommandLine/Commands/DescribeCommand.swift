@@ -36,8 +36,8 @@ enum DescribeCommand {
 
     private static func record(_ type: String, _ queue: String?) -> JSONValue {
         [
-            "exchange": "warren.events", "type": .text(type), "queue": queue.map { .text($0) } ?? .null,
-            "deadLetterQueue": queue.map { .text("\($0).dead-letters") } ?? .null,
+            "exchange": .text(Topology.exchange), "type": .text(type), "queue": queue.map { .text($0) } ?? .null,
+            "deadLetterQueue": queue.map { .text(Topology.deadLetterQueue(of: $0)) } ?? .null,
         ]
     }
 }

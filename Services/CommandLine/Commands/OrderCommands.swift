@@ -1,3 +1,5 @@
+import Events
+
 /// `warren order`: what a customer does.
 enum OrderCommands {
     static let command = Command(
@@ -53,7 +55,7 @@ enum OrderCommands {
             currency: try invocation.value("currency"),
             paymentMethod: try invocation.value("payment-method")
         )
-        let key = invocation.text("idempotency-key") ?? UniqueID.make()
+        let key = invocation.text("idempotency-key") ?? UUIDv7.make()
         guard (1...255).contains(key.utf8.count),
             key.allSatisfy({ ("\u{20}"..."\u{7E}").contains($0) && $0 != "\"" && $0 != "\\" })
         else {

@@ -14,7 +14,9 @@ final class PublicationReport {
         self.total = total
     }
 
-    /// Takes one confirmed event. All rows of one call are equally wide, so that each can be written at once.
+    /// Takes one confirmed event.
+    ///
+    /// All rows of one call are equally wide, so that each can be written at once.
     func took(_ envelope: Envelope) {
         count += 1
         let record: JSONValue = [

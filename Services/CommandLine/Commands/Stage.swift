@@ -17,7 +17,7 @@ final class Stage {
     /// Places an order and waits for what is to become of it.
     @discardableResult
     func order(paidWith method: String, until goal: OrderGoal) async throws -> String {
-        let id = try await place(paidWith: method, key: UniqueID.make())
+        let id = try await place(paidWith: method, key: UUIDv7.make())
         try await wait(for: goal, order: id)
         return id
     }
@@ -31,7 +31,7 @@ final class Stage {
 
     /// Places one order by two requests with one key.
     func placeTwice() async throws {
-        let key = UniqueID.make()
+        let key = UUIDv7.make()
         let first = try await place(paidWith: "pm_card_visa", key: key)
         let second = try await place(paidWith: "pm_card_visa", key: key)
         guard first == second else {
@@ -41,9 +41,11 @@ final class Stage {
         try await wait(for: .confirmed, order: first)
     }
 
-    /// Publishes one event twice under one id. Only Notification listens to it, so nothing else is moved.
+    /// Publishes one event twice under one id.
+    ///
+    /// Only Notification listens to it, so nothing else is moved.
     func publishTwice() async throws {
-        let draft = EventDraft(type: OrderConfirmed.type, subject: UniqueID.make(), id: UniqueID.make())
+        let draft = EventDraft(type: OrderConfirmed.type, subject: UUIDv7.make(), id: UUIDv7.make())
         let envelope = try draft.envelope()
         try await invocation.withBroker { publish in
             try await publish(envelope)
@@ -61,7 +63,7 @@ final class Stage {
     func poison() async throws {
         let draft = EventDraft(
             type: OrderPaymentRequested.type,
-            subject: UniqueID.make(),
+            subject: UUIDv7.make(),
             data: Array(#"{"poison": true}"#.utf8)
         )
         let envelope = try draft.envelope()

@@ -1,5 +1,4 @@
 import Events
-import FoundationEssentials
 import Messaging
 import ShopEvents
 
@@ -50,9 +49,7 @@ enum EventCatalogue {
     /// A payload that the handlers of this type understand, or nil for a type that is not the shop's.
     static func example(of type: EventType, subject: String) throws -> [UInt8]? {
         guard let event = examples(order: subject).first(where: { Swift.type(of: $0).type == type }) else { return nil }
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return Array(try encoder.encode(event))
+        return try event.encodedData()
     }
 
     /// Which queue listens to what, one line each.

@@ -1,5 +1,4 @@
 import Events
-import FoundationEssentials
 
 /// What the test events of one call have in common.
 struct EventDraft: Sendable {
@@ -14,13 +13,13 @@ struct EventDraft: Sendable {
 
     /// The next event.
     func envelope() throws -> Envelope {
-        let subject = subject ?? UniqueID.make()
+        let subject = subject ?? UUIDv7.make()
         return Envelope(
-            id: id ?? UniqueID.make(),
+            id: id ?? UUIDv7.make(),
             source: source,
             type: type,
             subject: subject,
-            time: MomentText.write(Date()),
+            time: RFC3339.now(),
             correlationID: subject,
             data: try data ?? EventCatalogue.example(of: type, subject: subject) ?? Array("{}".utf8)
         )

@@ -23,7 +23,9 @@ struct OrderClient: Sendable {
 
     let client: ServiceClient
 
-    /// Places an order. Under one key, however often, it is placed once.
+    /// Places an order.
+    ///
+    /// Under one key, however often, it is placed once.
     func place(_ draft: Draft, idempotencyKey: String) async throws -> JSONValue {
         do {
             return try await client.post(
@@ -45,7 +47,9 @@ struct OrderClient: Sendable {
         try await client.post("/orders/\(ServiceClient.escape(id))/cancel", body: [:])
     }
 
-    /// Looks at an order until it has come to what is waited for. A service that is away for a while is waited for too.
+    /// Looks at an order until it has come to what is waited for.
+    ///
+    /// A service that is away for a while is waited for too.
     ///
     /// - Throws: `CommandFailure` with `.notMet` when the time is up or the order can never come to it, `.unreachable`
     ///   when the time is up and the service was away, `.notFound` when there is no such order.
@@ -101,7 +105,9 @@ enum OrderGoal: String, Sendable, CaseIterable {
         case impossible(String)
     }
 
-    /// How this order stands to the goal. Final states are `rejected`, and `cancelled` but for its refund.
+    /// How this order stands to the goal.
+    ///
+    /// Final states are `rejected`, and `cancelled` but for its refund.
     func verdict(on order: JSONValue) -> Verdict {
         let status = order["status"]?.text ?? ""
         let payment = order.member(at: "payment.status")?.text ?? ""
@@ -117,7 +123,7 @@ enum OrderGoal: String, Sendable, CaseIterable {
         }
     }
 
-    /// `cancelled (payment captured)`
+    /// Writes how an order stands: `cancelled (payment captured)`.
     static func describe(_ order: JSONValue) -> String {
         let status = order["status"]?.text ?? "in an unknown state"
         guard let payment = order.member(at: "payment.status")?.text else { return status }

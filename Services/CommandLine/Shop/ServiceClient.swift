@@ -20,7 +20,9 @@ struct ServiceClient: Sendable {
         try await exchange(ServiceRequest(method: "GET", url: url(path, query), timeout: timeout))
     }
 
-    /// Asks for a deed. The answer is null where the service says nothing.
+    /// Asks for a deed.
+    ///
+    /// The answer is null where the service says nothing.
     func post(_ path: String, body: JSONValue, headers: [String: String] = [:]) async throws -> JSONValue {
         var request = ServiceRequest(method: "POST", url: url(path), headers: headers)
         request.headers["Content-Type"] = "application/json"

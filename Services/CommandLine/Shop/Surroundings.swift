@@ -19,7 +19,9 @@ struct Surroundings: Sendable {
         }
     }
 
-    /// Reads the process's standard input to its end. Blocks, so it is for the main thread only.
+    /// Reads the process's standard input to its end.
+    ///
+    /// Blocks, so it is for the main thread only.
     static func processInput() throws -> [UInt8] {
         var content: [UInt8] = []
         while true {
@@ -56,8 +58,9 @@ extension Invocation {
         )
     }
 
-    /// From `WARREN_OPERATIONS_TOKEN`, or the file that `WARREN_OPERATIONS_TOKEN_FILE` names. There is no option for it,
-    /// because every user of a machine sees the words of a command line.
+    /// From `WARREN_OPERATIONS_TOKEN`, or the file that `WARREN_OPERATIONS_TOKEN_FILE` names.
+    ///
+    /// There is no option for it, because every user of a machine sees the words of a command line.
     private func operationsToken() throws -> String? {
         let environment = surroundings.environment
         if let token = environment["WARREN_OPERATIONS_TOKEN"], !token.isEmpty { return token }
@@ -67,7 +70,9 @@ extension Invocation {
         return token.isEmpty ? nil : token
     }
 
-    /// Who the audit names: `WARREN_ACTOR`, else the user. Only what a header can carry.
+    /// Who the audit names: `WARREN_ACTOR`, else the user.
+    ///
+    /// Only what a header can carry.
     private var actor: String {
         let environment = surroundings.environment
         let name = environment["WARREN_ACTOR"] ?? environment["USER"] ?? ""

@@ -4,7 +4,9 @@ struct UsageError: Error, Equatable {
     let message: String
     /// What to write instead.
     var mend: String?
-    /// The command that was meant, `["warren", "order"]`; its help is pointed at. Empty where it is not known yet.
+    /// The command that was meant, `["warren", "order"]`; its help is pointed at.
+    ///
+    /// Empty where it is not known yet.
     var path: [String] = []
 
     /// The same error, with the command where it has none.

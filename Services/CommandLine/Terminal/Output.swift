@@ -13,7 +13,9 @@ struct Output: Sendable {
     /// How many columns that terminal has.
     var columns: Int?
 
-    /// The process's own outputs. Writing blocks while a pipe is full, so it is for the main thread only.
+    /// The process's own outputs.
+    ///
+    /// Writing blocks while a pipe is full, so it is for the main thread only.
     static func process() -> Output {
         let isTerminal = isatty(STDOUT_FILENO) == 1
         return Output(

@@ -1,7 +1,9 @@
 /// Text on a terminal: how wide it is, and what must not reach it.
 enum TerminalText {
     /// The text with everything written out that could steer a terminal or reorder what is read: control characters,
-    /// line separators and direction marks. Bodies and errors of events come from anywhere.
+    /// line separators and direction marks.
+    ///
+    /// Bodies and errors of events come from anywhere.
     ///
     /// - Parameter keepingLines: leaves newlines and tabs as they are.
     static func harmless(_ text: String, keepingLines: Bool = false) -> String {
