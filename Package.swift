@@ -112,7 +112,11 @@ let package = Package(
             at: "Unit/Shop",
             ["Order", "Payment", "Notification", "Sandbox", "ShopEvents", "Messaging", "Database", "Events", "HTTP"]
         ),
-        tests("CommandLineTests", at: "Unit/CommandLine", ["CommandLine", "HTTP"]),
+        tests(
+            "CommandLineTests",
+            at: "Unit/CommandLine",
+            ["CommandLine", "ShopEvents", "Messaging", "Events", "HTTP", "Telemetry"]
+        ),
         tests("AMQPIntegrationTests", at: "Integration/AMQP", ["AMQP", "Telemetry"]),
         tests(
             "MessagingIntegrationTests",
