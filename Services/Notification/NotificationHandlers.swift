@@ -35,7 +35,7 @@ struct NotificationHandlers: Sendable {
             )
         }
         logger.info(
-            "mail sent",
+            "Sent a mail",
             [LogField("mail.kind", mail.kind), LogField("order.id", mail.orderID), LogField("mail.id", messageID)]
         )
     }

@@ -17,6 +17,7 @@ private struct NotificationWorld {
     let database: Database
     let subscriber = Subscriber()
     let log = NotificationLog()
+    let receipts = NotificationReceipts()
     private let events: EventStore
 
     /// Lends a world whose mail server is at that address.
@@ -60,7 +61,10 @@ private struct NotificationWorld {
             time: time,
             data: try event.encodedData()
         )
-        let delivery = Delivery(envelope: envelope, attempt: 1, database: database, events: events) { _ in .processed }
+        let delivery = Delivery(envelope: envelope, attempt: 1, database: database, events: events) { [receipts] _ in
+            receipts.count.add(1, ordering: .relaxed)
+            return .processed
+        }
         let handler = try #require(subscriber.handler(of: envelope.type))
         try await handler(delivery)
     }
@@ -76,6 +80,12 @@ private struct NotificationWorld {
             }
         }
     }
+}
+
+/// How many deliveries have got their receipt.
+private final class NotificationReceipts: Sendable {
+    let count = Atomic(0)
+    var isEmpty: Bool { count.load(ordering: .relaxed) == 0 }
 }
 
 /// Keeps what is logged, to look for what must not be there.
@@ -164,6 +174,7 @@ struct NotificationHandlerTests {
             #expect(error?.message.contains("\(code)") == true)
             #expect(error?.message.contains("@") == false)
             #expect(try await world.recorded().isEmpty)
+            #expect(world.receipts.isEmpty, "a mail that was not taken has no receipt")
             try await sink.refuse(with: nil)
             try await world.deliver(Self.confirmed)
             #expect(try await sink.mails().count == 1)
@@ -178,6 +189,7 @@ struct NotificationHandlerTests {
             #expect(error?.kind == .transient)
             #expect(error?.errorClass == "mail.unreachable")
             #expect(try await world.recorded().isEmpty)
+            #expect(world.receipts.isEmpty, "a mail that was not taken has no receipt")
         }
     }
 
