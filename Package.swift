@@ -100,7 +100,10 @@ let package = Package(
         tests(
             "ShopTests",
             at: "Unit/Shop",
-            ["Order", "Payment", "Notification", "Sandbox", "ShopEvents", "Messaging", "Database", "Events", "HTTP"]
+            [
+                "Order", "Payment", "Notification", "Sandbox", "ShopEvents", "Messaging", "Database", "Events", "HTTP",
+                "Telemetry",
+            ]
         ),
         tests("CommandLineTests", at: "Unit/CommandLine", ["CommandLine", "HTTP"]),
         tests("AMQPIntegrationTests", at: "Integration/AMQP", ["AMQP", "Telemetry"]),
