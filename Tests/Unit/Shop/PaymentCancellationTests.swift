@@ -56,6 +56,16 @@ import Testing
         }
     }
 
+    @Test("A charge whose answer was lost is found though the provider has forgotten its key")
+    func pendingButChargedLongAgo() async throws {
+        try await PaymentDesk.open { desk async throws in
+            _ = try await desk.request(method: .resetOnce)
+            desk.wait(milliseconds: 2 * IdempotencyTable.lifetime)
+            #expect(try await desk.cancel() == .done)
+            #expect(desk.moved() == [1, 1])
+        }
+    }
+
     @Test("A payment that was never charged is voided, and a charge still on its way comes too late")
     func pendingAndNotCharged() async throws {
         try await PaymentDesk.open { desk async throws in
