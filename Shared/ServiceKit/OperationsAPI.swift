@@ -8,6 +8,8 @@ public enum OperationsAPI {
         public var id: String
         /// The service in whose table it lies.
         public var service: String
+        /// Whose delivery it is: the service, or `(forwarder)` for an event that the broker did not take.
+        public var subscriber: String?
         /// `scheduled`, `held`, `dead`, `discarded` or `processed`.
         public var state: String
         /// The event's type.
@@ -36,6 +38,7 @@ public enum OperationsAPI {
         enum CodingKeys: String, CodingKey {
             case id
             case service
+            case subscriber
             case state
             case type
             case subject
@@ -55,6 +58,7 @@ public enum OperationsAPI {
             var container = encoder.container(keyedBy: CodingKeys.self)
             try container.encode(id, forKey: .id)
             try container.encode(service, forKey: .service)
+            try container.encode(subscriber, forKey: .subscriber)
             try container.encode(state, forKey: .state)
             try container.encode(type, forKey: .type)
             try container.encode(subject, forKey: .subject)

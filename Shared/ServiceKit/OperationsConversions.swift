@@ -3,10 +3,11 @@ import Messaging
 import Telemetry
 
 extension OperationsAPI.DeadLetterSummary {
-    init(_ letter: DeadLetter) {
+    init(_ letter: DeadLetter, service: String) {
         self.init(
             id: String(letter.id),
-            service: letter.subscriber,
+            service: service,
+            subscriber: letter.subscriber,
             state: letter.state.rawValue,
             type: letter.type,
             subject: letter.subject,
@@ -25,10 +26,10 @@ extension OperationsAPI.DeadLetterSummary {
 
 extension OperationsAPI.DeadLetterDetail {
     /// Throws when the stored properties are not JSON, which only a damaged table can bring about.
-    init(_ letter: DeadLetter) throws {
+    init(_ letter: DeadLetter, service: String) throws {
         let text = String(validating: letter.body, as: UTF8.self)
         self.init(
-            summary: OperationsAPI.DeadLetterSummary(letter),
+            summary: OperationsAPI.DeadLetterSummary(letter, service: service),
             body: text,
             bodyBase64: text == nil ? Data(letter.body).base64EncodedString() : nil,
             properties: try JSONDecoder().decode(JSONValue.self, from: Data(letter.properties.utf8)),

@@ -57,16 +57,12 @@ struct OperationsRoutes: Sendable {
         let limit = query.limit()
         let after = query.after()
         try query.throwFaults()
-        // One more than the page shows whether there is a next one.
-        let letters = try await source.list(filter, after: after, limit: limit + 1)
-        let shown = letters.prefix(limit)
-        return try .json(
-            OperationsAPI.DeadLetterPage(
-                service: service,
-                items: shown.map { OperationsAPI.DeadLetterSummary($0) },
-                next: letters.count > limit ? shown.last.map { String($0.id) } : nil
-            )
-        )
+        let letters = try await source.list(filter, after: after, limit: limit)
+        let next = try await next(after: letters.last?.id, isFull: letters.count == limit) {
+            try await source.list(filter, after: $0, limit: 1).isEmpty
+        }
+        let items = letters.map { OperationsAPI.DeadLetterSummary($0, service: service) }
+        return try .json(OperationsAPI.DeadLetterPage(service: service, items: items, next: next))
     }
 
     private func groups(_ request: HTTPRequest) async throws -> HTTPResponse {
@@ -81,7 +77,9 @@ struct OperationsRoutes: Sendable {
 
     private func show(_ request: HTTPRequest) async throws -> HTTPResponse {
         try OperationsQuery(request, known: []).throwFaults()
-        return try .json(try OperationsAPI.DeadLetterDetail(try await source.show(try Self.id(in: request))))
+        return try .json(
+            try OperationsAPI.DeadLetterDetail(try await source.show(try Self.id(in: request)), service: service)
+        )
     }
 
     private func act(_ action: Action, _ request: HTTPRequest) async throws -> HTTPResponse {
@@ -99,7 +97,7 @@ struct OperationsRoutes: Sendable {
             "an operation on a dead letter was done",
             [LogField("operation.action", action.rawValue), LogField("delivery.id", id)]
         )
-        return try .json(OperationsAPI.DeadLetterSummary(letter))
+        return try .json(OperationsAPI.DeadLetterSummary(letter, service: service))
     }
 
     private func backlog(_ request: HTTPRequest) async throws -> HTTPResponse {
@@ -112,15 +110,22 @@ struct OperationsRoutes: Sendable {
         let limit = query.limit()
         let after = query.after()
         try query.throwFaults()
-        let entries = try await source.audit(after: after, limit: limit + 1)
-        let shown = entries.prefix(limit)
-        return try .json(
-            OperationsAPI.AuditPage(
-                service: service,
-                items: shown.map { OperationsAPI.AuditEntry($0) },
-                next: entries.count > limit ? shown.last.map { String($0.id) } : nil
-            )
-        )
+        let entries = try await source.audit(after: after, limit: limit)
+        let next = try await next(after: entries.last?.id, isFull: entries.count == limit) {
+            try await source.audit(after: $0, limit: 1).isEmpty
+        }
+        let items = entries.map { OperationsAPI.AuditEntry($0) }
+        return try .json(OperationsAPI.AuditPage(service: service, items: items, next: next))
+    }
+
+    /// The cursor of the next page, if there is one: a full page may be the last.
+    private func next(
+        after last: Int64?,
+        isFull: Bool,
+        isEmptyAfter: (Int64) async throws -> Bool
+    ) async throws -> String? {
+        guard isFull, let last, try await !isEmptyAfter(last) else { return nil }
+        return String(last)
     }
 
     private static func id(in request: HTTPRequest) throws -> Int64 {
