@@ -33,7 +33,14 @@ public struct Topology: Sendable {
         self.subscriptions = subscriptions
     }
 
-    /// The queue for what the broker gave up on: delivery limit, reject. A net; the usual way is the dead-letter table.
+    /// The types that somebody subscribes to.
+    public var subscribedTypes: Set<EventType> {
+        Set(subscriptions.flatMap(\.types))
+    }
+
+    /// The queue for what the broker gave up on: delivery limit, reject.
+    ///
+    /// A net; the usual way is the dead-letter table.
     public static func deadLetterQueue(of subscriber: String) -> String {
         "\(subscriber).dead-letters"
     }

@@ -1,0 +1,84 @@
+import Foundation
+
+/// RabbitMQ's management API: what a test wants to know of the broker, or to do to it, without the client under test.
+public struct BrokerManagement: Sendable {
+    private let probe: HTTPProbe
+
+    /// The API on that port of 127.0.0.1, as `guest`.
+    public init(port: UInt16) {
+        let credentials = Data("guest:guest".utf8).base64EncodedString()
+        probe = HTTPProbe(port: port, headers: ["Authorization": "Basic \(credentials)"])
+    }
+
+    /// The API of the broker that all tests share.
+    public static var shared: BrokerManagement {
+        get throws {
+            let url = try TestEnvironment.managementURL
+            guard let port = url.port.flatMap(UInt16.init(exactly:)) else { throw TimedOut("no port in \(url)") }
+            return BrokerManagement(port: port)
+        }
+    }
+
+    /// Makes a virtual host: exchanges and queues of its own.
+    public func makeVirtualHost(_ name: String) async throws {
+        try await expect(204, 201, of: "PUT", "/api/vhosts/\(name)")
+        try await expect(
+            204,
+            201,
+            of: "PUT",
+            "/api/permissions/\(name)/guest",
+            ["configure": ".*", "write": ".*", "read": ".*"]
+        )
+    }
+
+    /// Removes a virtual host with everything in it.
+    public func removeVirtualHost(_ name: String) async throws {
+        try await expect(204, of: "DELETE", "/api/vhosts/\(name)")
+    }
+
+    /// Publishes a message as raw as it gets.
+    ///
+    /// - Returns: whether a queue took it.
+    @discardableResult
+    public func publish(
+        _ body: [UInt8],
+        exchange: String = "warren.events",
+        routingKey: String,
+        properties: JSON = [:],
+        in virtualHost: String = "%2F"
+    ) async throws -> Bool {
+        let reply = try await expect(
+            200,
+            of: "POST",
+            "/api/exchanges/\(virtualHost)/\(exchange)/publish",
+            [
+                "properties": properties, "routing_key": .string(routingKey),
+                "payload": .string(Data(body).base64EncodedString()), "payload_encoding": "base64",
+            ]
+        )
+        return try reply.json["routed"] == true
+    }
+
+    /// How many messages lie in a queue, ready or unacked; counted by taking a look, not by the API's lagging statistics.
+    public func depth(of queue: String, in virtualHost: String = "%2F") async throws -> Int64 {
+        let reply = try await expect(200, of: "GET", "/api/queues/\(virtualHost)/\(queue)")
+        return try reply.json["messages"].whole ?? 0
+    }
+
+    @discardableResult
+    private func expect(
+        _ statuses: Int...,
+        of method: String,
+        _ path: String,
+        _ body: JSON? = nil
+    ) async throws -> HTTPProbe.Reply {
+        let reply = try await probe.send(
+            method,
+            path,
+            headers: body == nil ? [:] : ["Content-Type": "application/json"],
+            body: body?.bytes ?? []
+        )
+        guard statuses.contains(reply.status) else { throw TimedOut("\(method) \(path): \(reply.status) \(reply.text)") }
+        return reply
+    }
+}

@@ -1,0 +1,22 @@
+import Glibc
+import Synchronization
+
+/// Ports of 127.0.0.1 for servers under test.
+public enum FreePort {
+    private static let given = Mutex<Set<UInt16>>([])
+
+    /// A port that nothing listens on, and that this process gives out once only.
+    ///
+    /// Below the range of outgoing connections, so that none of those takes it before the server does.
+    public static func next() throws -> UInt16 {
+        for _ in 0..<200 {
+            let port = UInt16.random(in: 20_000..<32_000)
+            guard given.withLock({ $0.insert(port).inserted }) else { continue }
+            if let socket = try? Socket.listen(on: port) {
+                socket.close()
+                return port
+            }
+        }
+        throw TimedOut("no free port between 20000 and 32000")
+    }
+}

@@ -1,0 +1,61 @@
+import Foundation
+
+/// A mail server that keeps what it gets; `deploy/lib/mail-sink` as a test's own.
+public final class MailSink: Sendable {
+    /// A mail that came.
+    public struct Mail: Sendable {
+        /// The first recipient.
+        public let to: String
+        /// The subject line.
+        public let subject: String
+        /// The Message-ID, without angle brackets.
+        public let messageID: String
+        /// The first words.
+        public let snippet: String
+    }
+
+    /// Where mail is sent, `smtp://127.0.0.1:…`.
+    public let url: String
+    private let child: ChildProcess
+    private let probe: HTTPProbe
+
+    /// Starts one, with its output in that folder.
+    public init(folder: TemporaryFolder) async throws {
+        let (smtp, http) = (try FreePort.next(), try FreePort.next())
+        url = "smtp://127.0.0.1:\(smtp)"
+        let child = try ChildProcess(
+            try TestEnvironment.mailSink,
+            arguments: ["--smtp", "127.0.0.1:\(smtp)", "--http", "127.0.0.1:\(http)"],
+            folder: folder.url
+        )
+        let probe = HTTPProbe(port: http)
+        self.child = child
+        self.probe = probe
+        try await eventually("the mail sink serves", until: { try await probe.get("/readyz").status == 200 })
+    }
+
+    /// The mails so far, oldest first.
+    public func mails() async throws -> [Mail] {
+        try await probe.get("/api/v1/messages").json["messages"].elements.reversed().map { mail in
+            Mail(
+                to: mail["To"][0]["Address"].text ?? "",
+                subject: mail["Subject"].text ?? "",
+                messageID: mail["MessageID"].text ?? "",
+                snippet: mail["Snippet"].text ?? ""
+            )
+        }
+    }
+
+    /// From now on refuses every recipient with that reply code; nil: takes all mail again.
+    public func refuse(with code: Int?) async throws {
+        var wanted: JSON = [:]
+        if let code { wanted = ["Recipient": ["ErrorCode": .integer(Int64(code)), "Probability": 100]] }
+        let reply = try await probe.send("PUT", "/api/v1/chaos", body: wanted.bytes)
+        guard reply.status == 200 else { throw TimedOut("the mail sink answered \(reply.status): \(reply.text)") }
+    }
+
+    /// Stops it.
+    public func stop() async throws {
+        try await child.terminate()
+    }
+}

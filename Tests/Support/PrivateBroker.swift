@@ -1,0 +1,50 @@
+import Foundation
+
+/// A RabbitMQ node of one test's own, for tests that stop it. Takes seconds to start: share the common one where you can.
+public final class PrivateBroker: Sendable {
+    /// Where clients connect; the same after a restart.
+    public let url: String
+    /// Its management API.
+    public let management: BrokerManagement
+    private let script: URL
+    private let folder: TemporaryFolder
+
+    /// Starts a node on free ports.
+    public init() async throws {
+        script = try TestEnvironment.brokerScript
+        folder = try TemporaryFolder("broker")
+        let managementPort = try FreePort.next()
+        let started = try await ChildProcess.run(
+            script,
+            ["start", folder.url.path, "--management", String(managementPort)],
+            within: .seconds(120)
+        )
+        guard started.end == .exit(0) else { throw TimedOut("the broker did not start: \(started.errors)") }
+        url = started.output.trimmingCharacters(in: .whitespacesAndNewlines)
+        management = BrokerManagement(port: managementPort)
+    }
+
+    /// Stops it in order.
+    public func stop() async throws { try await call("stop") }
+    /// Ends it without warning.
+    public func kill() async throws { try await call("kill") }
+    /// Starts it again on the same ports with the same data.
+    public func start() async throws { try await call("start") }
+
+    private func call(_ command: String) async throws {
+        let done = try await ChildProcess.run(script, [command, folder.url.path], within: .seconds(120))
+        guard done.end == .exit(0) else { throw TimedOut("broker \(command): \(done.end)\n\(done.errors)") }
+    }
+
+    /// Starts a node, lends it, and stops it.
+    public static func with(_ body: (PrivateBroker) async throws -> Void) async throws {
+        let broker = try await PrivateBroker()
+        do {
+            try await body(broker)
+        } catch {
+            try? await broker.kill()
+            throw error
+        }
+        try await broker.kill()
+    }
+}

@@ -1,2 +1,0 @@
-/// Shared by all test targets.
-public enum TestSupport {}
