@@ -1,3 +1,5 @@
+import ServiceKit
+
 /// Talks to one service and turns what can go wrong into failures that say what to do.
 struct ServiceClient: Sendable {
     let service: ShopService

@@ -1,3 +1,4 @@
+import ServiceKit
 import Synchronization
 import Testing
 
@@ -6,7 +7,7 @@ import Testing
 /// An order as the service answers it.
 func order(_ status: String, payment: String, id: String = "o-1") -> JSONValue {
     [
-        "id": .text(id), "status": .text(status), "payment": ["status": .text(payment)],
+        "id": .string(id), "status": .string(status), "payment": ["status": .string(payment)],
         "total": ["amount": .integer(1999), "currency": "EUR"],
         "customer": ["email": "ada@example.com", "name": "Ada"],
     ]
@@ -82,7 +83,7 @@ struct OrderTests {
     func list() async {
         let services = FakeServices { _ in
             .json([
-                "items": [order("confirmed", payment: "captured"), order("placed", payment: "requested")],
+                "orders": [order("confirmed", payment: "captured"), order("placed", payment: "requested")],
                 "next": "o-9",
             ])
         }
@@ -106,7 +107,7 @@ struct OrderTests {
             if status == 500 { return .text("<html>", status: 500) }
             return .json(
                 [
-                    "title": .text(text),
+                    "title": .string(text),
                     "errors": [["field": "lines[0].quantity", "detail": "must be a whole number"]],
                 ],
                 status: status

@@ -1,4 +1,5 @@
 import HTTP
+import ServiceKit
 import Synchronization
 import Telemetry
 import Testing
@@ -78,7 +79,7 @@ struct OverHTTPTests {
                     [
                         "service": "payment",
                         "items": [
-                            ["id": "17", "state": "dead", "subject": .text(request.queryValue("subject") ?? "")]
+                            ["id": "17", "state": "dead", "subject": .string(request.queryValue("subject") ?? "")]
                         ],
                         "next": .null,
                     ] as JSONValue
@@ -97,8 +98,9 @@ struct OverHTTPTests {
                 }
                 return try .json(
                     [
-                        "id": "17", "state": .text(request.parameters["action"] ?? ""), "reason": .text(reason ?? ""),
-                        "actor": .text(request.headers["Warren-Actor"] ?? ""),
+                        "id": "17", "state": .string(request.parameters["action"] ?? ""),
+                        "reason": .string(reason ?? ""),
+                        "actor": .string(request.headers["Warren-Actor"] ?? ""),
                     ] as JSONValue
                 )
             }

@@ -1,5 +1,6 @@
 import Events
 import Messaging
+import ServiceKit
 import ShopEvents
 import Testing
 

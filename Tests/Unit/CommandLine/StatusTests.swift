@@ -1,3 +1,4 @@
+import ServiceKit
 import Testing
 
 @testable import CommandLine
@@ -23,7 +24,7 @@ struct StatusTests {
                 == ["order", "ready", "3", "(1.5", "s)", "0", "2", "1", "http://127.0.0.1:8081"]
         )
         let json = await warren("status -o jsonl", http: services)
-        #expect(json.records.map { $0["ready"] } == [.boolean(true), .boolean(true), .boolean(true)])
+        #expect(json.records.map { $0["ready"] } == [JSONValue](repeating: .bool(true), count: 3))
         #expect(json.records.first?.member(at: "backlog.dead") == .integer(1))
         #expect(json.records.first?["checks"]?.array?.count == 2)
     }

@@ -1,4 +1,5 @@
 import Events
+import ServiceKit
 import ShopEvents
 import Synchronization
 import Testing
@@ -11,7 +12,15 @@ struct TriggerTests {
     private static func shop() -> FakeServices {
         let methods = Mutex<[String: String]>([:])
         let orders = Mutex<[String: String]>([:])
+        let looks = Mutex(0)
         return FakeServices { request in
+            if request.url.hasSuffix("/metrics") {
+                let count = looks.withLock { looks in
+                    looks += 1
+                    return looks
+                }
+                return .text("# HELP x y\nwarren_duplicate_deliveries_total{service=\"notification\"} \(count / 2)\n")
+            }
             if request.url.contains("/dead-letters") {
                 return .json(["items": [["id": "17", "error": "unreadable"]], "next": .null])
             }

@@ -1,3 +1,4 @@
+import ServiceKit
 import Testing
 
 @testable import CommandLine
@@ -102,5 +103,15 @@ struct JSONValueTests {
         #expect(value.member(at: "payment.status")?.text == "captured")
         #expect(value.member(at: "payment.note") == nil)
         #expect(value.member(at: "other.status") == nil)
+    }
+}
+
+@Suite("Metrics")
+struct MetricsTextTests {
+    @Test("are summed over their labels, and not taken for others of a longer name")
+    func sums() {
+        let text = "# HELP a b\n# TYPE a counter\na{x=\"1 }\"} 2\na{x=\"2\"} 3.5 1700000000\na 1\na_other 100\n"
+        #expect(MetricsText.sum(of: "a", in: text) == 6.5)
+        #expect(MetricsText.sum(of: "none", in: text) == 0)
     }
 }
