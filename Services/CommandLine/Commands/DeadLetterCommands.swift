@@ -79,7 +79,9 @@ enum DeadLetterCommands {
         try pages.check()
     }
 
-    /// The newest first. Each list keeps its own order, so that its last one is where its next page goes on.
+    /// The newest first.
+    ///
+    /// Each list keeps its own order, so that its last one is where its next page goes on.
     private static func merge(_ lists: [[JSONValue]]) -> [JSONValue] {
         func received(_ list: ArraySlice<JSONValue>) -> String { list.first?["receivedAt"]?.text ?? "" }
         var lists = lists.map { $0[...] }.filter { !$0.isEmpty }
