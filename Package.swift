@@ -118,7 +118,7 @@ let package = Package(
         tests(
             "CommandLineTests",
             at: "Unit/CommandLine",
-            ["CommandLine", "ShopEvents", "Messaging", "Events", "HTTP", "Telemetry"]
+            ["CommandLine", "ServiceKit", "ShopEvents", "Messaging", "Events", "HTTP", "Telemetry"]
         ),
         tests("AMQPIntegrationTests", at: "Integration/AMQP", ["AMQP", "Telemetry"]),
         tests(
