@@ -78,7 +78,9 @@ public struct BrokerManagement: Sendable {
             headers: body == nil ? [:] : ["Content-Type": "application/json"],
             body: body?.bytes ?? []
         )
-        guard statuses.contains(reply.status) else { throw TimedOut("\(method) \(path): \(reply.status) \(reply.text)") }
+        guard statuses.contains(reply.status) else {
+            throw TimedOut("\(method) \(path): \(reply.status) \(reply.text)")
+        }
         return reply
     }
 }
