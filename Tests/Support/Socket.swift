@@ -1,6 +1,8 @@
 import Glibc
 
-/// A blocking TCP socket on loopback. Everything in here blocks: only for threads of its own.
+/// A blocking TCP socket on loopback.
+///
+/// Everything in here blocks: only for threads of its own.
 struct Socket {
     let descriptor: Int32
 
