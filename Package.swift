@@ -23,7 +23,13 @@ func systemLibrary(_ name: String, pkgConfig: String, debian: String) -> Target 
 }
 
 func kit(_ name: String, _ dependencies: [Target.Dependency] = [], settings: [SwiftSetting] = strict) -> Target {
-    .target(name: name, dependencies: dependencies, path: "Shared/\(name)", swiftSettings: settings)
+    .target(
+        name: name,
+        dependencies: dependencies,
+        path: "Shared/\(name)",
+        exclude: documents[name] ?? [],
+        swiftSettings: settings
+    )
 }
 
 func service(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -45,8 +51,12 @@ func tests(_ name: String, at path: String, _ dependencies: [Target.Dependency])
     )
 }
 
-/// Documents that live beside the code of a service.
-let documents: [String: [String]] = [:]
+/// Documents that live beside the code.
+let documents: [String: [String]] = [
+    "ShopEvents": ["asyncapi.yaml"],
+    "Order": ["README.md", "openapi.yaml"],
+    "Notification": ["README.md"],
+]
 
 let package = Package(
     name: "warren",
@@ -102,7 +112,11 @@ let package = Package(
             at: "Unit/Shop",
             ["Order", "Payment", "Notification", "Sandbox", "ShopEvents", "Messaging", "Database", "Events", "HTTP"]
         ),
-        tests("CommandLineTests", at: "Unit/CommandLine", ["CommandLine", "HTTP"]),
+        tests(
+            "CommandLineTests",
+            at: "Unit/CommandLine",
+            ["CommandLine", "ShopEvents", "Messaging", "Events", "HTTP", "Telemetry"]
+        ),
         tests("AMQPIntegrationTests", at: "Integration/AMQP", ["AMQP", "Telemetry"]),
         tests(
             "MessagingIntegrationTests",

@@ -6,7 +6,9 @@ public protocol Event: Codable, Sendable {
     var subject: String { get }
 }
 
-/// The type of an event: reverse-DNS, past tense; also its routing key. At most 255 bytes.
+/// The type of an event: reverse-DNS, past tense; also its routing key.
+///
+/// At most 255 bytes.
 public struct EventType: RawRepresentable, Hashable, Sendable, Codable, ExpressibleByStringLiteral,
     CustomStringConvertible
 {

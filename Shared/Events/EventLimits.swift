@@ -15,7 +15,9 @@ public struct EventLimits: Sendable, Equatable {
     public static let standard = EventLimits()
 }
 
-/// Why bytes are not an event of this profile. The description is for operators and names the mend where there is one.
+/// Why bytes are not an event of this profile.
+///
+/// The description is for operators and names the mend where there is one.
 public struct EventFault: Error, Sendable, Equatable, CustomStringConvertible {
     /// Stable and without variable parts; the error class of the dead letter.
     public enum Code: String, Sendable {

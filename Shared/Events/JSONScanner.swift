@@ -178,7 +178,9 @@ struct JSONScanner {
         guard start + 4 <= bytes.count else { throw malformed("the text ends inside a string") }
         var unit: UInt16 = 0
         for byte in bytes[start..<start + 4] {
-            guard let digit = JSONText.hexadecimal(byte) else { throw malformed("four hexadecimal digits are expected") }
+            guard let digit = JSONText.hexadecimal(byte) else {
+                throw malformed("four hexadecimal digits are expected")
+            }
             unit = unit << 4 | UInt16(digit)
         }
         return unit
@@ -312,7 +314,9 @@ private struct NameSet {
         return true
     }
 
-    /// FNV-1a. Two names that collide can only make their own message refused.
+    /// FNV-1a.
+    ///
+    /// Two names that collide can only make their own message refused.
     static func fingerprint(_ bytes: ArraySlice<UInt8>) -> UInt64 {
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
         for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }

@@ -34,7 +34,9 @@ enum JSONText {
         return result + String(decoding: bytes[plain..<bytes.endIndex], as: UTF8.self)
     }
 
-    /// Appends the text as a JSON string with its quotes. Only what JSON demands is escaped.
+    /// Appends the text as a JSON string with its quotes.
+    ///
+    /// Only what JSON demands is escaped.
     static func append(_ text: String, to bytes: inout [UInt8]) {
         bytes.append(UInt8(ascii: "\""))
         for byte in text.utf8 {

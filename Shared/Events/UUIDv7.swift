@@ -18,7 +18,9 @@ public enum UUIDv7 {
 
     private static let state = Mutex(State())
 
-    /// Makes the next identifier, 36 characters. Thread-safe.
+    /// Makes the next identifier, 36 characters.
+    ///
+    /// Thread-safe.
     public static func make() -> String {
         let now = UInt64(clamping: WallClock.milliseconds())
         let (milliseconds, counter) = state.withLock { state -> (UInt64, UInt16) in

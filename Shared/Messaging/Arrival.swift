@@ -38,7 +38,9 @@ struct Arrival: Sendable {
     var redelivered: Bool
     var content: Content
 
-    /// Reads a message. Whatever is wrong with it, the result can be stored.
+    /// Reads a message.
+    ///
+    /// Whatever is wrong with it, the result can be stored.
     init(_ message: IncomingMessage, limits: EventLimits, now: Int64) {
         redelivered = message.redelivered
         let body = message.message.body

@@ -1,6 +1,8 @@
 import Synchronization
 
-/// What waits in one service. Ages in seconds; nil when nothing waits.
+/// What waits in one service.
+///
+/// Ages in seconds; nil when nothing waits.
 public struct Backlog: Sendable, Codable, Equatable {
     /// Events in the store that the broker has not confirmed.
     public var unforwarded: Int

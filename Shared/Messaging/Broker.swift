@@ -1,4 +1,5 @@
 internal import AMQP
+internal import Events
 
 /// What the forwarder needs of a broker.
 protocol EventSink: Sendable {
@@ -24,3 +25,25 @@ protocol EventSource: Sendable {
 
 extension Publisher: EventSink {}
 extension Consumer: EventSource {}
+
+extension EventSink {
+    /// Publishes an event from the table of deliveries.
+    ///
+    /// A connection that is away costs no attempt.
+    func publishOrDefer(_ envelope: Envelope, _ body: [UInt8]) async throws {
+        let later = WallClock.milliseconds() + 1000
+        guard state == .ready else {
+            throw HandlerError.deferred(until: later, "broker.away", "there is no connection to the broker")
+        }
+        do {
+            try await publish(Publication(envelope, body: body))
+        } catch let error as AMQPError {
+            switch error.code {
+            case .connectionLost, .closed, .connectionFailed, .cancelled, .timeout:
+                throw HandlerError.deferred(until: later, "broker.away", error.description)
+            default:
+                throw HandlerError(refusal: error)
+            }
+        }
+    }
+}

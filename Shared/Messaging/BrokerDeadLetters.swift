@@ -3,8 +3,10 @@ internal import Database
 internal import Events
 internal import Telemetry
 
-/// Drains what the *broker* gave up on (delivery limit, reject, queue length) into the dead-letter table, with the reason
-/// that the broker gives. A net: the service itself never rejects.
+/// Drains what the *broker* gave up on (delivery limit, reject, queue length) into the dead-letter table, with the
+/// reason that the broker gives.
+///
+/// A net: the service itself never rejects.
 struct BrokerDeadLetters: Sendable {
     let table: DeliveryTable
     let database: Database
@@ -36,7 +38,10 @@ struct BrokerDeadLetters: Sendable {
                     counters.add(to: \.deadLettered)
                     logger.warning(
                         "broker gave up on a delivery",
-                        [LogField("messaging.event.type", arrival.record.type), LogField("error.class", error.errorClass)]
+                        [
+                            LogField("messaging.event.type", arrival.record.type),
+                            LogField("error.class", error.errorClass),
+                        ]
                     )
                 }
                 acknowledge(message.tag)

@@ -1,4 +1,6 @@
-/// A delivery that is not processed, as an operator sees it. Times are milliseconds since 1970.
+/// A delivery that is not processed, as an operator sees it.
+///
+/// Times are milliseconds since 1970.
 public struct DeadLetter: Sendable {
     /// A failed attempt.
     public struct Attempt: Sendable {
@@ -112,7 +114,9 @@ public struct DeadLetter: Sendable {
     }
 }
 
-/// Which dead letters. Every given condition must hold.
+/// Which dead letters.
+///
+/// Every given condition must hold.
 public struct DeadLetterFilter: Sendable {
     /// One of these types; any when empty.
     public var types: [String] = []
@@ -133,7 +137,9 @@ public struct DeadLetterFilter: Sendable {
     public init() {}
 }
 
-/// Dead letters with the same type and error class. Times are milliseconds since 1970.
+/// Dead letters with the same type and error class.
+///
+/// Times are milliseconds since 1970.
 public struct DeadLetterGroup: Sendable {
     /// The event type.
     public var type: String

@@ -1,7 +1,9 @@
 internal import Database
 internal import Events
 
-/// The dead-letter table of one service. Every deed and its audit entry are one transaction. Thread-safe.
+/// The dead-letter table of one service.
+///
+/// Every deed and its audit entry are one transaction. Thread-safe.
 public final class DeadLetters: Sendable {
     private static let columns = """
         id, subscriber, source, event_id, type, subject, status, generation, attempts, due_at, received_at, updated_at,
@@ -98,8 +100,10 @@ public final class DeadLetters: Sendable {
         }
     }
 
-    /// Sends a dead letter back into the machine, under the same row, with a generation more: deduplication cannot swallow
-    /// it. It is due at once.
+    /// Sends a dead letter back into the machine, under the same row, with a generation more: deduplication cannot
+    /// swallow it.
+    ///
+    /// It is due at once.
     ///
     /// - Throws: `DeadLetterError`; `DatabaseError`.
     public func retry(_ id: Int64, actor: String, reason: String) async throws -> DeadLetter {

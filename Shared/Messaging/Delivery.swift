@@ -47,8 +47,10 @@ public final class Delivery: Sendable {
         self.takeReceipt = takeReceipt
     }
 
-    /// Runs `body` in one transaction with the receipt of this delivery and the events that it appends, which are caused
-    /// by it; returns after the commit is durable. The message is acknowledged after that.
+    /// Runs `body` in one transaction with the receipt of this delivery and the events that it appends, which are
+    /// caused by it; returns after the commit is durable.
+    ///
+    /// The message is acknowledged after that.
     ///
     /// When the delivery turns out to be a duplicate, `body` is not run and nothing is thrown. At most once per attempt;
     /// after a throw the attempt has failed.

@@ -12,7 +12,9 @@ public enum DeliveryState: String, Sendable, Codable, CaseIterable {
     case discarded
 }
 
-/// The life of one delivery: one row, one status. A pure value; clock and randomness are passed in.
+/// The life of one delivery: one row, one status.
+///
+/// A pure value; clock and randomness are passed in.
 ///
 ///                        handler committed
 ///       (arrives) ───────────────────────────────────────────────▶ processed
@@ -38,7 +40,9 @@ struct DeliveryLife: Sendable, Equatable {
     /// When the next attempt is due, in milliseconds since 1970; only while scheduled.
     var dueAt: Int64?
 
-    /// A failed attempt: it is tried again after a growing pause, or dead. `attempts` already counts it.
+    /// A failed attempt: it is tried again after a growing pause, or dead.
+    ///
+    /// `attempts` already counts it.
     mutating func fail(_ error: HandlerError, policy: RetryPolicy, now: Int64, random: Double) {
         switch error.kind {
         case .permanent:

@@ -146,7 +146,13 @@ struct DeliveryTable: Sendable {
     }
 
     /// Records the outcome of a failed attempt.
-    func fail(_ due: Due, life: DeliveryLife, error: HandlerError, now: Int64, in transaction: Transaction) throws -> Bool {
+    func fail(
+        _ due: Due,
+        life: DeliveryLife,
+        error: HandlerError,
+        now: Int64,
+        in transaction: Transaction
+    ) throws -> Bool {
         let changes = try transaction.execute(
             """
             UPDATE warren_deliveries
@@ -166,7 +172,9 @@ struct DeliveryTable: Sendable {
         return changes == 1
     }
 
-    /// Marks an attempt as begun. A suspect's attempt is counted here, before it can end the process.
+    /// Marks an attempt as begun.
+    ///
+    /// A suspect's attempt is counted here, before it can end the process.
     func begin(_ due: inout Due, now: Int64, in transaction: Transaction) throws -> Bool {
         due.life.attempts += 1
         let changes = try transaction.execute(

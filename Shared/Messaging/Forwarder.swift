@@ -1,8 +1,8 @@
 internal import AMQP
 internal import Database
 internal import Events
-internal import Telemetry
 import Synchronization
+internal import Telemetry
 
 /// Publishes the event store in order: reads past its offset, publishes with confirms, and moves the offset once
 /// everything up to it is confirmed or taken over by the table of deliveries.
@@ -106,7 +106,9 @@ final class Forwarder: Sendable {
                 offsetDue = .now + Forwarder.offsetDelay
             }
             let isIdle = state.count == 0 && !inputs.withLock { $0.mayHaveMore || !$0.outcomes.isEmpty }
-            if let due = offsetDue, due <= .now || (isStopping && isIdle) || state.forwardedThrough - storedOffset > window {
+            if let due = offsetDue,
+                due <= .now || (isStopping && isIdle) || state.forwardedThrough - storedOffset > window
+            {
                 if await store(offset: state.forwardedThrough) { storedOffset = state.forwardedThrough }
                 offsetDue = nil
                 continue

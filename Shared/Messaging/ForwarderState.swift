@@ -13,7 +13,9 @@ struct StoredEvent: Sendable, Equatable {
     var isBlocked: Bool
 }
 
-/// What the forwarder has read and not yet forgotten. A pure value: it takes what happened and says what to do.
+/// What the forwarder has read and not yet forgotten.
+///
+/// A pure value: it takes what happened and says what to do.
 ///
 /// *Confirmed before forgotten*: `forwardedThrough` moves only past events that the broker confirmed or that the table of
 /// deliveries has taken over. At most one event of a subject is under way, so that a refusal cannot reorder the subject;
@@ -153,7 +155,9 @@ struct ForwarderState {
             if line.positions.isEmpty {
                 lines[entry.event.subject] = nil
             } else {
-                if let next = line.positions.first, entries[next]?.progress == .waiting, let event = entries[next]?.event {
+                if let next = line.positions.first, entries[next]?.progress == .waiting,
+                    let event = entries[next]?.event
+                {
                     entries[next]?.progress = .underWay
                     actions.publish.append(event)
                 }

@@ -1,8 +1,8 @@
 internal import AMQP
 internal import Database
 internal import Events
-internal import Telemetry
 import Synchronization
+internal import Telemetry
 
 /// Takes messages from the queue and leads each to its place: handled, or in the table.
 ///
@@ -52,8 +52,9 @@ final class Inbox: Sendable {
         case blocked
     }
 
-    /// Starts on a burst of messages; `acknowledge` is called for each when it is safe. Returns when all have begun, so
-    /// that what arrives meanwhile forms the next burst.
+    /// Starts on a burst of messages; `acknowledge` is called for each when it is safe.
+    ///
+    /// Returns when all have begun, so that what arrives meanwhile forms the next burst.
     func receive(
         _ burst: [IncomingMessage],
         acknowledge: @escaping @Sendable (IncomingMessage.Tag) -> Void
@@ -123,7 +124,8 @@ final class Inbox: Sendable {
         in lane: Lanes.Lane
     ) async -> Bool {
         let startedAt = WallClock.milliseconds()
-        let delivery = Delivery(envelope: envelope, attempt: 1, database: database, events: events) { [table] transaction in
+        let delivery = Delivery(envelope: envelope, attempt: 1, database: database, events: events) {
+            [table] transaction in
             if try table.isBlocked(arrival.record.subjectKey, in: transaction) { return .blocked }
             let isNew = try table.insertReceipt(arrival.record, now: WallClock.milliseconds(), in: transaction)
             return isNew ? .processed : .duplicate
@@ -154,7 +156,8 @@ final class Inbox: Sendable {
             try await database.write { transaction -> DeliveryLife in
                 var life = DeliveryLife(state: .scheduled, attempts: 1)
                 life.fail(error, policy: policy, now: ended, random: random)
-                guard let id = try table.insert(arrival.record, life: life, error: error, now: ended, in: transaction) else {
+                guard let id = try table.insert(arrival.record, life: life, error: error, now: ended, in: transaction)
+                else {
                     return life
                 }
                 let attempt = DeliveryTable.Attempt(
@@ -201,8 +204,9 @@ final class Inbox: Sendable {
         return true
     }
 
-    /// Repeats a database operation until it succeeds. The message stays unacknowledged meanwhile, so nothing is lost.
-    /// - Returns: nil when the service stops first.
+    /// Repeats a database operation until it succeeds.
+    ///
+    /// The message stays unacknowledged meanwhile, so nothing is lost. - Returns: nil when the service stops first.
     private func persistently<Result: Sendable>(
         _ operation: @Sendable () async throws -> Result
     ) async -> Result? {

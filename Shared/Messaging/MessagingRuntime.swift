@@ -154,8 +154,10 @@ public final class MessagingRuntime: Sendable {
         self.logger = logger
     }
 
-    /// Forwards, consumes and retries until cancelled; then stops consuming, finishes what is in flight, acks, flushes the
-    /// forwarder and returns, all within `grace`. The broker being away is no error: it keeps trying.
+    /// Forwards, consumes and retries until cancelled; then stops consuming, finishes what is in flight, acks, flushes
+    /// the forwarder and returns, all within `grace`.
+    ///
+    /// The broker being away is no error: it keeps trying.
     public func run(grace: Duration) async {
         // Unstructured, because cancellation must not reach them before the orderly end does.
         let connections = [
@@ -286,25 +288,5 @@ private final class Flag: Sendable {
     func wait(until deadline: ContinuousClock.Instant) async -> Bool {
         while !isSet.withLock({ $0 }), .now < deadline { await signal.wait(until: deadline) }
         return isSet.withLock { $0 }
-    }
-}
-
-extension Publisher {
-    /// Publishes an event from the table of deliveries. A connection that is away costs no attempt.
-    fileprivate func publishOrDefer(_ envelope: Envelope, _ body: [UInt8]) async throws {
-        let later = WallClock.milliseconds() + 1000
-        guard state == .ready else {
-            throw HandlerError.deferred(until: later, "broker.away", "there is no connection to the broker")
-        }
-        do {
-            try await publish(Publication(envelope, body: body))
-        } catch let error as AMQPError {
-            switch error.code {
-            case .connectionLost, .closed, .connectionFailed, .cancelled, .timeout:
-                throw HandlerError.deferred(until: later, "broker.away", error.description)
-            default:
-                throw HandlerError(refusal: error)
-            }
-        }
     }
 }

@@ -1,7 +1,7 @@
 internal import Database
 internal import Events
-internal import Telemetry
 import Synchronization
+internal import Telemetry
 
 /// Runs what waits in the table when it is due: retries, released deliveries, suspects, replayed dead letters, and
 /// events that the broker has not taken.
@@ -63,8 +63,9 @@ final class RetryScheduler: Sendable {
         lanes.cancel()
     }
 
-    /// Attempts that were at work when the process ended: they are suspects now. One that was a suspect already has been
-    /// counted before it ran.
+    /// Attempts that were at work when the process ended: they are suspects now.
+    ///
+    /// One that was a suspect already has been counted before it ran.
     private func recover() async {
         while !Task.isCancelled {
             do {
@@ -108,6 +109,7 @@ final class RetryScheduler: Sendable {
     }
 
     /// Starts what is due and can run now.
+    ///
     /// - Returns: when the next row is due, or nil when none waits for its time.
     private func startDue() async throws -> ContinuousClock.Instant? {
         let busy = running.withLock { $0 }

@@ -1,6 +1,8 @@
 import Synchronization
 
-/// Wakes one waiting task. A signal that is raised while nobody waits is kept for the next wait; several count as one.
+/// Wakes one waiting task.
+///
+/// A signal that is raised while nobody waits is kept for the next wait; several count as one.
 final class Signal: Sendable {
     private struct State {
         var isRaised = false
@@ -15,7 +17,9 @@ final class Signal: Sendable {
         wake(onlyGeneration: nil)
     }
 
-    /// Waits until the signal is raised, the time has come, or the task is cancelled. One task at a time.
+    /// Waits until the signal is raised, the time has come, or the task is cancelled.
+    ///
+    /// One task at a time.
     func wait(until deadline: ContinuousClock.Instant? = nil) async {
         let generation = state.withLock { $0.generation }
         var timer: Task<Void, Never>?

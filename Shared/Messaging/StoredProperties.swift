@@ -20,7 +20,9 @@ struct StoredProperties: Sendable {
         source = .text(json)
     }
 
-    /// The JSON object. Built when it is asked for: the fast path never does.
+    /// The JSON object.
+    ///
+    /// Built when it is asked for: the fast path never does.
     var json: String {
         switch source {
         case .text(let text):
@@ -73,7 +75,8 @@ struct StoredProperties: Sendable {
         case .int64(let value): .integer(value)
         case .float(let value): value.isFinite ? .real(Double(value)) : .text("\(value)")
         case .double(let value): value.isFinite ? .real(value) : .text("\(value)")
-        case .decimal(let scale, let value): .object(["decimal": .integer(Int64(value)), "scale": .integer(Int64(scale))])
+        case .decimal(let scale, let value):
+            .object(["decimal": .integer(Int64(value)), "scale": .integer(Int64(scale))])
         case .string(let value): .text(value)
         case .bytes(let value): .object(["base64": .text(Data(value).base64EncodedString())])
         case .timestamp(let value): .object(["timestamp": .unsigned(value)])

@@ -1,7 +1,9 @@
 public import Events
 import Synchronization
 
-/// The handlers of one service, by event type. Register all of them before the messaging runs.
+/// The handlers of one service, by event type.
+///
+/// Register all of them before the messaging runs.
 public final class Subscriber: Sendable {
     /// Whether the deliveries of one subject keep their order.
     public enum Ordering: Sendable {

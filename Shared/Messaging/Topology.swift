@@ -33,7 +33,9 @@ public struct Topology: Sendable {
         self.subscriptions = subscriptions
     }
 
-    /// The queue for what the broker gave up on: delivery limit, reject. A net; the usual way is the dead-letter table.
+    /// The queue for what the broker gave up on: delivery limit, reject.
+    ///
+    /// A net; the usual way is the dead-letter table.
     public static func deadLetterQueue(of subscriber: String) -> String {
         "\(subscriber).dead-letters"
     }

@@ -33,7 +33,7 @@ public struct OrderLine: Codable, Sendable, Equatable {
 
 /// Order took an order from a customer.
 public struct OrderPlaced: Event, Equatable {
-    /// `dev.warren.order.placed`
+    /// On the wire `dev.warren.order.placed`.
     public static let type: EventType = "dev.warren.order.placed"
     /// The order.
     public var orderID: String
@@ -57,7 +57,7 @@ public struct OrderPlaced: Event, Equatable {
 
 /// Order has all it waits for and asks Payment to charge the customer.
 public struct OrderPaymentRequested: Event, Equatable {
-    /// `dev.warren.order.payment-requested`
+    /// On the wire `dev.warren.order.payment-requested`.
     public static let type: EventType = "dev.warren.order.payment-requested"
     /// The order.
     public var orderID: String
@@ -78,7 +78,7 @@ public struct OrderPaymentRequested: Event, Equatable {
 
 /// The order is paid and will be delivered.
 public struct OrderConfirmed: Event, Equatable {
-    /// `dev.warren.order.confirmed`
+    /// On the wire `dev.warren.order.confirmed`.
     public static let type: EventType = "dev.warren.order.confirmed"
     /// The order.
     public var orderID: String
@@ -99,7 +99,7 @@ public struct OrderConfirmed: Event, Equatable {
 
 /// The order cannot be carried out.
 public struct OrderRejected: Event, Equatable {
-    /// `dev.warren.order.rejected`
+    /// On the wire `dev.warren.order.rejected`.
     public static let type: EventType = "dev.warren.order.rejected"
     /// The order.
     public var orderID: String
@@ -120,7 +120,7 @@ public struct OrderRejected: Event, Equatable {
 
 /// The customer cancelled the order; whatever was done for it is undone.
 public struct OrderCancelled: Event, Equatable {
-    /// `dev.warren.order.cancelled`
+    /// On the wire `dev.warren.order.cancelled`.
     public static let type: EventType = "dev.warren.order.cancelled"
     /// The order.
     public var orderID: String
@@ -141,7 +141,7 @@ public struct OrderCancelled: Event, Equatable {
 
 /// The customer has the money of a cancelled order back.
 public struct OrderRefunded: Event, Equatable {
-    /// `dev.warren.order.refunded`
+    /// On the wire `dev.warren.order.refunded`.
     public static let type: EventType = "dev.warren.order.refunded"
     /// The order.
     public var orderID: String

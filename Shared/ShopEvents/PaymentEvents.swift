@@ -2,7 +2,7 @@ public import Events
 
 /// The provider has charged the customer.
 public struct PaymentCaptured: Event, Equatable {
-    /// `dev.warren.payment.captured`
+    /// On the wire `dev.warren.payment.captured`.
     public static let type: EventType = "dev.warren.payment.captured"
     /// The order that was paid.
     public var orderID: String
@@ -23,7 +23,7 @@ public struct PaymentCaptured: Event, Equatable {
 
 /// The provider refused to charge the customer.
 public struct PaymentDeclined: Event, Equatable {
-    /// `dev.warren.payment.declined`
+    /// On the wire `dev.warren.payment.declined`.
     public static let type: EventType = "dev.warren.payment.declined"
     /// The order that was not paid.
     public var orderID: String
@@ -41,7 +41,7 @@ public struct PaymentDeclined: Event, Equatable {
 
 /// A captured payment went back to the customer.
 public struct PaymentRefunded: Event, Equatable {
-    /// `dev.warren.payment.refunded`
+    /// On the wire `dev.warren.payment.refunded`.
     public static let type: EventType = "dev.warren.payment.refunded"
     /// The order that had been paid.
     public var orderID: String
@@ -62,7 +62,7 @@ public struct PaymentRefunded: Event, Equatable {
 
 /// A payment was called off before anything was charged; it will not be charged any more.
 public struct PaymentVoided: Event, Equatable {
-    /// `dev.warren.payment.voided`
+    /// On the wire `dev.warren.payment.voided`.
     public static let type: EventType = "dev.warren.payment.voided"
     /// The order that is not charged.
     public var orderID: String

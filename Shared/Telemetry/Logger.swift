@@ -130,6 +130,14 @@ public struct LogField: Sendable {
         self.isNumber = true
     }
 
+    /// A field with a fractional value.
+    public init(_ key: StaticString, _ value: Double) {
+        self.key = key
+        self.value = value.description
+        // JSON has no numbers for infinity and what is not a number: they are written as text.
+        self.isNumber = value.isFinite
+    }
+
     /// A field that describes an error; the description must hold no secrets, as every error of the kit promises.
     public init(_ key: StaticString, error: any Error) {
         self.init(key, String(describing: error))
@@ -148,7 +156,9 @@ public struct LogRecord: Sendable {
     public let fields: [LogField]
 }
 
-/// Where log records go. A sink is called from any thread and must not block for long.
+/// Where log records go.
+///
+/// A sink is called from any thread and must not block for long.
 public protocol LogSink: Sendable {
     /// Takes one record.
     func write(_ record: LogRecord)

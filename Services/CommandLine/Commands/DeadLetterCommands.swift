@@ -1,0 +1,181 @@
+import Events
+
+/// `warren dead-letters`: what services have given up on.
+enum DeadLetterCommands {
+    static let command = Command(
+        name: "dead-letters",
+        aliases: ["dlq"],
+        summary: "See, understand and replay dead letters.",
+        discussion: """
+            A delivery that failed for good lies in the table of its service. Its id names both, payment-17. All \
+            services are asked unless --service names some.
+            """,
+        options: [
+            .choice(
+                "service",
+                ShopService.allCases.map(\.rawValue),
+                help: "Only this service",
+                repeats: true
+            )
+        ],
+        examples: [
+            .init("warren dlq groups", "What goes wrong, and how often?"),
+            .init("warren dlq list --error payment.provider-unavailable", "Dead letters with that error"),
+            .init("warren dlq show payment-17", "Its body, its properties and every attempt"),
+            .init("warren dlq retry payment-17 payment-18 --reason 'provider is back'", "Try two of them again"),
+        ],
+        subcommands: [
+            list, groups, show, DeadLetterDeeds.retry, DeadLetterDeeds.discard, DeadLetterDeeds.restore,
+        ]
+    )
+
+    private static let filters: [CommandOption] = [
+        .text("type", "TYPE", help: "Only this event type, short names too", repeats: true),
+        .text("error", "CLASS", help: "Only this error class"),
+        .choice(
+            "state",
+            ["dead", "scheduled", "held", "discarded"],
+            help: "Only this state; default: dead",
+            repeats: true
+        ),
+        .text("subject", "S", help: "Only about this subject"),
+        .text("from", "TIME", help: "Changed since: RFC 3339, or a duration ago such as 2h"),
+        .text("until", "TIME", help: "Changed before that time"),
+        .text("text", "TEXT", help: "Part of the error message or the event id"),
+    ]
+
+    private static let list = Command(
+        name: "list",
+        summary: "List dead letters, newest first.",
+        options: filters + [
+            .text("limit", "N", help: "How many at most", fallback: "50"),
+            .text("after", "ID", help: "The page after this dead letter"),
+        ],
+        examples: [
+            .init("warren dlq list --from 1h", "What died within the hour"),
+            .init("warren dlq list -o jsonl | jq -r .id | xargs warren dlq retry", "Retry what is listed"),
+        ]
+    ) { invocation in
+        let services = try invocation.services()
+        let filter = try invocation.deadLetterFilter()
+        let limit = Int(try invocation.integer("limit", in: 1...1_000_000) ?? 50)
+        let after = try invocation.text("after").map { try DeadLetterID($0, services: services) }
+        let asked = after.map { [$0.service] } ?? services
+        let clients = try invocation.clients(of: asked)
+        let pages = try await Gathering.gather(clients) { client in
+            try await client.list(filter, after: after?.number, limit: limit)
+        }
+        let all = pages.found.flatMap(\.found.items).sorted {
+            ($0["receivedAt"]?.text ?? "") > ($1["receivedAt"]?.text ?? "")
+        }
+        let shown = Array(all.prefix(limit))
+        if !pages.found.isEmpty { invocation.printer.list(shown, columns: columns, empty: "no dead letters") }
+        for page in pages.found where page.found.hasMore || all.count > limit {
+            let service = page.subject.client.service
+            guard let last = shown.last(where: { $0["service"]?.text == service.rawValue })?["id"]?.text else {
+                continue
+            }
+            invocation.printer.note("There may be more of \(service.rawValue): add --after \(last)")
+        }
+        try pages.check()
+    }
+
+    private static let columns: [Printer.Column] = [
+        .init("ID", "id"), .init("STATE", "state"),
+        .eventType,
+        .init("SUBJECT", "subject"), .init("TRIES", "attemptCount", isNumber: true), .init("UPDATED", "updatedAt"),
+        .init("CLASS", "errorClass"), .init("ERROR", "error"),
+    ]
+
+    private static let groups = Command(
+        name: "groups",
+        summary: "Count dead letters by event type and error.",
+        options: filters,
+        examples: [.init("warren dlq groups --service payment", "What goes wrong in Payment?")]
+    ) { invocation in
+        let filter = try invocation.deadLetterFilter()
+        let clients = try invocation.clients(of: try invocation.services())
+        let gathered = try await Gathering.gather(clients) { try await $0.groups(filter) }
+        if !gathered.found.isEmpty {
+            invocation.printer.list(
+                gathered.found.flatMap(\.found).sorted { ($0["count"]?.integer ?? 0) > ($1["count"]?.integer ?? 0) },
+                columns: [
+                    .init("COUNT", "count", isNumber: true), .init("SERVICE", "service"),
+                    .eventType,
+                    .init("FIRST", "firstSeen"), .init("LAST", "lastSeen"), .init("EXAMPLE", "example"),
+                    .init("CLASS", "errorClass"),
+                ],
+                empty: "no dead letters"
+            )
+        }
+        try gathered.check()
+    }
+
+    private static let show = Command(
+        name: "show",
+        summary: "Show a dead letter: its body, its properties and every attempt.",
+        arguments: [Argument(name: "ID", help: "the dead letter's id, payment-17")],
+        examples: [
+            .init("warren dlq show payment-17", "Why did it fail?"),
+            .init("warren dlq show payment-17 -o json | jq -r .body", "The original bytes"),
+        ]
+    ) { invocation in
+        let id = try DeadLetterID(invocation.words[0], services: try invocation.services())
+        let letter = try await DeadLetterClient(client: try invocation.client(of: id.service)).show(id.number)
+        let printer = invocation.printer
+        guard printer.format == .table else {
+            printer.record(letter)
+            return
+        }
+        var facts = letter
+        for name in ["attempts", "body", "bodyBase64"] { facts[name] = .null }
+        printer.record(
+            facts,
+            first: [
+                "id", "state", "type", "subject", "errorClass", "error", "attemptCount", "generation", "source",
+                "eventId",
+            ]
+        )
+        printer.text("\nAttempts, latest first")
+        printer.list(
+            letter["attempts"]?.array ?? [],
+            columns: [
+                .init("GENERATION", "generation", isNumber: true), .init("ATTEMPT", "attempt", isNumber: true),
+                .init("STARTED", "startedAt"), .init("MS", "durationMs", isNumber: true), .init("HOST", "host"),
+                .init("CLASS", "errorClass"), .init("ERROR", "error"),
+            ],
+            empty: "none"
+        )
+        if let body = letter["body"]?.text {
+            printer.text("\nBody\n\(body)")
+        } else if let body = letter["bodyBase64"]?.text {
+            printer.text("\nBody, which is no UTF-8, in Base64\n\(body)")
+        }
+    }
+}
+
+extension Invocation {
+    /// The services that `--service` names, or all.
+    func services() throws -> [ShopService] {
+        let named = Set(texts("service").compactMap(ShopService.init(rawValue:)))
+        return named.isEmpty ? ShopService.allCases : ShopService.allCases.filter(named.contains)
+    }
+
+    /// Clients of the dead letters of these services.
+    fileprivate func clients(of services: [ShopService]) throws -> [DeadLetterClient] {
+        try services.map { DeadLetterClient(client: try client(of: $0)) }
+    }
+
+    /// The filter options as query items of the operations API.
+    fileprivate func deadLetterFilter() throws -> [(name: String, value: String)] {
+        var items = texts("type").map { (name: "type", value: EventCatalogue.type(meantBy: $0).rawValue) }
+        items += texts("state").map { (name: "state", value: $0) }
+        for name in ["error", "subject", "text"] {
+            if let value = text(name) { items.append((name: name, value: value)) }
+        }
+        for name in ["from", "until"] {
+            if let value = text(name) { items.append((name: name, value: try MomentText.parse(value, option: name))) }
+        }
+        return items
+    }
+}

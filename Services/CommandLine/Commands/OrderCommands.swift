@@ -1,0 +1,132 @@
+import Events
+
+/// `warren order`: what a customer does.
+enum OrderCommands {
+    static let command = Command(
+        name: "order",
+        summary: "Place, show, cancel and list orders.",
+        examples: [
+            .init("warren order place --email ada@example.com --price 1999", "Place an order of 19.99 EUR"),
+            .init("warren order list --status rejected", "Orders that could not be carried out"),
+        ],
+        subcommands: [place, show, cancel, list]
+    )
+
+    private static let identifier = Argument(name: "ID", help: "the order's id")
+    private static let first = [
+        "id", "status", "payment.status", "payment.reason", "total.amount", "total.currency", "customer.email",
+        "customer.name",
+    ]
+
+    private static let place = Command(
+        name: "place",
+        summary: "Place an order with one line.",
+        discussion: """
+            Payment methods of the sandbox: pm_card_visa is charged, pm_card_chargeDeclined is declined, \
+            pm_sandbox_error_once and pm_sandbox_timeout_once go wrong at the first call.
+            """,
+        options: [
+            .text("email", "ADDRESS", help: "Where mail goes", fallback: OrderClient.Draft().email),
+            .text("name", "NAME", help: "How mail addresses the customer", fallback: OrderClient.Draft().name),
+            .text("sku", "SKU", help: "The article", fallback: OrderClient.Draft().sku),
+            .text("quantity", "N", help: "How many", fallback: String(OrderClient.Draft().quantity)),
+            .text(
+                "price",
+                "CENTS",
+                help: "The price of one, in minor units",
+                fallback: String(OrderClient.Draft().unitPrice)
+            ),
+            .text("currency", "CODE", help: "ISO 4217 code", fallback: OrderClient.Draft().currency),
+            .text("payment-method", "TOKEN", help: "The provider's token", fallback: OrderClient.Draft().paymentMethod),
+            .text("idempotency-key", "KEY", help: "Placed once under one key, however often; default: a new key"),
+        ],
+        examples: [
+            .init("warren order place", "An order that is confirmed"),
+            .init("warren order place --payment-method pm_card_chargeDeclined", "An order that is rejected"),
+            .init("warren order place -o json | jq -r .id", "The id alone"),
+        ]
+    ) { invocation in
+        let draft = OrderClient.Draft(
+            email: try invocation.value("email"),
+            name: try invocation.value("name"),
+            sku: try invocation.value("sku"),
+            quantity: try invocation.integer("quantity", in: .min ... .max) ?? 1,
+            unitPrice: try invocation.integer("price", in: .min ... .max) ?? 0,
+            currency: try invocation.value("currency"),
+            paymentMethod: try invocation.value("payment-method")
+        )
+        let key = invocation.text("idempotency-key") ?? UUIDv7.make()
+        guard (1...255).contains(key.utf8.count),
+            key.allSatisfy({ ("\u{20}"..."\u{7E}").contains($0) && $0 != "\"" && $0 != "\\" })
+        else {
+            throw UsageError(
+                message: "--idempotency-key cannot be `\(key)`",
+                mend: "It is 1 to 255 printable ASCII characters without quotes and backslashes."
+            )
+        }
+        let order = try await invocation.orders().place(draft, idempotencyKey: key)
+        invocation.printer.record(order, first: first)
+    }
+
+    private static let show = Command(
+        name: "show",
+        summary: "Show an order.",
+        arguments: [identifier],
+        examples: [.init("warren order show 0198c5d2-…", "How does the order stand?")]
+    ) { invocation in
+        invocation.printer.record(try await invocation.orders().show(invocation.words[0]), first: first)
+    }
+
+    private static let cancel = Command(
+        name: "cancel",
+        summary: "Cancel an order; what was paid goes back.",
+        discussion: """
+            The cancel is taken at once, whatever the payment is doing; the refund follows. \
+            `warren wait order ID --for refunded` waits for it.
+            """,
+        arguments: [identifier],
+        examples: [.init("warren order cancel 0198c5d2-…", "Call the order off")]
+    ) { invocation in
+        invocation.printer.record(try await invocation.orders().cancel(invocation.words[0]), first: first)
+    }
+
+    private static let list = Command(
+        name: "list",
+        summary: "List orders, a page at a time.",
+        options: [
+            .choice(
+                "status",
+                ["placed", "confirmed", "rejected", "cancelled"],
+                help: "Only orders that stand so"
+            ),
+            .text("after", "CURSOR", help: "The page after this one"),
+            .text("limit", "N", help: "How many, 1 to 500", fallback: "50"),
+        ],
+        examples: [.init("warren order list --status confirmed --limit 10", "Ten orders that are paid")]
+    ) { invocation in
+        var query = [("limit", String(try invocation.integer("limit", in: 1...500) ?? 50))]
+        for name in ["status", "after"] {
+            if let value = invocation.text(name) { query.append((name, value)) }
+        }
+        let page = try await invocation.client(of: .order).get("/orders", query: query.map { (name: $0, value: $1) })
+        invocation.printer.list(
+            page["items"]?.array ?? [],
+            columns: [
+                .init("ID", "id"), .init("STATUS", "status"), .init("PAYMENT", "payment.status"),
+                .init("TOTAL", "total.amount", isNumber: true), .init("CURRENCY", "total.currency"),
+                .init("PLACED", "placedAt"), .init("CUSTOMER", "customer.email"),
+            ],
+            empty: "no orders"
+        )
+        if let next = page["next"]?.cell {
+            invocation.printer.note("There are more: add --after \(next)")
+        }
+    }
+}
+
+extension Invocation {
+    /// Orders, as their customer sees them.
+    func orders() throws -> OrderClient {
+        OrderClient(client: try client(of: .order))
+    }
+}

@@ -1,0 +1,147 @@
+import Events
+
+/// `warren publish`: test events, as any service would publish them.
+enum PublishCommand {
+    static let command = Command(
+        name: "publish",
+        summary: "Publish a test event, confirmed by the broker.",
+        discussion: """
+            The event is a CloudEvents envelope on the exchange warren.events; the command ends well when the broker \
+            has it in at least one queue. Without --data, an event of the shop has an example as its payload, and any \
+            other the payload {}. With --subject, several events go out in order, one after the other; without, each \
+            has a subject of its own and they go out together.
+            """,
+        arguments: [
+            Argument(
+                name: "TYPE",
+                help: "the event type, `dev.warren.order.confirmed` or short `order.confirmed`",
+                choices: EventCatalogue.shortNames
+            )
+        ],
+        options: [
+            .text("subject", "S", help: "What the event is about, an order's id; default: a new id"),
+            .text("data", "JSON|@FILE|-", help: "The payload: JSON, a file that holds it, or standard input"),
+            .text("id", "ID", help: "The event's id, to send it again; default: a new UUIDv7"),
+            .text("source", "URI", help: "Where the event says it comes from", fallback: "/warren-command"),
+            .text("count", "N", help: "How many events, each with its own id", fallback: "1"),
+            .text("rate", "R", help: "At most so many per second"),
+            .text("timeout", "DURATION", help: "How long to try to reach the broker", fallback: "10s"),
+        ],
+        examples: [
+            .init("warren publish order.confirmed", "A mail about an order that does not exist"),
+            .init(
+                "warren publish order.payment-requested --subject 42 --data @request.json",
+                "A payload from a file"
+            ),
+            .init("warren publish order.confirmed --count 1000 --rate 50", "Load for Notification"),
+            .init("warren publish order.cancelled --data '{\"poison\": true}'", "A message that no handler can read"),
+        ]
+    ) { invocation in
+        let draft = try draft(invocation)
+        let count = try invocation.integer("count", in: 1...10_000_000) ?? 1
+        let rate = try rate(invocation)
+        guard count == 1 || !invocation.isGiven("id") else {
+            throw UsageError(message: "--id and --count exclude each other", mend: "One id is one event.")
+        }
+        let report = PublicationReport(invocation, total: count)
+        do {
+            try await invocation.withBroker { publish in
+                if count == 1 || rate != nil || draft.subject != nil {
+                    try await inOrder(draft, count: count, rate: rate, report, publish)
+                } else {
+                    try await together(draft, count: count, report, publish)
+                }
+            }
+        } catch let failure as CommandFailure {
+            report.finish()
+            guard report.count > 0 else { throw failure }
+            let message = "\(report.count) of \(count) events are published, then: \(failure.message)"
+            throw CommandFailure(.partlyFailed, message, mend: failure.mend)
+        }
+        report.finish()
+    }
+
+    private static func draft(_ invocation: Invocation) throws -> EventDraft {
+        let type = EventCatalogue.type(meantBy: invocation.words[0])
+        guard (1...255).contains(type.rawValue.utf8.count) else {
+            throw UsageError(message: "an event type has 1 to 255 bytes")
+        }
+        for name in ["subject", "id", "source"] where invocation.text(name)?.isEmpty == true {
+            throw UsageError(message: "--\(name) is empty")
+        }
+        return EventDraft(
+            type: type,
+            subject: invocation.text("subject"),
+            id: invocation.text("id"),
+            source: try invocation.value("source"),
+            data: try payload(invocation)
+        )
+    }
+
+    /// The payload as it was given, byte for byte, once it is known to be JSON.
+    private static func payload(_ invocation: Invocation) throws -> [UInt8]? {
+        guard let text = invocation.text("data") else { return nil }
+        let bytes: [UInt8]
+        if text == "-" {
+            bytes = try invocation.surroundings.input()
+        } else if text.hasPrefix("@") {
+            bytes = try invocation.surroundings.contents(of: String(text.dropFirst()))
+        } else {
+            bytes = Array(text.utf8)
+        }
+        guard (try? JSONValue(parsing: bytes)) != nil else {
+            throw UsageError(
+                message: "--data is not valid JSON",
+                mend: "Write JSON in single quotes, '{\"a\": 1}', or @FILE, or - for standard input."
+            )
+        }
+        return bytes
+    }
+
+    private static func rate(_ invocation: Invocation) throws -> Double? {
+        guard let text = invocation.text("rate") else { return nil }
+        guard let rate = Double(text), rate.isFinite, rate >= 0.001, rate <= 1_000_000 else {
+            throw UsageError(message: "--rate cannot be `\(text)`", mend: "It is a number of events per second.")
+        }
+        return rate
+    }
+
+    private static func inOrder(
+        _ draft: EventDraft,
+        count: Int64,
+        rate: Double?,
+        _ report: PublicationReport,
+        _ publish: @escaping EventBroker.Publish
+    ) async throws {
+        let clock = ContinuousClock()
+        let start = clock.now
+        for index in 0..<count {
+            if let rate, index > 0 {
+                try await clock.sleep(until: start + .seconds(Double(index) / rate))
+            }
+            let envelope = try draft.envelope()
+            try await publish(envelope)
+            report.took(envelope)
+        }
+    }
+
+    /// Keeps some publications on their way at once: each waits for its own confirm.
+    private static func together(
+        _ draft: EventDraft,
+        count: Int64,
+        _ report: PublicationReport,
+        _ publish: @escaping EventBroker.Publish
+    ) async throws {
+        try await withThrowingTaskGroup(of: Envelope.self) { group in
+            for index in 0..<count {
+                if index >= 256, let envelope = try await group.next() { report.took(envelope) }
+                let envelope = try draft.envelope()
+                group.addTask {
+                    try await publish(envelope)
+                    return envelope
+                }
+            }
+            for try await envelope in group { report.took(envelope) }
+        }
+    }
+}

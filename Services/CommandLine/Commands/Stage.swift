@@ -1,0 +1,147 @@
+import Events
+import ShopEvents
+
+/// Plays the steps of a scenario and shows each as it happens.
+final class Stage {
+    private let invocation: Invocation
+    private let scenario: Scenario
+    private let timeout: Duration
+    private var records: [JSONValue] = []
+
+    init(invocation: Invocation, scenario: Scenario, timeout: Duration) {
+        self.invocation = invocation
+        self.scenario = scenario
+        self.timeout = timeout
+    }
+
+    /// Places an order and waits for what is to become of it.
+    @discardableResult
+    func order(paidWith method: String, until goal: OrderGoal) async throws -> String {
+        let id = try await place(paidWith: method, key: UUIDv7.make())
+        try await wait(for: goal, order: id)
+        return id
+    }
+
+    /// Cancels an order and waits for its refund.
+    func cancel(_ id: String) async throws {
+        let order = try await invocation.orders().cancel(id)
+        step("cancel", "order \(id) is \(OrderGoal.describe(order))", order: id)
+        try await wait(for: .refunded, order: id)
+    }
+
+    /// Places one order by two requests with one key.
+    func placeTwice() async throws {
+        let key = UUIDv7.make()
+        let first = try await place(paidWith: "pm_card_visa", key: key)
+        let second = try await place(paidWith: "pm_card_visa", key: key)
+        guard first == second else {
+            throw CommandFailure(.failed, "one idempotency key placed two orders, \(first) and \(second)")
+        }
+        step("compare", "the same request again is the same order, \(first)", order: first)
+        try await wait(for: .confirmed, order: first)
+    }
+
+    /// Publishes one event twice under one id.
+    ///
+    /// Only Notification listens to it, so nothing else is moved.
+    func publishTwice() async throws {
+        let draft = EventDraft(type: OrderConfirmed.type, subject: UUIDv7.make(), id: UUIDv7.make())
+        let envelope = try draft.envelope()
+        try await invocation.withBroker { publish in
+            try await publish(envelope)
+            try await publish(envelope)
+        }
+        step(
+            "publish",
+            "order.confirmed \(envelope.id) is published twice; Notification mails order \(envelope.subject) once",
+            order: envelope.subject,
+            event: envelope.id
+        )
+    }
+
+    /// Publishes what Payment cannot read and waits until it is a dead letter.
+    func poison() async throws {
+        let draft = EventDraft(
+            type: OrderPaymentRequested.type,
+            subject: UUIDv7.make(),
+            data: Array(#"{"poison": true}"#.utf8)
+        )
+        let envelope = try draft.envelope()
+        try await invocation.withBroker { publish in try await publish(envelope) }
+        step(
+            "publish",
+            "order.payment-requested \(envelope.id) is published with a payload that Payment cannot read",
+            order: envelope.subject,
+            event: envelope.id
+        )
+        let letters = DeadLetterClient(client: try invocation.client(of: .payment))
+        let found = try await untilFound(within: timeout) {
+            try await letters.list([(name: "subject", value: envelope.subject)], limit: 1).items.first
+        }
+        guard let letter = found, let id = letter["id"]?.text else {
+            throw CommandFailure(
+                .notMet,
+                "event \(envelope.id) is no dead letter of payment after \(DurationText.describe(timeout))",
+                mend: "`warren status` shows whether Payment is ready."
+            )
+        }
+        let error = letter["error"]?.text ?? ""
+        step(
+            "dead letter",
+            "it is \(id): \(error)",
+            order: envelope.subject,
+            event: envelope.id,
+            deadLetter: id
+        )
+        invocation.printer.note(
+            "`warren dead-letters show \(id)` shows it, `… retry \(id)` tries it again, `… discard \(id) --reason test` gives it up."
+        )
+    }
+
+    /// Writes what could not be written before.
+    func finish() {
+        if invocation.printer.format == .json { invocation.printer.list(records, columns: [], empty: "") }
+    }
+
+    private func place(paidWith method: String, key: String) async throws -> String {
+        let draft = OrderClient.Draft(paymentMethod: method)
+        let order = try await invocation.orders().place(draft, idempotencyKey: key)
+        guard let id = order["id"]?.text else {
+            throw CommandFailure(.failed, "order answered without the id of the order that it placed")
+        }
+        step("place", "order \(id) is placed, to be paid with \(method)", order: id)
+        return id
+    }
+
+    private func wait(for goal: OrderGoal, order id: String) async throws {
+        let printer = invocation.printer
+        let start = ContinuousClock.now
+        let order = try await invocation.orders().wait(
+            for: goal,
+            order: id,
+            timeout: timeout,
+            note: { printer.note($0) }
+        )
+        let time = DurationText.describe(ContinuousClock.now - start)
+        step("wait", "order \(id) is \(OrderGoal.describe(order)) after \(time)", order: id)
+    }
+
+    private func step(
+        _ name: String,
+        _ outcome: String,
+        order: String,
+        event: String? = nil,
+        deadLetter: String? = nil
+    ) {
+        var record: JSONValue = [
+            "scenario": .text(scenario.rawValue), "step": .text(name), "outcome": .text(outcome), "order": .text(order),
+        ]
+        if let event { record["event"] = .text(event) }
+        if let deadLetter { record["deadLetter"] = .text(deadLetter) }
+        switch invocation.printer.format {
+        case .table: invocation.printer.text("[\(scenario.rawValue)] \(outcome)")
+        case .json: records.append(record)
+        case .jsonl: invocation.printer.line(record)
+        }
+    }
+}

@@ -1,0 +1,72 @@
+import Events
+import Messaging
+
+extension Invocation {
+    /// Connects to the broker, lends a way to publish, and says what to do where that fails.
+    ///
+    /// No publication waits longer than `--timeout`, not even for a broker that takes nothing for now.
+    ///
+    /// - Throws: `CommandFailure`, or what `body` throws.
+    func withBroker(_ body: (@escaping EventBroker.Publish) async throws -> Void) async throws {
+        let url = try value("amqp-url")
+        let timeout = try duration("timeout") ?? .seconds(10)
+        do {
+            try await surroundings.broker.withConnection(to: url, timeout: timeout) { publish in
+                try await body { envelope in
+                    do {
+                        try await withDeadline(timeout) { try await publish(envelope) }
+                    } catch let failure as PublishFailure {
+                        throw explain(failure, publishing: envelope)
+                    }
+                }
+            }
+        } catch let failure as PublishFailure {
+            throw explain(failure, publishing: nil)
+        }
+    }
+}
+
+/// Runs a publication and cancels it when the time is up.
+private func withDeadline(_ timeout: Duration, _ publish: @escaping @Sendable () async throws -> Void) async throws {
+    try await withThrowingTaskGroup(of: Void.self) { group in
+        group.addTask { try await publish() }
+        group.addTask {
+            try await ContinuousClock().sleep(for: timeout)
+            let time = DurationText.describe(timeout)
+            throw PublishFailure(kind: .timedOut, reason: "nothing came back within \(time)")
+        }
+        defer { group.cancelAll() }
+        try await group.next()
+    }
+}
+
+private func explain(_ failure: PublishFailure, publishing envelope: Envelope?) -> CommandFailure {
+    switch failure.kind {
+    case .unroutable:
+        let name = envelope.map { EventCatalogue.shortName(of: $0.type) } ?? ""
+        let meant = Suggestion.nearest(to: name, among: EventCatalogue.shortNames.filter { $0 != name })
+        return CommandFailure(
+            .failed,
+            "the broker gave the event back: no queue listens to \(envelope?.type.rawValue ?? "its type")",
+            mend: (meant.map { "Did you mean `\($0)`? " } ?? "")
+                + "Queues listen to these types (dev.warren. left out):\n\(EventCatalogue.subscriptions)"
+        )
+    case .refused:
+        return CommandFailure(.failed, "the broker did not take the event: \(failure.reason)")
+    case .unreachable:
+        return CommandFailure(
+            .unreachable,
+            "the broker cannot be used: \(failure.reason)",
+            mend: "Start it, or say where it is with --amqp-url or WARREN_AMQP_URL. "
+                + "Its queues are made by the services when they start."
+        )
+    case .timedOut:
+        return CommandFailure(
+            .notMet,
+            "the broker did not confirm the event: \(failure.reason)",
+            mend: envelope.map {
+                "It may have arrived. Send it again under its id, and it is handled once: --id \($0.id)"
+            }
+        )
+    }
+}

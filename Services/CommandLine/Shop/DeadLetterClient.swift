@@ -1,0 +1,70 @@
+/// The operations API's dead letters of one service.
+struct DeadLetterClient: Sendable {
+    /// What an operator can do with a dead letter.
+    enum Action: String, Sendable {
+        case retry
+        case discard
+        case restore
+
+        /// The state from which it leads on.
+        var from: String { self == .restore ? "discarded" : "dead" }
+    }
+
+    let client: ServiceClient
+
+    /// Dead letters, newest first.
+    ///
+    /// - Parameters:
+    ///   - filter: query items as the operations API has them.
+    ///   - after: the number of the last one of the page before.
+    ///   - limit: how many; asked for in pages of 500.
+    /// - Returns: the dead letters, and whether there are more.
+    func list(
+        _ filter: [(name: String, value: String)],
+        after: String? = nil,
+        limit: Int
+    ) async throws -> (items: [JSONValue], hasMore: Bool) {
+        var items: [JSONValue] = []
+        var cursor = after
+        while items.count < limit {
+            var query = filter + [(name: "limit", value: String(min(500, limit - items.count)))]
+            if let cursor { query.append((name: "after", value: cursor)) }
+            let page = try await client.get("/dead-letters", query: query)
+            let found = page["items"]?.array ?? []
+            items += found.map(named)
+            // A page that is empty and yet names a next one would be asked for again for ever.
+            guard let next = page["next"]?.cell, !found.isEmpty, next != cursor else { return (items, false) }
+            cursor = next
+        }
+        return (items, true)
+    }
+
+    func groups(_ filter: [(name: String, value: String)]) async throws -> [JSONValue] {
+        let page = try await client.get("/dead-letters/groups", query: filter)
+        return (page["items"]?.array ?? []).map { group in
+            var group = group
+            group["service"] = .text(client.service.rawValue)
+            if let example = group["example"]?.cell {
+                group["example"] = .text("\(client.service.rawValue)-\(example)")
+            }
+            return group
+        }
+    }
+
+    func show(_ number: String) async throws -> JSONValue {
+        named(try await client.get("/dead-letters/\(number)"))
+    }
+
+    func perform(_ action: Action, on number: String, reason: String?) async throws -> JSONValue {
+        let body: JSONValue = reason.map { ["reason": .text($0)] } ?? [:]
+        return named(try await client.post("/dead-letters/\(number)/\(action.rawValue)", body: body))
+    }
+
+    /// The dead letter with the id under which this command knows it, `payment-17`.
+    private func named(_ letter: JSONValue) -> JSONValue {
+        var letter = letter
+        letter["service"] = .text(client.service.rawValue)
+        if let number = letter["id"]?.cell { letter["id"] = .text("\(client.service.rawValue)-\(number)") }
+        return letter
+    }
+}

@@ -1,0 +1,70 @@
+import Events
+import Messaging
+import ShopEvents
+
+/// The event types of the shop under their short names, who listens to them, and an example of each.
+enum EventCatalogue {
+    private static let prefix = "dev.warren."
+
+    /// Every event of the shop with an example about that order.
+    private static func examples(order: String) -> [any Event] {
+        let customer = Customer(email: "ada@example.com", name: "Ada Example")
+        let total = Money(amount: 1999, currency: "EUR")
+        return [
+            OrderPlaced(
+                orderID: order,
+                customer: customer,
+                lines: [OrderLine(sku: "book-1", quantity: 1, unitPrice: 1999)],
+                total: total
+            ),
+            OrderPaymentRequested(orderID: order, total: total, paymentMethod: "pm_card_visa"),
+            OrderConfirmed(orderID: order, customer: customer, total: total),
+            OrderRejected(orderID: order, customer: customer, reason: "payment-declined"),
+            OrderCancelled(orderID: order, customer: customer, total: total),
+            OrderRefunded(orderID: order, customer: customer, total: total),
+            PaymentCaptured(orderID: order, paymentID: "pi_example", total: total),
+            PaymentDeclined(orderID: order, reason: "insufficient_funds"),
+            PaymentRefunded(orderID: order, refundID: "re_example", total: total),
+            PaymentVoided(orderID: order),
+        ]
+    }
+
+    /// Every event type of the shop.
+    static let types: [EventType] = examples(order: "").map { Swift.type(of: $0).type }
+
+    /// Types without what all of them begin with: `order.placed`.
+    static let shortNames = types.map { shortName(of: $0) }
+
+    /// The type that a word means: a short name, or the type itself.
+    static func type(meantBy word: String) -> EventType {
+        let known = types.first { shortName(of: $0) == word }
+        return known ?? EventType(rawValue: word)
+    }
+
+    /// The type without what all types of the shop begin with.
+    static func shortName(of type: EventType) -> String {
+        type.rawValue.hasPrefix(prefix) ? String(type.rawValue.dropFirst(prefix.count)) : type.rawValue
+    }
+
+    /// A payload that the handlers of this type understand, or nil for a type that is not the shop's.
+    static func example(of type: EventType, subject: String) throws -> [UInt8]? {
+        guard let event = examples(order: subject).first(where: { Swift.type(of: $0).type == type }) else { return nil }
+        return try event.encodedData()
+    }
+
+    /// Which queue listens to what, one line each.
+    static var subscriptions: String {
+        let width = Shop.topology.subscriptions.map(\.subscriber.count).max() ?? 0
+        return Shop.topology.subscriptions.map { subscription in
+            let padding = String(repeating: " ", count: width - subscription.subscriber.count)
+            return "\(subscription.subscriber)\(padding)  \(subscription.types.map(shortName).joined(separator: ", "))"
+        }.joined(separator: "\n")
+    }
+}
+
+extension Printer.Column {
+    /// The type of an event under its short name.
+    static let eventType = Printer.Column("TYPE") { record in
+        EventCatalogue.shortName(of: EventType(rawValue: record["type"]?.text ?? ""))
+    }
+}

@@ -1,0 +1,27 @@
+import Events
+
+/// What the test events of one call have in common.
+struct EventDraft: Sendable {
+    let type: EventType
+    /// Absent: every event is about something new.
+    var subject: String?
+    /// Absent: every event has a new one.
+    var id: String?
+    var source = "/warren-command"
+    /// Absent: an example of the type.
+    var data: [UInt8]?
+
+    /// The next event.
+    func envelope() throws -> Envelope {
+        let subject = subject ?? UUIDv7.make()
+        return Envelope(
+            id: id ?? UUIDv7.make(),
+            source: source,
+            type: type,
+            subject: subject,
+            time: RFC3339.now(),
+            correlationID: subject,
+            data: try data ?? EventCatalogue.example(of: type, subject: subject) ?? Array("{}".utf8)
+        )
+    }
+}

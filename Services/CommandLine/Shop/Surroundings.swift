@@ -1,0 +1,82 @@
+import FoundationEssentials
+import Glibc
+
+/// What a command meets of the outside; tests put something else there.
+struct Surroundings: Sendable {
+    let environment: [String: String]
+    let output: Output
+    let http: any HTTPTransport
+    let broker: any EventBroker
+    /// Reads standard input to its end.
+    let input: @Sendable () throws -> [UInt8]
+
+    /// Reads a file.
+    func contents(of file: String) throws -> [UInt8] {
+        do {
+            return Array(try Data(contentsOf: URL(filePath: file)))
+        } catch {
+            throw UsageError(message: "the file \(file) cannot be read", mend: "Check its name and your permissions.")
+        }
+    }
+
+    /// Reads the process's standard input to its end.
+    ///
+    /// Blocks, so it is for the main thread only.
+    static func processInput() throws -> [UInt8] {
+        var content: [UInt8] = []
+        while true {
+            let chunk = [UInt8](unsafeUninitializedCapacity: 65_536) { buffer, count in
+                var got = read(STDIN_FILENO, buffer.baseAddress, buffer.count)
+                while got < 0, errno == EINTR { got = read(STDIN_FILENO, buffer.baseAddress, buffer.count) }
+                count = max(0, got)
+            }
+            if chunk.isEmpty { return content }
+            content += chunk
+        }
+    }
+}
+
+extension Invocation {
+    /// A client of one service, from options and environment.
+    ///
+    /// - Throws: `UsageError` where its URL is none.
+    func client(of service: ShopService) throws -> ServiceClient {
+        var base = try value(service.option)
+        while base.hasSuffix("/") { base.removeLast() }
+        guard base.hasPrefix("http://") || base.hasPrefix("https://"), !base.contains(where: \.isWhitespace) else {
+            throw UsageError(
+                message: "`\(base)` is no URL of a service",
+                mend: "--\(service.option) or \(service.variable) is a URL such as \(service.fallback)."
+            )
+        }
+        return ServiceClient(
+            service: service,
+            base: base,
+            token: try operationsToken(),
+            actor: actor,
+            transport: surroundings.http
+        )
+    }
+
+    /// From `WARREN_OPERATIONS_TOKEN`, or the file that `WARREN_OPERATIONS_TOKEN_FILE` names.
+    ///
+    /// There is no option for it, because every user of a machine sees the words of a command line.
+    private func operationsToken() throws -> String? {
+        let environment = surroundings.environment
+        if let token = environment["WARREN_OPERATIONS_TOKEN"], !token.isEmpty { return token }
+        guard let file = environment["WARREN_OPERATIONS_TOKEN_FILE"], !file.isEmpty else { return nil }
+        var token = String(decoding: try surroundings.contents(of: file), as: UTF8.self)
+        while token.last?.isWhitespace == true { token.removeLast() }
+        return token.isEmpty ? nil : token
+    }
+
+    /// Who the audit names: `WARREN_ACTOR`, else the user.
+    ///
+    /// Only what a header can carry.
+    private var actor: String {
+        let environment = surroundings.environment
+        let name = environment["WARREN_ACTOR"] ?? environment["USER"] ?? ""
+        let printable = name.filter { $0.isASCII && ("\u{21}"..."\u{7E}").contains($0) }
+        return printable.isEmpty ? "operator" : String(printable.prefix(64))
+    }
+}

@@ -1,0 +1,119 @@
+import FoundationEssentials
+
+/// Any JSON value: what services answer is passed on whole, fields that this command does not know included.
+enum JSONValue: Sendable, Equatable {
+    case null
+    case boolean(Bool)
+    case integer(Int64)
+    case number(Double)
+    case text(String)
+    case array([JSONValue])
+    case object([String: JSONValue])
+
+    /// Reads JSON.
+    ///
+    /// - Throws: `DecodingError` where the bytes are not one JSON value.
+    init(parsing bytes: [UInt8]) throws {
+        self = try JSONDecoder().decode(JSONValue.self, from: Data(bytes))
+    }
+
+    /// The member of that name, if this is an object that has it and it is not null; sets a member of an object.
+    subscript(name: String) -> JSONValue? {
+        get {
+            guard case .object(let members) = self, let member = members[name], member != .null else { return nil }
+            return member
+        }
+        set {
+            guard case .object(var members) = self else { return }
+            members[name] = newValue
+            self = .object(members)
+        }
+    }
+
+    /// The member at a path such as `payment.status`.
+    func member(at path: String) -> JSONValue? {
+        path.split(separator: ".").reduce(Optional(self)) { value, name in value?[String(name)] }
+    }
+
+    /// The text, if this is text.
+    var text: String? {
+        if case .text(let text) = self { text } else { nil }
+    }
+
+    /// The whole number, if this is one.
+    var integer: Int64? {
+        if case .integer(let integer) = self { integer } else { nil }
+    }
+
+    /// The elements, if this is an array.
+    var array: [JSONValue]? {
+        if case .array(let elements) = self { elements } else { nil }
+    }
+
+    /// As it stands in a cell of a table: text bare, nothing for null, anything composed as JSON.
+    var cell: String {
+        switch self {
+        case .null: ""
+        case .boolean(let value): String(value)
+        case .integer(let value): String(value)
+        case .number(let value): String(value)
+        case .text(let text): text
+        case .array, .object: encoded()
+        }
+    }
+
+    /// As JSON, with the members of objects in alphabetical order.
+    func encoded(pretty: Bool = false) -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        if pretty { encoder.outputFormatting.insert(.prettyPrinted) }
+        // A value of this type always has a JSON form: its numbers came from JSON, which knows no infinity, or from
+        // whole numbers.
+        guard let data = try? encoder.encode(self) else { return "null" }
+        return String(decoding: data, as: UTF8.self)
+    }
+}
+
+extension JSONValue: Codable {
+    init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        if container.decodeNil() {
+            self = .null
+        } else if let value = try? container.decode(Bool.self) {
+            self = .boolean(value)
+        } else if let value = try? container.decode(Int64.self) {
+            self = .integer(value)
+        } else if let value = try? container.decode(Double.self) {
+            self = .number(value)
+        } else if let value = try? container.decode(String.self) {
+            self = .text(value)
+        } else if let value = try? container.decode([JSONValue].self) {
+            self = .array(value)
+        } else {
+            self = .object(try container.decode([String: JSONValue].self))
+        }
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        switch self {
+        case .null: try container.encodeNil()
+        case .boolean(let value): try container.encode(value)
+        case .integer(let value): try container.encode(value)
+        case .number(let value): try container.encode(value)
+        case .text(let value): try container.encode(value)
+        case .array(let value): try container.encode(value)
+        case .object(let value): try container.encode(value)
+        }
+    }
+}
+
+extension JSONValue: ExpressibleByStringLiteral, ExpressibleByDictionaryLiteral, ExpressibleByArrayLiteral {
+    init(stringLiteral value: String) { self = .text(value) }
+
+    init(dictionaryLiteral elements: (String, JSONValue)...) {
+        self = .object(Dictionary(elements, uniquingKeysWith: { $1 }))
+    }
+
+    init(arrayLiteral elements: JSONValue...) { self = .array(elements) }
+}

@@ -1,0 +1,158 @@
+import Database
+import Events
+import FoundationEssentials
+import HTTP
+import Messaging
+import ShopEvents
+
+/// Order's HTTP interface, as `openapi.yaml` describes it.
+struct OrderAPI: Sendable {
+    /// One route and what answers it.
+    struct Route: Sendable {
+        let method: String
+        let pattern: String
+        let answer: @Sendable (OrderAPI, HTTPRequest) async throws -> HTTPResponse
+    }
+
+    static let routes = [
+        Route(method: "POST", pattern: "/orders") { try await $0.place($1) },
+        Route(method: "GET", pattern: "/orders") { try await $0.list($1) },
+        Route(method: "GET", pattern: "/orders/{id}") { try await $0.show($1) },
+        Route(method: "POST", pattern: "/orders/{id}/cancel") { try await $0.cancel($1) },
+    ]
+
+    private let database: Database
+    private let events: EventStore
+    private let store: OrderStore
+    private let keys: IdempotencyKeys
+    /// Milliseconds since 1970.
+    private let now: @Sendable () -> Int64
+
+    init(
+        database: Database,
+        events: EventStore,
+        store: OrderStore = OrderStore(),
+        keys: IdempotencyKeys = IdempotencyKeys(),
+        now: @escaping @Sendable () -> Int64 = WallClock.milliseconds
+    ) {
+        self.database = database
+        self.events = events
+        self.store = store
+        self.keys = keys
+        self.now = now
+    }
+
+    /// `POST /orders`: stores the order and its first events in one transaction.
+    private func place(_ request: HTTPRequest) async throws -> HTTPResponse {
+        let key = try IdempotencyKey.of(request)
+        let draft = try request.decode(OrderForm.self).checked()
+        guard let key else {
+            let placed = try await events.write { transaction in try place(draft, in: transaction) }
+            return accepted(placed, replayed: false)
+        }
+        return try await keys.holding(key) {
+            do {
+                return try await place(draft, under: key)
+            } catch let error as DatabaseError where error.code == .constraint(unique: true) {
+                // Another instance of this service was first under the key; its answer is there now.
+                return try await place(draft, under: key)
+            }
+        }
+    }
+
+    /// Places the order, or gives the answer that the key has already had.
+    private func place(_ draft: OrderDraft, under key: IdempotencyKey) async throws -> HTTPResponse {
+        let request = try JSONColumn.encode(draft)
+        let (answer, replayed) = try await events.write { transaction in
+            let time = now()
+            if let stored = try keys.find(key, now: time, in: transaction) {
+                guard stored.request == request else {
+                    throw Problem(
+                        status: 422,
+                        slug: "idempotency-key-reused",
+                        title: "The key belongs to another request",
+                        detail: "Use a new key for a new order.",
+                        faults: [
+                            Problem.Fault(field: IdempotencyKey.header, detail: "was used with another body")
+                        ]
+                    )
+                }
+                return (stored, true)
+            }
+            let placed = try place(draft, in: transaction)
+            let stored = IdempotencyKeys.Stored(request: request, location: placed.location, answer: placed.answer)
+            try keys.remember(stored, under: key, now: time, in: transaction)
+            return (stored, false)
+        }
+        return accepted((answer.location, answer.answer), replayed: replayed)
+    }
+
+    private func place(_ draft: OrderDraft, in transaction: Transaction) throws -> (location: String, answer: String) {
+        let (order, firstEvents) = Order.place(draft, id: UUIDv7.make(), at: now())
+        try store.insert(order, in: transaction)
+        for event in firstEvents { try transaction.append(event) }
+        return ("/orders/\(order.id)", try JSONColumn.encode(OrderView(order)))
+    }
+
+    private func accepted(_ placed: (location: String, answer: String), replayed: Bool) -> HTTPResponse {
+        var response = HTTPResponse(
+            status: 202,
+            headers: ["Content-Type": "application/json", "Location": placed.location],
+            body: Array(placed.answer.utf8)
+        )
+        if replayed { response.headers["Idempotency-Replayed"] = "true" }
+        return response
+    }
+
+    /// `GET /orders/{id}`: the whole order.
+    private func show(_ request: HTTPRequest) async throws -> HTTPResponse {
+        let id = request.parameters["id"] ?? ""
+        guard let order = try await database.read({ transaction in try store.load(id, in: transaction) }) else {
+            throw OrderAPI.unknownOrder
+        }
+        return try .json(OrderView(order))
+    }
+
+    /// `POST /orders/{id}/cancel`: 202 when the order is being cancelled, 200 when it is already.
+    private func cancel(_ request: HTTPRequest) async throws -> HTTPResponse {
+        let id = request.parameters["id"] ?? ""
+        let (order, isNew) = try await events.write { transaction in
+            guard var order = try store.load(id, in: transaction) else { throw OrderAPI.unknownOrder }
+            do {
+                switch try order.cancel(at: now()) {
+                case .unchanged: return (order, false)
+                case .changed(let events):
+                    try store.update(order, in: transaction)
+                    for event in events { try transaction.append(event) }
+                    return (order, true)
+                }
+            } catch Order.Refusal.rejected {
+                throw Problem(
+                    status: 409,
+                    slug: "order-rejected",
+                    title: "The order is rejected",
+                    detail: "A rejected order cannot be cancelled: nothing was charged."
+                )
+            }
+        }
+        return try .json(OrderView(order), status: isNew ? 202 : 200)
+    }
+
+    /// `GET /orders?status=&after=&limit=`: one page, newest first.
+    private func list(_ request: HTTPRequest) async throws -> HTTPResponse {
+        let query = try OrderQuery(request.query)
+        let orders = try await database.read { transaction in
+            // One more than asked for tells whether there is another page.
+            try store.page(status: query.status, after: query.after, limit: query.limit + 1, in: transaction)
+        }
+        let shown = Array(orders.prefix(query.limit))
+        let next = orders.count > query.limit ? shown.last?.id : nil
+        var response = try HTTPResponse.json(OrderPage(orders: shown, next: next))
+        if let next { response.headers["Link"] = "<\(query.path(after: next))>; rel=\"next\"" }
+        return response
+    }
+
+    private static var unknownOrder: Problem {
+        Problem(status: 404, slug: "order-not-found", title: "There is no such order")
+    }
+}

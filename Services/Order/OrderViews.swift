@@ -1,0 +1,60 @@
+import Events
+import ShopEvents
+
+/// An order as the API shows it.
+///
+/// The payment method stays inside.
+struct OrderView: Encodable {
+    struct HistoryEntry: Encodable {
+        let at: String
+        let event: String
+        let status: Order.Status
+        let payment: Order.PaymentStatus
+    }
+
+    let id: String
+    let status: Order.Status
+    let payment: Order.Payment
+    let customer: Customer
+    let lines: [OrderLine]
+    let total: Money
+    let placedAt: String
+    let updatedAt: String
+    let history: [HistoryEntry]
+
+    init(_ order: Order) {
+        id = order.id
+        status = order.status
+        payment = order.payment
+        customer = order.customer
+        lines = order.lines
+        total = order.total
+        placedAt = RFC3339.string(milliseconds: order.placedAt)
+        updatedAt = RFC3339.string(milliseconds: order.updatedAt)
+        history = order.history.map { entry in
+            HistoryEntry(
+                at: RFC3339.string(milliseconds: entry.at),
+                event: entry.event.rawValue,
+                status: entry.status,
+                payment: entry.payment
+            )
+        }
+    }
+}
+
+/// An order in a listing, without the customer and the lines.
+struct OrderSummary: Encodable, Sendable, Equatable {
+    let id: String
+    let status: Order.Status
+    let payment: Order.Payment
+    let total: Money
+    let placedAt: String
+    let updatedAt: String
+}
+
+/// One page of a listing.
+struct OrderPage: Encodable {
+    let orders: [OrderSummary]
+    /// The `after` of the next page; absent on the last.
+    let next: String?
+}

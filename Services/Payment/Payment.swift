@@ -1,0 +1,231 @@
+import ShopEvents
+
+/// The payment of one order: a value without I/O, whose methods are the only ways from state to state.
+///
+///     (requested) ──▶ pending ──▶ captured ──▶ refunding ──▶ refunded
+///                        │  └───▶ declined ┄┄┄┄▲
+///                        └──────▶ voided ┄┄┄┄┄┄┘  a charge that nobody wants any more is refunded
+///     (cancelled first) ──▶ voided
+///
+/// Whatever arrives in whatever order, each state has an answer:
+///
+/// | state     | payment requested     | order cancelled | found charged       | found declined | found not charged |
+/// | --------- | --------------------- | --------------- | ------------------- | -------------- | ----------------- |
+/// | (no row)  | pending, charge       | voided          |                     |                |                   |
+/// | pending   | look up, charge       | look up, void   | captured            | declined       | voided            |
+/// | captured  | nothing               | refunding       | nothing             | nothing        | nothing           |
+/// | declined  | nothing               | nothing         | refunding           | nothing        | nothing           |
+/// | voided    | look up, never charge | nothing         | refunding           | nothing        | nothing           |
+/// | refunding | go on refunding       | go on refunding | nothing             | nothing        | nothing           |
+/// | refunded  | nothing               | nothing         | nothing             | nothing        | nothing           |
+struct Payment: Sendable, Equatable {
+    /// Where the payment is.
+    enum State: String, Sendable, CaseIterable {
+        /// The provider is to be asked, or was asked and has not answered: the outcome is unknown.
+        case pending
+        case captured
+        case declined
+        /// Called off before anything was charged; it will not be charged.
+        case voided
+        /// Charged, and on its way back.
+        case refunding
+        case refunded
+    }
+
+    /// What the provider was asked to charge.
+    struct Charge: Sendable, Equatable {
+        /// The provider's token of the card.
+        let paymentMethod: String
+        /// The idempotency key of every attempt; it never changes.
+        let key: String
+        /// When the key was made, in milliseconds since 1970.
+        let keyAt: Int64
+    }
+
+    /// What became of a charge.
+    enum Outcome: Sendable, Equatable {
+        case captured(paymentID: String)
+        case declined(reason: String)
+        /// It was not made and cannot be made any more.
+        case voided
+    }
+
+    /// What others are told.
+    enum Announcement: Sendable, Equatable {
+        case captured(PaymentCaptured)
+        case declined(PaymentDeclined)
+        case voided(PaymentVoided)
+        case refunded(PaymentRefunded)
+    }
+
+    /// What is to be done about a requested payment.
+    enum RequestStep: Sendable, Equatable {
+        case nothing
+        /// Charge; look up first whether an earlier attempt did.
+        case charge(lookUpFirst: Bool)
+        /// Look up whether it was charged all the same.
+        case lookForLateCharge
+        case refund
+    }
+
+    /// What is to be done about a cancelled order.
+    enum CancellationStep: Sendable, Equatable {
+        case nothing
+        /// Find out what became of the charge, and see to it that none is made.
+        case callOff
+        /// Refund; look up first whether an earlier attempt did.
+        case refund(lookUpFirst: Bool)
+    }
+
+    let orderID: String
+    let total: Money
+    /// Nil when the cancellation came before the request.
+    let charge: Charge?
+    private(set) var state: State
+    /// The provider's id of the charge.
+    private(set) var paymentID: String?
+    /// The idempotency key of every attempt to refund.
+    private(set) var refundKey: String?
+    /// The provider's id of the refund.
+    private(set) var refundID: String?
+    private(set) var declineReason: String?
+    /// Milliseconds since 1970.
+    let createdAt: Int64
+    private(set) var updatedAt: Int64
+
+    /// A payment as it is stored.
+    init(
+        orderID: String,
+        total: Money,
+        charge: Charge?,
+        state: State,
+        paymentID: String? = nil,
+        refundKey: String? = nil,
+        refundID: String? = nil,
+        declineReason: String? = nil,
+        createdAt: Int64,
+        updatedAt: Int64
+    ) {
+        self.orderID = orderID
+        self.total = total
+        self.charge = charge
+        self.state = state
+        self.paymentID = paymentID
+        self.refundKey = refundKey
+        self.refundID = refundID
+        self.declineReason = declineReason
+        self.createdAt = createdAt
+        self.updatedAt = updatedAt
+    }
+
+    // MARK: Beginnings
+
+    /// The payment of an order that asks for one.
+    static func requested(orderID: String, total: Money, paymentMethod: String, at now: Int64) -> Payment {
+        let charge = Charge(paymentMethod: paymentMethod, key: key("charge", orderID), keyAt: now)
+        return Payment(
+            orderID: orderID,
+            total: total,
+            charge: charge,
+            state: .pending,
+            createdAt: now,
+            updatedAt: now
+        )
+    }
+
+    /// What stays of an order that was cancelled before it asked: a request that comes later does nothing.
+    static func cancelledFirst(orderID: String, total: Money, at now: Int64) -> (Payment, Announcement) {
+        let payment = Payment(
+            orderID: orderID,
+            total: total,
+            charge: nil,
+            state: .voided,
+            createdAt: now,
+            updatedAt: now
+        )
+        return (payment, .voided(PaymentVoided(orderID: orderID)))
+    }
+
+    /// The idempotency key of a deed that is done once per order.
+    ///
+    /// It follows from the order alone, so that not even a database restored from a backup makes another one.
+    private static func key(_ deed: String, _ orderID: String) -> String {
+        "warren-\(deed)-\(FormEncoding.escape(orderID))"
+    }
+
+    // MARK: Events
+
+    /// What a request, new or repeated, leads to.
+    /// - Parameter isNew: the payment was made for this request, so that the provider cannot know it yet.
+    func requestStep(isNew: Bool) -> RequestStep {
+        switch state {
+        case .pending: .charge(lookUpFirst: !isNew)
+        case .voided: charge == nil ? .nothing : .lookForLateCharge
+        case .refunding: .refund
+        case .captured, .declined, .refunded: .nothing
+        }
+    }
+
+    /// Whether a request asks for the same as the one that the payment was made for; any does after a cancellation.
+    func agrees(total: Money, paymentMethod: String) -> Bool {
+        guard let charge else { return true }
+        return self.total == total && charge.paymentMethod == paymentMethod
+    }
+
+    /// The order was cancelled: what is captured is refunded from here on.
+    mutating func cancel(at now: Int64) -> CancellationStep {
+        switch state {
+        case .pending:
+            return .callOff
+        case .captured:
+            beginRefund(at: now)
+            return .refund(lookUpFirst: false)
+        case .refunding:
+            return .refund(lookUpFirst: true)
+        case .declined, .voided, .refunded:
+            return .nothing
+        }
+    }
+
+    /// The provider said what became of the charge.
+    ///
+    /// A charge that is found on a payment which had ended without one is recorded, announced and refunded.
+    mutating func settle(_ outcome: Outcome, at now: Int64) -> Announcement? {
+        switch (state, outcome) {
+        case (.pending, .captured(let paymentID)):
+            state = .captured
+            self.paymentID = paymentID
+        case (.declined, .captured(let paymentID)), (.voided, .captured(let paymentID)):
+            self.paymentID = paymentID
+            beginRefund(at: now)
+        case (.pending, .declined(let reason)):
+            state = .declined
+            declineReason = reason
+            updatedAt = now
+            return .declined(PaymentDeclined(orderID: orderID, reason: reason))
+        case (.pending, .voided):
+            state = .voided
+            updatedAt = now
+            return .voided(PaymentVoided(orderID: orderID))
+        case (.captured, _), (.refunding, _), (.refunded, _), (.declined, _), (.voided, _):
+            return nil
+        }
+        updatedAt = now
+        return .captured(PaymentCaptured(orderID: orderID, paymentID: paymentID ?? "", total: total))
+    }
+
+    /// The provider gave the money back.
+    mutating func refund(_ refundID: String, at now: Int64) -> Announcement? {
+        guard state == .refunding else { return nil }
+        state = .refunded
+        self.refundID = refundID
+        updatedAt = now
+        return .refunded(PaymentRefunded(orderID: orderID, refundID: refundID, total: total))
+    }
+
+    private mutating func beginRefund(at now: Int64) {
+        state = .refunding
+        refundKey = Self.key("refund", orderID)
+        updatedAt = now
+    }
+}

@@ -1,0 +1,45 @@
+import Database
+import Events
+import HTTP
+import ShopEvents
+
+/// `GET /payments/{orderID}`: how the payment of an order stands.
+struct PaymentAPI: Sendable {
+    let database: Database
+
+    /// A payment as clients see it; what does not apply is left out.
+    private struct Answer: Encodable {
+        let orderID: String
+        let state: String
+        let total: Money
+        let paymentID: String?
+        let refundID: String?
+        let declineReason: String?
+        let createdAt: String
+        let updatedAt: String
+
+        init(_ payment: Payment) {
+            orderID = payment.orderID
+            state = payment.state.rawValue
+            total = payment.total
+            paymentID = payment.paymentID
+            refundID = payment.refundID
+            declineReason = payment.declineReason
+            createdAt = RFC3339.string(milliseconds: payment.createdAt)
+            updatedAt = RFC3339.string(milliseconds: payment.updatedAt)
+        }
+    }
+
+    /// Registers the route.
+    func register(_ route: (String, String, @escaping Router.Handler) -> Void) {
+        route("GET", "/payments/{orderID}", show)
+    }
+
+    @Sendable private func show(_ request: HTTPRequest) async throws -> HTTPResponse {
+        let orderID = request.parameters["orderID"] ?? ""
+        guard let payment = try await database.read({ try PaymentStore().find(orderID, in: $0) }) else {
+            throw Problem(status: 404, slug: "not-found", title: "There is no payment for this order")
+        }
+        return try .json(Answer(payment))
+    }
+}

@@ -1,0 +1,73 @@
+import Messaging
+
+/// What Payment asks of the company that moves the money.
+///
+/// Every method throws `ProviderFailure`. None of them is ever "failed" for want of an answer: that is unknown.
+protocol PaymentProvider: Sendable {
+    /// Charges the card, once per key.
+    func charge(_ payment: Payment, _ charge: Payment.Charge) async throws -> ChargeStatus
+    /// What the provider knows of the charge of a payment's order.
+    func lookUpCharge(of payment: Payment) async throws -> ChargeStatus
+    /// Uses up a charge's key for an intent that is not charged, so that a charge still on its way comes too late.
+    /// - Returns: the intent.
+    func block(_ payment: Payment, _ charge: Payment.Charge) async throws -> String
+    /// Calls an intent off that is not charged.
+    func cancel(intent: String) async throws
+    /// Gives back what is left of a charge, once per key.
+    func refund(paymentID: String, orderID: String, key: String) async throws -> RefundStatus
+    /// What the provider knows of the refunds of a charge.
+    /// - Parameter amount: what has to have come back before the charge counts as refunded.
+    func lookUpRefund(paymentID: String, amount: Int64) async throws -> RefundStatus
+}
+
+/// What the provider knows of a charge.
+enum ChargeStatus: Sendable, Equatable {
+    /// It has never heard of it.
+    case none
+    /// An intent exists, and its charge was never tried.
+    case open(intent: String)
+    case processing
+    case captured(paymentID: String)
+    case declined(reason: String)
+    case canceled
+}
+
+/// What the provider knows of a refund.
+enum RefundStatus: Sendable, Equatable {
+    case none
+    case pending
+    case refunded(refundID: String)
+    case failed
+}
+
+/// Why a call to the provider gave no result.
+struct ProviderFailure: Error, Sendable, Equatable, CustomStringConvertible {
+    /// What is known of the call's effect, and so what can be done.
+    enum Kind: Sendable, Equatable {
+        /// It may have happened or not: again later, under the same key.
+        case unknown
+        /// It may have happened, and repeating the call only repeats this answer: a look-up tells. Where that shows
+        /// nothing, `thenRetry` says whether time can help.
+        case lookUp(thenRetry: Bool)
+        /// It did not happen, and never will as it was asked.
+        case refused
+    }
+
+    let kind: Kind
+    /// Stable: `payment.provider-unavailable`.
+    let errorClass: String
+    /// What the provider said, in its codes.
+    ///
+    /// It holds no personal data and no secrets: the provider's sentences stay outside.
+    let reason: String
+
+    /// What the delivery's handler throws.
+    var handlerError: HandlerError {
+        switch kind {
+        case .unknown, .lookUp(thenRetry: true): .transient(errorClass, reason)
+        case .refused, .lookUp(thenRetry: false): .permanent(errorClass, reason)
+        }
+    }
+
+    var description: String { "\(errorClass): \(reason)" }
+}

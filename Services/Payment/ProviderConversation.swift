@@ -1,0 +1,121 @@
+import Messaging
+import ShopEvents
+
+/// What Payment says to the provider in which order, so that nothing is charged or refunded twice.
+///
+/// Before a call is repeated, a look-up by the order's id; the call itself always under its first key. Every method
+/// throws the `HandlerError` that the delivery ends with: transient while the outcome is unknown.
+struct ProviderConversation: Sendable {
+    let provider: any PaymentProvider
+
+    /// Charges, or finds out that it was done.
+    /// - Parameter lookUpFirst: an earlier attempt may have reached the provider.
+    func charge(_ payment: Payment, lookUpFirst: Bool) async throws -> Payment.Outcome {
+        guard let charge = payment.charge else { throw HandlerError.changedMeanwhile }
+        return try await explained {
+            if lookUpFirst {
+                let status = try await provider.lookUpCharge(of: payment)
+                if status != .none { return try await outcome(of: status) }
+            }
+            do {
+                return try await outcome(of: provider.charge(payment, charge))
+            } catch let failure as ProviderFailure {
+                guard case .lookUp = failure.kind else { throw failure }
+                let status = try await provider.lookUpCharge(of: payment)
+                guard status != .none else { throw failure }
+                return try await outcome(of: status)
+            }
+        }
+    }
+
+    /// A charge that was made although the payment had ended without one; nil when there is none.
+    func findLateCharge(of payment: Payment) async throws -> Payment.Outcome? {
+        let status = try await explained { try await provider.lookUpCharge(of: payment) }
+        guard case .captured(let paymentID) = status else { return nil }
+        return .captured(paymentID: paymentID)
+    }
+
+    /// Finds out what became of a charge, and when it was not made, sees to it that it never will be.
+    ///
+    /// A charge that the provider does not know may still be on its way, or be too new to be found. So its key is used
+    /// up for an intent that is not charged. Where the charge was quicker, the provider refuses that, and then it can be
+    /// looked up, now or later.
+    func preventCharge(of payment: Payment) async throws -> Payment.Outcome {
+        guard let charge = payment.charge else { throw HandlerError.changedMeanwhile }
+        return try await explained {
+            let status = try await provider.lookUpCharge(of: payment)
+            if status != .none { return try await outcome(of: status) }
+            do {
+                return try await outcome(of: .open(intent: provider.block(payment, charge)))
+            } catch let failure as ProviderFailure {
+                guard case .lookUp = failure.kind else { throw failure }
+                return try await outcome(of: provider.lookUpCharge(of: payment))
+            }
+        }
+    }
+
+    /// Gives the money back, or finds out that it was done.
+    /// - Returns: the provider's id of the refund.
+    func refund(_ payment: Payment, lookUpFirst: Bool) async throws -> String {
+        guard let paymentID = payment.paymentID, let key = payment.refundKey else {
+            throw HandlerError.changedMeanwhile
+        }
+        let amount = payment.total.amount
+        let status = try await explained {
+            if lookUpFirst {
+                let status = try await provider.lookUpRefund(paymentID: paymentID, amount: amount)
+                if status != .none { return status }
+            }
+            do {
+                return try await provider.refund(paymentID: paymentID, orderID: payment.orderID, key: key)
+            } catch let failure as ProviderFailure {
+                guard case .lookUp = failure.kind else { throw failure }
+                let status = try await provider.lookUpRefund(paymentID: paymentID, amount: amount)
+                guard status != .none else { throw failure }
+                return status
+            }
+        }
+        switch status {
+        case .refunded(let refundID):
+            return refundID
+        case .pending:
+            throw HandlerError.transient("payment.refund-pending", "the provider has not given the money back yet")
+        case .failed:
+            throw HandlerError.permanent(
+                "payment.refund-failed",
+                "the provider could not give the money back: refund it there, then retry"
+            )
+        case .none:
+            throw HandlerError.transient("payment.outcome-unknown", "the provider does not know the refund")
+        }
+    }
+
+    /// What a charge that the provider knows means for the payment.
+    private func outcome(of status: ChargeStatus) async throws -> Payment.Outcome {
+        switch status {
+        case .captured(let paymentID):
+            return .captured(paymentID: paymentID)
+        case .declined(let reason):
+            return .declined(reason: reason)
+        case .open(let intent):
+            // Only a cancellation leaves an intent that is not charged: it had used the key up and came no further.
+            try await provider.cancel(intent: intent)
+            return .voided
+        case .canceled:
+            return .voided
+        case .processing:
+            throw HandlerError.transient("payment.charge-processing", "the provider is still at it")
+        case .none:
+            throw HandlerError.transient("payment.outcome-unknown", "the provider does not know the charge")
+        }
+    }
+
+    /// Turns the provider's failures into what they mean for the delivery.
+    private func explained<Result>(_ body: () async throws -> Result) async throws -> Result {
+        do {
+            return try await body()
+        } catch let failure as ProviderFailure {
+            throw failure.handlerError
+        }
+    }
+}

@@ -1,0 +1,84 @@
+/// A misbehaviour of the provider that was asked for.
+struct Fault: Sendable, Equatable {
+    /// The call that it strikes.
+    enum Operation: String, Sendable, Codable, CaseIterable {
+        case charge
+        case refund
+    }
+
+    /// What goes wrong.
+    enum Kind: String, Sendable, Codable, CaseIterable {
+        /// 500 before anything happened; not kept for the idempotency key.
+        case error
+        /// The work is done and the answer is 500, which the idempotency key replays.
+        case errorAfter = "error-after"
+        /// The work is done and kept for the idempotency key; this call is never answered.
+        case timeout
+        /// The work is done and kept for the idempotency key; this call's answer is cut off.
+        case reset
+        /// The work takes its time; the idempotency key is in use until then.
+        case slow
+        /// 503 before anything happened; not kept.
+        case unavailable
+        /// 429 before anything happened; not kept.
+        case rateLimit = "rate-limit"
+        /// A refund is answered `pending` and succeeds later; to a charge the same as `slow`.
+        case pending
+    }
+
+    /// What goes wrong.
+    let kind: Kind
+    /// For `slow` and `pending`: how long the work takes.
+    let delayMilliseconds: Int64
+}
+
+/// The faults still to come: those that the control API asked for, in order, and those that payment methods bring.
+struct FaultPlan: Sendable {
+    /// How long slow work takes when nothing else was said.
+    static let standardDelay: Int64 = 3000
+
+    private var planned: [Fault.Operation: [Planned]] = [:]
+    private var struck: Set<Strike> = []
+
+    private struct Planned: Sendable {
+        let fault: Fault
+        var remaining: Int
+    }
+
+    private struct Strike: Hashable, Sendable {
+        let method: PaymentMethod
+        let order: String
+    }
+
+    /// Plans a fault for the next `count` calls of an operation that reach the provider's work.
+    mutating func plan(_ fault: Fault, for operation: Fault.Operation, count: Int) {
+        guard count > 0 else { return }
+        planned[operation, default: []].append(Planned(fault: fault, remaining: count))
+    }
+
+    /// Forgets the planned faults; those of payment methods stay.
+    mutating func clear() {
+        planned = [:]
+    }
+
+    /// The fault that strikes this call, which is used up by it.
+    mutating func next(_ operation: Fault.Operation) -> Fault? {
+        guard var queue = planned[operation], var first = queue.first else { return nil }
+        first.remaining -= 1
+        if first.remaining > 0 {
+            queue[0] = first
+        } else {
+            queue.removeFirst()
+        }
+        planned[operation] = queue
+        return first.fault
+    }
+
+    /// The fault that strikes a charge of an order: a planned one, or the payment method's own.
+    mutating func next(charging method: PaymentMethod, order: String) -> Fault? {
+        if let fault = next(.charge) { return fault }
+        guard let kind = method.fault else { return nil }
+        if method.failsOnce, !struck.insert(Strike(method: method, order: order)).inserted { return nil }
+        return Fault(kind: kind, delayMilliseconds: Self.standardDelay)
+    }
+}

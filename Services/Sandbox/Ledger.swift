@@ -1,0 +1,29 @@
+/// What the provider did, with the counts that prove that it did it once.
+struct Ledger: Sendable, Encodable {
+    /// Every intent, oldest first.
+    let intents: [PaymentIntent]
+    /// Every refund, oldest first.
+    let refunds: [Refund]
+    /// Successful charges per order id, where there is one.
+    let chargesByOrder: [String: Int]
+    /// Refunds per order id, where the refunded intent has one.
+    let refundsByOrder: [String: Int]
+
+    /// Counts.
+    init(intents: [PaymentIntent], refunds: [Refund]) {
+        self.intents = intents
+        self.refunds = refunds
+        var charges: [String: Int] = [:]
+        var orders: [String: String] = [:]
+        for intent in intents where !intent.order.isEmpty {
+            orders[intent.id] = intent.order
+            if intent.status == .succeeded { charges[intent.order, default: 0] += 1 }
+        }
+        var refundCounts: [String: Int] = [:]
+        for refund in refunds {
+            if let order = orders[refund.paymentIntent] { refundCounts[order, default: 0] += 1 }
+        }
+        chargesByOrder = charges
+        refundsByOrder = refundCounts
+    }
+}

@@ -1,0 +1,73 @@
+/// What the provider answers and how the answer travels.
+struct ProviderReply: Sendable, Equatable {
+    /// How an answer reaches the client, or does not.
+    enum Transmission: Sendable, Equatable {
+        case now
+        /// When the work is done, in milliseconds since 1970.
+        case at(Int64)
+        /// Not at all: the connection stays open in silence.
+        case never
+        /// Half of it.
+        case cutOff
+    }
+
+    var answer: ProviderAnswer
+    var transmission: Transmission = .now
+    /// Whether the answer is a replay of the first one under its idempotency key.
+    var isReplayed = false
+
+    /// An answer at once.
+    init(_ answer: ProviderAnswer, transmission: Transmission = .now, isReplayed: Bool = false) {
+        self.answer = answer
+        self.transmission = transmission
+        self.isReplayed = isReplayed
+    }
+}
+
+/// The content of an answer.
+enum ProviderAnswer: Sendable, Equatable {
+    case intent(PaymentIntent)
+    case intents([PaymentIntent])
+    case refund(Refund)
+    case refunds([Refund])
+    case error(ProviderError)
+
+    /// The HTTP status.
+    var status: Int {
+        if case .error(let error) = self { error.status } else { 200 }
+    }
+}
+
+extension ProviderAnswer: Encodable {
+    private enum CodingKeys: String, CodingKey {
+        case error
+        case object
+        case url
+        case hasMore = "has_more"
+        case data
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        switch self {
+        case .intent(let intent):
+            try intent.encode(to: encoder)
+        case .refund(let refund):
+            try refund.encode(to: encoder)
+        case .intents(let intents):
+            try encode(intents, as: "search_result", url: "/v1/payment_intents/search", to: encoder)
+        case .refunds(let refunds):
+            try encode(refunds, as: "list", url: "/v1/refunds", to: encoder)
+        case .error(let error):
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(error, forKey: .error)
+        }
+    }
+
+    private func encode(_ data: some Encodable, as object: String, url: String, to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(object, forKey: .object)
+        try container.encode(url, forKey: .url)
+        try container.encode(false, forKey: .hasMore)
+        try container.encode(data, forKey: .data)
+    }
+}

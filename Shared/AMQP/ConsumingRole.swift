@@ -1,0 +1,160 @@
+/// What other threads want of a consumer's link.
+enum ConsumeCommand: Sendable {
+    case ack(IncomingMessage.Tag)
+    case acks([IncomingMessage.Tag])
+    case reject(IncomingMessage.Tag, requeue: Bool)
+    case stopConsuming
+}
+
+/// The consuming side of a link.
+final class ConsumingRole: LinkRole {
+    private static let consumerTag = "warren"
+    /// Quorum queues apply acks after the broker has taken them, and undo what is not applied when the channel
+    /// closes; nothing tells when they are applied.
+    ///
+    /// So the channel stays open this long after the last ack.
+    private static let settlingTime = Duration.milliseconds(150)
+
+    private let queue: String
+    private let prefetch: Int
+    private let arguments: FieldTable
+    private let mailbox: BurstMailbox
+    private let counts: Counts
+
+    private var connection: UInt64 = 0
+    private var isConnected = false
+    private var isConsuming = false
+    /// Nothing more is to be consumed, on this connection and later ones.
+    private var isStopped = false
+    private var coalescer = AckCoalescer()
+    private var burst: [IncomingMessage] = []
+    private var lastSettled: ContinuousClock.Instant?
+
+    init(queue: String, prefetch: Int, arguments: FieldTable, mailbox: BurstMailbox, counts: Counts) {
+        self.queue = queue
+        self.prefetch = prefetch
+        self.arguments = arguments
+        self.mailbox = mailbox
+        self.counts = counts
+    }
+
+    var wantsToWrite: Bool { isConnected && (coalescer.hasFrames || (isStopped && isConsuming)) }
+
+    func connected(_ session: Session, number: UInt64) throws(AMQPError) {
+        connection = number
+        coalescer = AckCoalescer()
+        lastSettled = nil
+        isConsuming = false
+        if !isStopped {
+            try session.setPrefetch(prefetch)
+            try session.consume(queue, tag: Self.consumerTag, arguments: arguments)
+            isConsuming = true
+        }
+        isConnected = true
+    }
+
+    func take(_ commands: [ConsumeCommand]) {
+        var stale = 0
+        for command in commands {
+            switch command {
+            case .ack(let tag):
+                if tag.connection != connection || !coalescer.ack(tag.number) { stale += 1 }
+            case .acks(let tags):
+                for tag in tags where tag.connection != connection || !coalescer.ack(tag.number) { stale += 1 }
+            case .reject(let tag, let requeue):
+                if tag.connection != connection || !coalescer.reject(tag.number, requeue: requeue) { stale += 1 }
+            case .stopConsuming:
+                isStopped = true
+                if !isConsuming { mailbox.finish() }
+            }
+        }
+        if stale > 0 { counts.update { $0.staleAcks += stale } }
+    }
+
+    func write(_ session: Session) throws(AMQPError) {
+        if coalescer.hasFrames {
+            let before = coalescer.settledCount
+            let frames = coalescer.flush()
+            try session.burst { () throws(AMQPError) in
+                for frame in frames { try session.settle(frame) }
+            }
+            lastSettled = .now
+            let count = coalescer.settledCount - before
+            counts.update { $0.settled += count }
+        }
+        if isStopped, isConsuming {
+            try session.cancelConsumer(tag: Self.consumerTag)
+            isConsuming = false
+            // What came before the broker's answer has been set aside by the library and is received next.
+            while try !session.receive(limit: 1_024, { frame throws(AMQPError) in try receive(frame, session) }) {}
+            received()
+            mailbox.finish()
+        }
+    }
+
+    func receive(_ frame: IncomingFrame, _ session: Session) throws(AMQPError) {
+        switch frame {
+        case .delivered(let delivery):
+            guard coalescer.delivered(delivery.tag) else {
+                throw AMQPError(code: .connectionLost, reason: "the broker skipped a delivery tag")
+            }
+            burst.append(
+                IncomingMessage(
+                    tag: IncomingMessage.Tag(connection: connection, number: delivery.tag),
+                    redelivered: delivery.redelivered,
+                    exchange: delivery.exchange,
+                    routingKey: delivery.routingKey,
+                    message: delivery.message,
+                    isOversized: delivery.isOversized
+                )
+            )
+        case .consumerCancelled:
+            throw AMQPError(
+                code: .connectionLost,
+                reason:
+                    "the broker cancelled the consumer of queue '\(queue)': the queue was deleted or its node is down"
+            )
+        case .returned, .confirmed, .blocked, .unblocked:
+            break
+        }
+    }
+
+    func received() {
+        guard !burst.isEmpty else { return }
+        let count = burst.count
+        counts.update { $0.delivered += count }
+        mailbox.append(burst)
+        burst = []
+    }
+
+    func finish(_ session: Session) throws(AMQPError) -> Bool {
+        if isConsuming {
+            isStopped = true
+            try write(session)
+        }
+        guard !coalescer.hasFrames else { return false }
+        guard let lastSettled, lastSettled.duration(to: .now) < Self.settlingTime else {
+            // The answer proves that the broker has read every ack before it.
+            try session.setPrefetch(prefetch)
+            return true
+        }
+        return false
+    }
+
+    func disconnected(_ error: AMQPError) {
+        isConnected = false
+        isConsuming = false
+        burst = []
+        // Not taken yet: the broker delivers them again, and their tags are dead.
+        mailbox.dropAll()
+        if isStopped { mailbox.finish() }
+        connection = 0
+    }
+
+    func ended(_ leftOver: [ConsumeCommand]) {
+        isConnected = false
+        connection = 0
+        take(leftOver)
+        mailbox.finish()
+    }
+}

@@ -1,0 +1,266 @@
+import CRabbitMQ
+import Glibc
+import Synchronization
+import Telemetry
+
+/// What a link does with its connection: publish or consume.
+///
+/// Used by the link's thread alone.
+protocol LinkRole: AnyObject, SendableMetatype {
+    associatedtype Command: Sendable
+
+    /// Whether there is something to write as soon as the socket takes it.
+    var wantsToWrite: Bool { get }
+    /// A connection stands and its topology is declared.
+    func connected(_ session: Session, number: UInt64) throws(AMQPError)
+    /// Other threads want this. There may be no connection.
+    func take(_ commands: [Command])
+    /// Writes one burst: the socket takes one just now.
+    func write(_ session: Session) throws(AMQPError)
+    /// The broker said this. `blocked` and `unblocked` have been noted by the link already.
+    func receive(_ frame: IncomingFrame, _ session: Session) throws(AMQPError)
+    /// All that had arrived has been received.
+    func received()
+    /// The link shall end. Called again and again, with receiving in between, until it returns true.
+    func finish(_ session: Session) throws(AMQPError) -> Bool
+    /// The connection is gone.
+    func disconnected(_ error: AMQPError)
+    /// The link has ended; these commands were never taken.
+    func ended(_ leftOver: [Command])
+}
+
+/// A connection that lives for ever: it connects, declares, serves its role and connects again, on a thread of its own.
+///
+/// One thread owns the C library's connection; everybody else speaks to it through the command queue. The thread sleeps in
+/// `poll` on the socket and the queue's event descriptor; it never waits inside the library except for the answer to a call,
+/// which is bounded.
+final class Link<Role: LinkRole>: Sendable {
+    let configuration: ConnectionConfiguration
+    let topology: BrokerTopology
+    let logger: Logger
+    let board = StateBoard()
+    let commands: CommandQueue<Role.Command>
+    let callGuard = CallGuard()
+    private let wakeUp: WakeUp
+    private let threadName: String
+    private let counts: Counts
+    private let makeRole: @Sendable () -> Role
+    private let life = Mutex(Life.fresh)
+
+    private enum Life {
+        case fresh
+        case running(CheckedContinuation<Void, Never>)
+        case ended
+    }
+
+    init(
+        _ configuration: ConnectionConfiguration,
+        topology: BrokerTopology,
+        threadName: String,
+        counts: Counts,
+        logger: Logger,
+        makeRole: @escaping @Sendable () -> Role
+    ) {
+        self.configuration = configuration
+        self.topology = topology
+        self.threadName = threadName
+        self.counts = counts
+        self.logger = logger
+        self.makeRole = makeRole
+        wakeUp = WakeUp()
+        commands = CommandQueue(wakeUp)
+    }
+
+    /// Runs the thread until the task is cancelled; returns when the connection is closed, or after twice the closing timeout
+    /// if the thread hangs where nothing can end it (name resolution).
+    func run() async {
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let starts = life.withLock { life in
+                    guard case .fresh = life else { return false }
+                    life = .running(continuation)
+                    return true
+                }
+                guard starts else {
+                    logger.error("A connection can run only once")
+                    continuation.resume()
+                    return
+                }
+                if !LinkThread.start(named: threadName, { self.main() }) {
+                    board.finish(.closed(cause: "the system gives no thread"))
+                    end()
+                }
+            }
+        } onCancel: {
+            commands.stop()
+            callGuard.end(by: .now + configuration.closingTimeout)
+            Watchdog.shared.call(at: .now + configuration.closingTimeout * 2) { [weak self] in self?.end() }
+        }
+    }
+
+    private func end() {
+        let continuation = life.withLock { life -> CheckedContinuation<Void, Never>? in
+            defer { life = .ended }
+            if case .running(let continuation) = life { return continuation }
+            return nil
+        }
+        continuation?.resume()
+    }
+}
+
+// The link's thread.
+extension Link {
+    private func main() {
+        let role = makeRole()
+        var backoff = Backoff(configuration.backoff)
+        var generator = SystemRandomNumberGenerator()
+        var number: UInt64 = 0
+        while !commands.isStopping {
+            let began = ContinuousClock.now
+            if let session = connect(role, &number) {
+                let error = serve(session, role)
+                role.disconnected(error)
+                callGuard.watch(-1)
+                // A connection that breaks at once is no success: its next attempt waits as after a failed one.
+                if began.duration(to: .now) > .seconds(1) { backoff.reset() }
+                note(error)
+            }
+            if commands.isStopping { break }
+            pause(backoff.next(using: &generator), role)
+        }
+        let leftOver = commands.close()
+        role.ended(leftOver)
+        board.finish(.closed(cause: "the connection was closed by this service"))
+        end()
+    }
+
+    /// Tries every endpoint in turn.
+    private func connect(_ role: Role, _ number: inout UInt64) -> Session? {
+        for endpoint in configuration.endpoints where !commands.isStopping {
+            board.set(.connecting)
+            do throws(AMQPError) {
+                let session = try Session(endpoint, configuration, callGuard)
+                do throws(AMQPError) {
+                    try session.declare(topology)
+                    number += 1
+                    try role.connected(session, number: number)
+                } catch {
+                    session.close(within: configuration.closingTimeout)
+                    throw error
+                }
+                counts.update { $0.connections += 1 }
+                board.set(.ready)
+                logger.info("Connected to the broker", [LogField("messaging.broker", endpoint.redacted)])
+                return session
+            } catch {
+                role.disconnected(error)
+                note(error)
+            }
+        }
+        return nil
+    }
+
+    /// Shows and logs why there is no connection.
+    private func note(_ error: AMQPError) {
+        guard !commands.isStopping else { return }
+        board.set(.closed(cause: error.description), failure: error)
+        logger.warning("The connection to the broker failed", [LogField("error", error: error)])
+    }
+
+    /// Serves the role until the connection breaks or the link shall end.
+    ///
+    /// - Returns: why it ended.
+    private func serve(_ session: Session, _ role: Role) -> AMQPError {
+        do throws(AMQPError) {
+            while true {
+                let (taken, isStopping) = commands.takeAll()
+                if !taken.isEmpty { role.take(taken) }
+                if isStopping {
+                    return try finish(session, role)
+                }
+                if role.wantsToWrite, session.isWritable { try role.write(session) }
+                let isDrained = try receive(session, role)
+                wait(session, role, isDrained: isDrained)
+            }
+        } catch {
+            session.close(within: configuration.closingTimeout)
+            return error
+        }
+    }
+
+    private func receive(_ session: Session, _ role: Role) throws(AMQPError) -> Bool {
+        defer { role.received() }
+        return try session.receive(limit: 1_024) { frame throws(AMQPError) in
+            switch frame {
+            case .blocked(let reason):
+                board.set(.blocked(reason: reason))
+                logger.warning("The broker blocks publishing", [LogField("messaging.reason", reason)])
+            case .unblocked:
+                board.set(.ready)
+                logger.info("The broker takes messages again")
+            default: break
+            }
+            try role.receive(frame, session)
+        }
+    }
+
+    /// Sleeps until there is something to read, to write or to do, or a heartbeat may be due.
+    private func wait(_ session: Session, _ role: Role, isDrained: Bool, isEnding: Bool = false) {
+        let heartbeat: Duration = session.heartbeat > 0 ? .milliseconds(session.heartbeat * 250) : .seconds(10)
+        let maySleep = isDrained && commands.willSleep(ignoringStop: isEnding)
+        sleep(
+            maySleep ? (isEnding ? .milliseconds(20) : heartbeat) : .zero,
+            socket: session.socket,
+            events: Int16(POLLIN) | (role.wantsToWrite ? Int16(POLLOUT) : 0)
+        )
+    }
+
+    private func sleep(_ duration: Duration, socket: Int32, events: Int16) {
+        var descriptors: [2 of pollfd] = [
+            pollfd(fd: socket, events: events, revents: 0),
+            pollfd(fd: wakeUp.descriptor, events: Int16(POLLIN), revents: 0),
+        ]
+        var span = descriptors.mutableSpan
+        unsafe span.withUnsafeMutableBufferPointer { buffer in
+            unsafe _ = poll(buffer.baseAddress, 2, min(duration, wakeUp.longestSleep).pollMilliseconds)
+        }
+        commands.didWake(signalled: descriptors[1].revents != 0)
+    }
+
+    /// Lets the role finish, within the closing timeout, and says good-bye.
+    private func finish(_ session: Session, _ role: Role) throws(AMQPError) -> AMQPError {
+        let deadline = ContinuousClock.now + configuration.closingTimeout
+        while try !role.finish(session), ContinuousClock.now < deadline {
+            let isDrained = try receive(session, role)
+            wait(session, role, isDrained: isDrained, isEnding: true)
+            role.take(commands.takeAll().commands)
+            if role.wantsToWrite, session.isWritable { try role.write(session) }
+        }
+        session.close(within: max(.milliseconds(100), ContinuousClock.now.duration(to: deadline)))
+        return AMQPError(code: .closed, reason: "the connection was closed by this service")
+    }
+
+    /// Waits before the next attempt; commands are answered meanwhile.
+    private func pause(_ duration: Duration, _ role: Role) {
+        let end = ContinuousClock.now + duration
+        while true {
+            let (taken, isStopping) = commands.takeAll()
+            if !taken.isEmpty { role.take(taken) }
+            let left = ContinuousClock.now.duration(to: end)
+            guard !isStopping, left > .zero else { return }
+            if commands.willSleep() { sleep(left, socket: -1, events: 0) }
+        }
+    }
+}
+
+/// A link's statistics, shared between its thread and whoever asks.
+final class Counts: Sendable {
+    private let statistics = Mutex(Statistics())
+
+    /// The statistics now.
+    var current: Statistics { statistics.withLock { $0 } }
+
+    func update(_ body: (inout Statistics) -> Void) {
+        statistics.withLock { body(&$0) }
+    }
+}

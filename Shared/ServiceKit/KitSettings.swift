@@ -1,0 +1,165 @@
+import Messaging
+import Telemetry
+
+/// The settings that every program of the kit has.
+struct CommonSettings {
+    let address: Setting<String>
+    let logLevel = Setting<Logger.Level>(
+        "WARREN_LOG_LEVEL",
+        default: Logger.Level.info.name,
+        expected: Logger.Level.allCases.map(\.name).joined(separator: " or "),
+        help: "The least that is logged."
+    ) { Logger.Level(name: $0) }
+    let logFormat = Setting<LogFormat>.choice(
+        "WARREN_LOG_FORMAT",
+        default: .json,
+        help: "How the log is written to standard error: one JSON object per line, or text for people."
+    )
+    let shutdownGrace = Setting<Duration>.duration(
+        "WARREN_SHUTDOWN_GRACE",
+        default: "10s",
+        in: .milliseconds(100)...(.seconds(3600)),
+        help: "The longest that an orderly end may take after SIGTERM or SIGINT."
+    )
+
+    init(httpPort: Int) {
+        address = .address(
+            "WARREN_HTTP_ADDRESS",
+            default: "127.0.0.1:\(httpPort)",
+            help: "Where HTTP is served. Port 0 picks a free port, which the log then names."
+        )
+    }
+
+    var declarations: [SettingDeclaration] {
+        [address.declaration, logLevel.declaration, logFormat.declaration, shutdownGrace.declaration]
+    }
+}
+
+/// The settings of a service: those of design section 6 that every service has.
+struct KitSettings {
+    let common: CommonSettings
+    let database: Setting<String>
+    let operationsToken = Setting<String?>(
+        "WARREN_OPERATIONS_TOKEN",
+        default: "",
+        secret: true,
+        expected: "a token of visible ASCII characters",
+        help: "Bearer token of the operations API. Without one it answers on loopback only.",
+        defaultNote: "none"
+    ) { text in
+        guard text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else { return nil }
+        return .some(text.isEmpty ? nil : text)
+    }
+    let broker = Setting<[String]>(
+        "WARREN_AMQP_URL",
+        default: "amqp://guest:guest@127.0.0.1:5672/",
+        display: .locator,
+        expected: "amqp://USER:PASSWORD@HOST:PORT/VHOST or amqps://…, several separated by commas",
+        help: "The broker, or the nodes of a cluster in order of preference. amqps:// verifies the peer."
+    ) { text in
+        let locators = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+        let areValid = locators.allSatisfy { ["amqp", "amqps"].contains(LocatorText($0)?.scheme) }
+        return areValid ? locators : nil
+    }
+    let queueType = Setting<MessagingConfiguration.QueueType>.choice(
+        "WARREN_QUEUE_TYPE",
+        default: .quorum,
+        among: [.quorum, .classic],
+        help: "The type of the service's queues. Only quorum keeps the promise that no confirmed event is lost."
+    )
+    let prefetch = Setting<Int>.integer(
+        "WARREN_PREFETCH",
+        default: 256,
+        in: 1...65_535,
+        help: "How many deliveries the broker hands out before they are acknowledged."
+    )
+    let topology = Setting<MessagingConfiguration.TopologyMode>.choice(
+        "WARREN_TOPOLOGY",
+        default: .declare,
+        among: [.declare, .verify],
+        help: "Whether exchanges, queues and bindings are declared, or only verified because others manage them."
+    )
+    let retryAttempts = Setting<Int>.integer(
+        "WARREN_RETRY_ATTEMPTS",
+        default: RetryPolicy.standard.attempts,
+        in: 1...100,
+        help: "How often a delivery is tried before it becomes a dead letter."
+    )
+    let retryBase = Setting<Duration>.duration(
+        "WARREN_RETRY_BASE",
+        default: DurationText.text(of: RetryPolicy.standard.base),
+        in: .milliseconds(1)...(.seconds(86_400)),
+        help: "The longest wait before the second attempt. The wait is random between zero and this."
+    )
+    let retryFactor = Setting<Double>.number(
+        "WARREN_RETRY_FACTOR",
+        default: RetryPolicy.standard.factor,
+        in: 1...100,
+        help: "How many times longer each further wait may be."
+    )
+    let retryCap = Setting<Duration>.duration(
+        "WARREN_RETRY_CAP",
+        default: DurationText.text(of: RetryPolicy.standard.cap),
+        in: .milliseconds(1)...(.seconds(7 * 86_400)),
+        help: "The longest wait between two attempts."
+    )
+
+    init(service: String, httpPort: Int) {
+        common = CommonSettings(httpPort: httpPort)
+        database = Setting(
+            "WARREN_DATABASE_URL",
+            default: "sqlite:\(service).db",
+            display: .open,
+            expected: "sqlite:PATH",
+            help: "The service's own database. One process per file."
+        ) { text in
+            let path = text.dropFirst("sqlite:".count)
+            return text.hasPrefix("sqlite:") && !path.isEmpty && path != ":memory:" ? text : nil
+        }
+    }
+
+    var declarations: [SettingDeclaration] {
+        [broker.declaration, database.declaration, operationsToken.declaration] + common.declarations + [
+            queueType.declaration, prefetch.declaration, topology.declaration, retryAttempts.declaration,
+            retryBase.declaration, retryFactor.declaration, retryCap.declaration,
+        ]
+    }
+
+    /// What only several settings together can show to be wrong.
+    func faults(in settings: Settings) -> [SettingFault] {
+        guard settings[retryCap] < settings[retryBase] else { return [] }
+        return [
+            SettingFault(
+                variable: retryCap.declaration.name,
+                wrong: "\(DurationText.text(of: settings[retryCap])) is less than \(retryBase.declaration.name)",
+                expected: "at least \(DurationText.text(of: settings[retryBase]))",
+                mend: "raise it, or lower \(retryBase.declaration.name)"
+            )
+        ]
+    }
+
+    func retryPolicy(in settings: Settings) -> RetryPolicy {
+        RetryPolicy(
+            attempts: settings[retryAttempts],
+            base: settings[retryBase],
+            factor: settings[retryFactor],
+            cap: settings[retryCap]
+        )
+    }
+
+    func messagingConfiguration(for description: ServiceDescription, in settings: Settings) -> MessagingConfiguration {
+        var configuration = MessagingConfiguration(
+            service: description.name,
+            source: "/\(description.name)-service",
+            brokerURLs: settings[broker],
+            topology: description.topology
+        )
+        configuration.queueType = settings[queueType]
+        configuration.topologyMode = settings[topology]
+        configuration.prefetch = settings[prefetch]
+        configuration.retryPolicy = retryPolicy(in: settings)
+        configuration.ordering = description.ordering
+        configuration.afterDeadLetter = description.afterDeadLetter
+        return configuration
+    }
+}

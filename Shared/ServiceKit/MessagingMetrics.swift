@@ -1,0 +1,129 @@
+import Database
+import Messaging
+import Synchronization
+import Telemetry
+
+/// The metrics of messaging and database: what flows, by OpenTelemetry's names, and what tells an operator what to do.
+final class MessagingMetrics: Sendable {
+    private struct Snapshot {
+        var backlog: Backlog?
+        var deadByType: [String: Int]?
+    }
+
+    /// What was read last; empty when it could not be read, and then the gauges are left out instead of lying.
+    private let snapshot = Mutex(Snapshot())
+    private let source: any OperationsSource
+    /// The event types that the service subscribes to.
+    ///
+    /// Others appear as `other`, for a sender chooses their names.
+    private let types: Set<String>
+    private let logger: Logger
+
+    init(source: any OperationsSource, types: Set<String>, logger: Logger) {
+        self.source = source
+        self.types = types
+        self.logger = logger
+    }
+
+    /// Reads the backlog anew; at most two seconds.
+    func refresh() async {
+        let source = source
+        let read = await Deadline.value(within: .seconds(2)) { () -> Result<Snapshot, any Error> in
+            do {
+                let groups = try await source.groups(DeadLetterFilter())
+                return .success(Snapshot(backlog: try await source.backlog(), deadByType: self.countByType(groups)))
+            } catch {
+                return .failure(error)
+            }
+        }
+        switch read {
+        case .success(let fresh): snapshot.withLock { $0 = fresh }
+        case .failure(let error):
+            snapshot.withLock { $0 = Snapshot() }
+            logger.warning("the backlog cannot be read for the metrics", [LogField("error", error: error)])
+        case nil:
+            snapshot.withLock { $0 = Snapshot() }
+            logger.warning("the backlog was not read in time for the metrics")
+        }
+    }
+
+    func register(in registry: MetricsRegistry) {
+        gauge(registry, "warren_unforwarded_events", "Events that wait for the forwarder.") { Double($0.unforwarded) }
+        gauge(registry, "warren_oldest_unforwarded_age_seconds", "Age of the oldest event that waits.") {
+            $0.oldestUnforwardedAge ?? 0
+        }
+        gauge(registry, "warren_scheduled_deliveries", "Deliveries that wait for their next attempt.") {
+            Double($0.scheduled)
+        }
+        gauge(registry, "warren_oldest_scheduled_age_seconds", "Age of the oldest delivery that waits for an attempt.")
+        {
+            $0.oldestScheduledAge ?? 0
+        }
+        gauge(registry, "warren_held_deliveries", "Deliveries held behind an earlier one of their subject.") {
+            Double($0.held)
+        }
+        registry.gauge("warren_dead_letters", help: "Dead letters, by event type.") { [self] in
+            guard let counts = snapshot.withLock({ $0.deadByType }) else { return [] }
+            return types.union(counts.keys).sorted().map { (["type": $0], Double(counts[$0] ?? 0)) }
+        }
+    }
+
+    private func gauge(
+        _ registry: MetricsRegistry,
+        _ name: String,
+        _ help: String,
+        _ value: @escaping @Sendable (Backlog) -> Double
+    ) {
+        registry.gauge(name, help: help) { [self] in
+            snapshot.withLock { $0.backlog }.map { [(.none, value($0))] } ?? []
+        }
+    }
+
+    private func countByType(_ groups: [DeadLetterGroup]) -> [String: Int] {
+        groups.reduce(into: [:]) { $0[types.contains($1.type) ? $1.type : "other", default: 0] += $1.count }
+    }
+}
+
+extension MetricsRegistry {
+    /// The counters of messaging since the start.
+    func registerMessagingCounters(_ read: @escaping @Sendable () -> MessagingCounters) {
+        let counters: [(name: String, help: String, value: @Sendable (MessagingCounters) -> Int)] = [
+            ("messaging_client_published_messages_total", "Events that the broker confirmed.", { $0.published }),
+            (
+                "warren_publish_failures_total", "Attempts to publish that the broker did not confirm.",
+                { $0.publishFailures }
+            ),
+            ("messaging_client_consumed_messages_total", "Messages that the broker delivered.", { $0.received }),
+            ("warren_processed_deliveries_total", "Deliveries whose handler committed.", { $0.processed }),
+            ("warren_duplicate_deliveries_total", "Deliveries that were known already.", { $0.duplicates }),
+            ("warren_failed_attempts_total", "Attempts of handlers that failed.", { $0.failedAttempts }),
+            ("warren_dead_lettered_deliveries_total", "Deliveries that became dead letters.", { $0.deadLettered }),
+        ]
+        let labels: MetricLabels = ["messaging_system": "rabbitmq"]
+        for counter in counters {
+            self.counter(counter.name, help: counter.help) {
+                [(labels, Double(counter.value(read())))]
+            }
+        }
+    }
+
+    /// What the database did since the start.
+    func registerDatabaseMetrics(_ read: @escaping @Sendable () -> Database.Statistics) {
+        counter("warren_database_commits_total", help: "Transactions that were committed.") {
+            [(.none, Double(read().commits))]
+        }
+        counter("warren_database_closures_total", help: "Units of work in the committed transactions.") {
+            [(.none, Double(read().closures))]
+        }
+        gauge("warren_database_wal_bytes", help: "Size of the write-ahead log.") { [(.none, Double(read().walBytes))] }
+    }
+}
+
+extension MetricsRegistry {
+    /// Which program this is.
+    func registerBuildInformation(service: String) {
+        gauge("warren_build_info", help: "Service and version; the value is always 1.") {
+            [(["service": service, "version": Warren.version], 1)]
+        }
+    }
+}

@@ -1,0 +1,87 @@
+import HTTP
+import Messaging
+import Telemetry
+
+/// The query of a request of the operations API, checked; all faults at once.
+struct OperationsQuery {
+    static let defaultLimit = 50
+    static let maximumLimit = 500
+    static let filterNames: Set<String> = ["type", "error", "state", "subject", "from", "until", "text"]
+    static let pageNames: Set<String> = ["limit", "after"]
+
+    private let items: [(name: String, value: String)]
+    private var faults: [Problem.Fault] = []
+
+    /// - Parameter known: the names that this request may have. A misspelt filter must not answer more than was asked
+    ///   for, so any other name is a fault.
+    init(_ request: HTTPRequest, known: Set<String>) {
+        items = request.query
+        for name in Set(items.map(\.name)).subtracting(known).sorted() {
+            let names = known.isEmpty ? "there are none" : known.sorted().joined(separator: ", ")
+            faults.append(Problem.Fault(field: name, detail: "There is no such parameter (\(names))."))
+        }
+    }
+
+    mutating func filter() -> DeadLetterFilter {
+        var filter = DeadLetterFilter()
+        filter.types = values("type")
+        filter.errorClass = single("error")
+        let states = values("state")
+        if !states.isEmpty {
+            filter.states = states.compactMap { DeliveryState(rawValue: $0) }
+            if filter.states.count < states.count {
+                let names = DeliveryState.allCases.map(\.rawValue).joined(separator: ", ")
+                faults.append(Problem.Fault(field: "state", detail: "It is one of \(names)."))
+            }
+        }
+        filter.subject = single("subject")
+        filter.from = time("from")
+        filter.until = time("until")
+        filter.text = single("text")
+        return filter
+    }
+
+    mutating func limit() -> Int {
+        guard let text = single("limit") else { return Self.defaultLimit }
+        guard let limit = Int(text), (1...Self.maximumLimit).contains(limit) else {
+            faults.append(Problem.Fault(field: "limit", detail: "It is a whole number from 1 to \(Self.maximumLimit)."))
+            return Self.defaultLimit
+        }
+        return limit
+    }
+
+    mutating func after() -> Int64? {
+        guard let text = single("after") else { return nil }
+        guard let id = Int64(text), id > 0 else {
+            faults.append(Problem.Fault(field: "after", detail: "It is the value of `next` of the page before."))
+            return nil
+        }
+        return id
+    }
+
+    /// Throws a `Problem` that names every fault.
+    func throwFaults() throws {
+        guard !faults.isEmpty else { return }
+        throw Problem(status: 422, slug: "invalid-request", title: "The query is not valid", faults: faults)
+    }
+
+    private func values(_ name: String) -> [String] {
+        items.filter { $0.name == name && !$0.value.isEmpty }.map(\.value)
+    }
+
+    private mutating func single(_ name: String) -> String? {
+        let values = values(name)
+        if values.count > 1 { faults.append(Problem.Fault(field: name, detail: "It may occur only once.")) }
+        return values.first
+    }
+
+    private mutating func time(_ name: String) -> Int64? {
+        guard let text = single(name) else { return nil }
+        guard let time = Timestamp(rfc3339: text) else {
+            let detail = "It is a time such as 2026-01-01T00:00:00.000Z (RFC 3339)."
+            faults.append(Problem.Fault(field: name, detail: detail))
+            return nil
+        }
+        return time.milliseconds
+    }
+}

@@ -1,0 +1,201 @@
+import Database
+import HTTP
+import Messaging
+import Telemetry
+
+/// The operations API: dead letters, backlog and audit of one service.
+struct OperationsRoutes: Sendable {
+    let service: String
+    let source: any OperationsSource
+    let access: OperationsAccess
+    let logger: Logger
+
+    private enum Action: String {
+        case retry
+        case discard
+        case restore
+    }
+
+    var routes: [Wiring.Route] {
+        [
+            // The fixed path stands before the one with a parameter.
+            guarded("GET", "/dead-letters") { try await list($0) },
+            guarded("GET", "/dead-letters/groups") { try await groups($0) },
+            guarded("GET", "/dead-letters/{id}") { try await show($0) },
+            guarded("POST", "/dead-letters/{id}/retry") { try await act(.retry, $0) },
+            guarded("POST", "/dead-letters/{id}/discard") { try await act(.discard, $0) },
+            guarded("POST", "/dead-letters/{id}/restore") { try await act(.restore, $0) },
+            guarded("GET", "/backlog") { try await backlog($0) },
+            guarded("GET", "/audit") { try await audit($0) },
+        ]
+    }
+
+    private func guarded(_ method: String, _ pattern: String, _ handler: @escaping Router.Handler) -> Wiring.Route {
+        Wiring.Route(method: method, pattern: pattern) { request in
+            try access.check(request)
+            do {
+                var response = try await handler(request)
+                response.headers["Cache-Control"] = "no-store"
+                return response
+            } catch let error as DeadLetterError {
+                throw Self.problem(of: error)
+            } catch let error as DatabaseError where error.isTransient {
+                logger.warning("an operation failed on the database", [LogField("error", error: error)])
+                throw Problem(
+                    status: 503,
+                    slug: "unavailable",
+                    title: "The database cannot be used now",
+                    headers: ["Retry-After": "1"]
+                )
+            }
+        }
+    }
+
+    private func list(_ request: HTTPRequest) async throws -> HTTPResponse {
+        var query = OperationsQuery(request, known: OperationsQuery.filterNames.union(OperationsQuery.pageNames))
+        let filter = query.filter()
+        let limit = query.limit()
+        let after = query.after()
+        try query.throwFaults()
+        let letters = try await source.list(filter, after: after, limit: limit)
+        let next = try await next(after: letters.last?.id, isFull: letters.count == limit) {
+            try await source.list(filter, after: $0, limit: 1).isEmpty
+        }
+        let items = letters.map { OperationsAPI.DeadLetterSummary($0, service: service) }
+        return try .json(OperationsAPI.DeadLetterPage(service: service, items: items, next: next))
+    }
+
+    private func groups(_ request: HTTPRequest) async throws -> HTTPResponse {
+        var query = OperationsQuery(request, known: OperationsQuery.filterNames)
+        let filter = query.filter()
+        try query.throwFaults()
+        let groups = try await source.groups(filter)
+        return try .json(
+            OperationsAPI.DeadLetterGroups(service: service, items: groups.map { OperationsAPI.DeadLetterGroup($0) })
+        )
+    }
+
+    private func show(_ request: HTTPRequest) async throws -> HTTPResponse {
+        try OperationsQuery(request, known: []).throwFaults()
+        return try .json(
+            try OperationsAPI.DeadLetterDetail(try await source.show(try Self.id(in: request)), service: service)
+        )
+    }
+
+    private func act(_ action: Action, _ request: HTTPRequest) async throws -> HTTPResponse {
+        try OperationsQuery(request, known: []).throwFaults()
+        let id = try Self.id(in: request)
+        let actor = try Self.actor(of: request)
+        let reason = try Self.reason(in: request, isRequired: action == .discard)
+        let letter =
+            switch action {
+            case .retry: try await source.retry(id, actor: actor, reason: reason)
+            case .discard: try await source.discard(id, actor: actor, reason: reason)
+            case .restore: try await source.restore(id, actor: actor, reason: reason)
+            }
+        logger.info(
+            "an operation on a dead letter was done",
+            [LogField("operation.action", action.rawValue), LogField("delivery.id", id)]
+        )
+        return try .json(OperationsAPI.DeadLetterSummary(letter, service: service))
+    }
+
+    private func backlog(_ request: HTTPRequest) async throws -> HTTPResponse {
+        try OperationsQuery(request, known: []).throwFaults()
+        return try .json(OperationsAPI.Backlog(try await source.backlog(), service: service))
+    }
+
+    private func audit(_ request: HTTPRequest) async throws -> HTTPResponse {
+        var query = OperationsQuery(request, known: OperationsQuery.pageNames)
+        let limit = query.limit()
+        let after = query.after()
+        try query.throwFaults()
+        let entries = try await source.audit(after: after, limit: limit)
+        let next = try await next(after: entries.last?.id, isFull: entries.count == limit) {
+            try await source.audit(after: $0, limit: 1).isEmpty
+        }
+        let items = entries.map { OperationsAPI.AuditEntry($0) }
+        return try .json(OperationsAPI.AuditPage(service: service, items: items, next: next))
+    }
+
+    /// The cursor of the next page, if there is one: a full page may be the last.
+    private func next(
+        after last: Int64?,
+        isFull: Bool,
+        isEmptyAfter: (Int64) async throws -> Bool
+    ) async throws -> String? {
+        guard isFull, let last, try await !isEmptyAfter(last) else { return nil }
+        return String(last)
+    }
+
+    private static func id(in request: HTTPRequest) throws -> Int64 {
+        let text = request.parameters["id"] ?? ""
+        guard let id = Int64(text), id > 0 else { throw notFound(text) }
+        return id
+    }
+
+    /// Who acts, as the audit records it.
+    private static func actor(of request: HTTPRequest) throws -> String {
+        guard let actor = request.headers["Warren-Actor"], !actor.isEmpty else { return "operator" }
+        guard actor.count <= 100, isOneLine(actor) else {
+            throw invalid(field: "Warren-Actor", "It is at most 100 characters without control characters.")
+        }
+        return actor
+    }
+
+    private static func reason(in request: HTTPRequest, isRequired: Bool) throws -> String {
+        let given = request.body.isEmpty ? nil : try request.decode(OperationsAPI.Reason.self).reason
+        let reason = String((given ?? "").trimmingSpaces)
+        guard reason.count <= 1000, isOneLine(reason) else {
+            throw invalid(field: "reason", "It is at most 1,000 characters without control characters.")
+        }
+        guard !isRequired || !reason.isEmpty else { throw invalid(field: "reason", "Say why.") }
+        return reason
+    }
+
+    private static func isOneLine(_ text: String) -> Bool {
+        !text.unicodeScalars.contains {
+            $0.properties.generalCategory == .control || "\u{2028}\u{2029}".unicodeScalars.contains($0)
+        }
+    }
+
+    private static func invalid(field: String, _ detail: String) -> Problem {
+        Problem(
+            status: 422,
+            slug: "invalid-request",
+            title: "The request is not valid",
+            faults: [Problem.Fault(field: field, detail: detail)]
+        )
+    }
+
+    private static func notFound(_ id: String) -> Problem {
+        Problem(
+            status: 404,
+            slug: "not-found",
+            title: "There is no such dead letter",
+            detail: "No delivery has the id \(ShownValue.text(id))."
+        )
+    }
+
+    private static func problem(of error: DeadLetterError) -> Problem {
+        switch error {
+        case .notFound(let id): notFound(String(id))
+        case .wrongState(let id, let state):
+            Problem(
+                status: 409,
+                slug: "wrong-state",
+                title: "The dead letter is in a state from which this does not lead on",
+                detail: "The delivery \(id) is \(state.rawValue)."
+            )
+        }
+    }
+}
+
+extension String {
+    /// The text without spaces at its ends.
+    fileprivate var trimmingSpaces: Substring {
+        var text = drop(while: \.isWhitespace)
+        while text.last?.isWhitespace == true { text.removeLast() }
+        return text
+    }
+}

@@ -1,0 +1,100 @@
+import Glibc
+import HTTP
+import Telemetry
+
+/// The entry point of a program without database and messaging; does not return.
+///
+/// Settings, HTTP with `/livez`, `/readyz` and `/metrics`, signals and the orderly end are those of `runService`.
+public func runServer(
+    name: String,
+    summary: String,
+    httpPort: Int,
+    settings: [SettingDeclaration],
+    wire: @escaping @Sendable (ServerContext) async throws -> Void
+) async -> Never {
+    signal(SIGPIPE, SIG_IGN)
+    let run = ServerRun(
+        name: name,
+        summary: summary,
+        httpPort: httpPort,
+        declarations: settings,
+        process: .current(),
+        wire: wire
+    )
+    exit(await run.run())
+}
+
+/// One run of such a program, from its settings to its exit code.
+struct ServerRun: Sendable {
+    let name: String
+    let summary: String
+    let httpPort: Int
+    let declarations: [SettingDeclaration]
+    let process: HostProcess
+    let wire: @Sendable (ServerContext) async throws -> Void
+
+    @concurrent
+    func run() async -> Int32 {
+        let common = CommonSettings(httpPort: httpPort)
+        let outcome = Startup.prepare(
+            process,
+            name: name,
+            summary: summary,
+            common: common,
+            declarations: common.declarations + declarations
+        )
+        switch outcome {
+        case .exit(let code): return code
+        case .run(let prepared):
+            prepared.logger.info(
+                "the program starts",
+                [
+                    LogField("service.name", name),
+                    LogField("service.version", Warren.version),
+                    LogField("http.address", prepared.address),
+                    LogField("settings.given", prepared.settings.given.joined(separator: ",")),
+                ]
+            )
+            let code = await start(prepared)
+            prepared.logger.info("the program has stopped", [LogField("process.exit_code", code)])
+            return withExtendedLifetime(prepared.signals) { code }
+        }
+    }
+
+    private func start(_ prepared: Startup.Prepared) async -> Int32 {
+        do {
+            let lifecycle = try await lifecycle(prepared)
+            return process.stop.isRequested ? 0 : await lifecycle.run()
+        } catch {
+            prepared.logger.error("the program cannot be started", [LogField("error", error: error)])
+            return 1
+        }
+    }
+
+    private func lifecycle(_ prepared: Startup.Prepared) async throws -> Lifecycle {
+        let logger = prepared.logger
+        let metrics = MetricsRegistry()
+        let wiring = Wiring(logger: logger)
+        try await wire(
+            ServerContext(settings: prepared.settings, logger: logger, metrics: metrics, wiring: wiring)
+        )
+        let parts = wiring.seal()
+        metrics.registerProcessMetrics()
+        metrics.registerBuildInformation(service: name)
+        let readiness = Readiness(probes: parts.checks)
+        let health = HealthRoutes(readiness: readiness, metrics: metrics, refreshMetrics: {})
+        let router = try RouterAssembly.router(of: health.routes + parts.routes, metrics: metrics)
+        let server = try HTTPServer(address: prepared.address, router: router, logger: logger.labelled("http"))
+        let budget = Lifecycle.Budget(grace: prepared.grace)
+        return Lifecycle(
+            serve: { try await server.run(grace: budget.http * 9 / 10) },
+            port: { try await server.port() },
+            parts: parts.backgrounds,
+            closers: parts.closers,
+            readiness: readiness,
+            budget: budget,
+            stop: process.stop,
+            logger: logger
+        )
+    }
+}

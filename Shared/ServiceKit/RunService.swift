@@ -1,0 +1,184 @@
+import Database
+import Events
+import Glibc
+import HTTP
+import Messaging
+import Telemetry
+
+/// The entry point of a service's `main.swift`; does not return.
+///
+/// Reads the settings (all faults at once, exit 2), opens and migrates the database, wires, serves HTTP, runs messaging
+/// and the background parts, and stops in order on SIGTERM or SIGINT within `WARREN_SHUTDOWN_GRACE` (exit 0). A second
+/// signal, or the end of the grace, ends the process at once (exit 1), as does a database that cannot be opened or an
+/// address that cannot be bound. The broker being away is no such fault: the service comes up and says `not ready`.
+public func runService(
+    _ description: ServiceDescription,
+    wire: @escaping @Sendable (ServiceContext) async throws -> Void
+) async -> Never {
+    signal(SIGPIPE, SIG_IGN)
+    let code = await ServiceRun(description: description, process: .current(), wire: wire).run()
+    exit(code)
+}
+
+/// One run of a service, from its settings to its exit code.
+struct ServiceRun: Sendable {
+    let description: ServiceDescription
+    let process: HostProcess
+    let wire: @Sendable (ServiceContext) async throws -> Void
+
+    @concurrent
+    func run() async -> Int32 {
+        let kit = KitSettings(service: description.name, httpPort: description.httpPort)
+        let outcome = Startup.prepare(
+            process,
+            name: description.name,
+            summary: description.summary,
+            common: kit.common,
+            declarations: kit.declarations + description.settings,
+            check: kit.faults
+        )
+        switch outcome {
+        case .exit(let code): return code
+        case .run(let prepared):
+            logStart(prepared, kit)
+            let code = await start(prepared, kit)
+            prepared.logger.info("the program has stopped", [LogField("process.exit_code", code)])
+            return withExtendedLifetime(prepared.signals) { code }
+        }
+    }
+
+    private func logStart(_ prepared: Startup.Prepared, _ kit: KitSettings) {
+        let settings = prepared.settings
+        let logger = prepared.logger
+        logger.info(
+            "the program starts",
+            [
+                LogField("service.name", description.name),
+                LogField("service.version", Warren.version),
+                LogField("http.address", prepared.address),
+                LogField("messaging.broker", settings[kit.broker].map(LocatorText.redacted).joined(separator: ",")),
+                LogField("database.url", settings[kit.database]),
+                LogField("settings.given", settings.given.joined(separator: ",")),
+            ]
+        )
+        if settings[kit.operationsToken] == nil {
+            logger.info("the operations API has no token and answers on loopback only")
+        }
+    }
+
+    /// Opens the database and hands over; closes it whatever happens.
+    private func start(_ prepared: Startup.Prepared, _ kit: KitSettings) async -> Int32 {
+        let logger = prepared.logger
+        let database: Database
+        do {
+            database = try await Database.open(
+                prepared.settings[kit.database],
+                migrations: [MessagingRuntime.migrations] + description.migrations,
+                logger: logger.labelled("database")
+            )
+        } catch {
+            logger.error("the database cannot be opened", [LogField("error", error: error)])
+            return 1
+        }
+        let code: Int32
+        do {
+            let lifecycle = try await lifecycle(prepared, kit, database)
+            code = process.stop.isRequested ? 0 : await lifecycle.run()
+        } catch {
+            logger.error("the program cannot be started", [LogField("error", error: error)])
+            code = 1
+        }
+        // What is left of the grace is the limit: from here on only the database is waited for.
+        process.stop.request()
+        await database.close()
+        return code
+    }
+
+    private func lifecycle(
+        _ prepared: Startup.Prepared,
+        _ kit: KitSettings,
+        _ database: Database
+    ) async throws -> Lifecycle {
+        let logger = prepared.logger
+        let settings = prepared.settings
+        let runtime = try MessagingRuntime(
+            kit.messagingConfiguration(for: description, in: settings),
+            database: database,
+            logger: logger.labelled("messaging")
+        )
+        let metrics = MetricsRegistry()
+        let wiring = Wiring(logger: logger)
+        try await wire(
+            ServiceContext(
+                settings: settings,
+                database: database,
+                events: runtime.events,
+                subscriber: runtime.subscriber,
+                logger: logger,
+                metrics: metrics,
+                wiring: wiring
+            )
+        )
+        let parts = wiring.seal()
+        let operations = RuntimeOperations(runtime: runtime)
+        let backlog = MessagingMetrics(source: operations, types: subscribedTypes, logger: logger.labelled("metrics"))
+        metrics.registerProcessMetrics()
+        metrics.registerBuildInformation(service: description.name)
+        metrics.registerMessagingCounters { runtime.counters }
+        metrics.registerDatabaseMetrics { database.statistics }
+        backlog.register(in: metrics)
+        let readiness = Readiness(probes: [Self.probe(of: database), Self.probe(of: runtime)] + parts.checks)
+        let health = HealthRoutes(readiness: readiness, metrics: metrics) { await backlog.refresh() }
+        let operationsRoutes = OperationsRoutes(
+            service: description.name,
+            source: operations,
+            access: OperationsAccess(token: settings[kit.operationsToken]),
+            logger: logger.labelled("operations")
+        )
+        let router = try RouterAssembly.router(
+            of: health.routes + operationsRoutes.routes + parts.routes,
+            metrics: metrics
+        )
+        let server = try HTTPServer(address: prepared.address, router: router, logger: logger.labelled("http"))
+        let budget = Lifecycle.Budget(grace: prepared.grace)
+        let messaging = Lifecycle.Part(name: "messaging", mayEnd: false) { await runtime.run(grace: budget.partsGrace) }
+        return Lifecycle(
+            serve: { try await server.run(grace: budget.http * 9 / 10) },
+            port: { try await server.port() },
+            parts: [messaging] + parts.backgrounds,
+            closers: parts.closers,
+            readiness: readiness,
+            budget: budget,
+            stop: process.stop,
+            logger: logger
+        )
+    }
+
+    private var subscribedTypes: Set<String> {
+        let own = description.topology.subscriptions.filter { $0.subscriber == description.name }
+        return Set(own.flatMap { $0.types.map(\.rawValue) })
+    }
+
+    /// Whether the database answers a query.
+    private static func probe(of database: Database) -> Readiness.Probe {
+        .single("database") {
+            do {
+                _ = try await database.read { try $0.first("SELECT 1") != nil }
+                return nil
+            } catch {
+                return String(describing: error)
+            }
+        }
+    }
+
+    /// The broker's connections.
+    private static func probe(of runtime: MessagingRuntime) -> Readiness.Probe {
+        Readiness.Probe(name: "broker") {
+            let problems = runtime.problems()
+            let others = problems.map(\.check).filter { !MessagingRuntime.checks.contains($0) }
+            return (MessagingRuntime.checks + others).map { name in
+                Readiness.Finding(name: name, problem: problems.first { $0.check == name }?.problem)
+            }
+        }
+    }
+}

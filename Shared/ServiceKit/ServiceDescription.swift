@@ -1,0 +1,41 @@
+public import Database
+public import Messaging
+
+/// What a service is made of; `main` hands it to `runService`.
+public struct ServiceDescription: Sendable {
+    /// The short name, `order`.
+    ///
+    /// From it follow the queue, the default database `sqlite:order.db` and the event source `/order-service`.
+    public var name: String
+    /// What the service does, one line of `--help`.
+    public var summary: String
+    /// The port on loopback where HTTP is served unless a setting says otherwise.
+    public var httpPort: Int
+    /// Who subscribes to what in the whole system.
+    public var topology: Topology
+    /// The tables of the service's own, after those of the kit.
+    public var migrations: [MigrationSet]
+    /// The settings of the service's own, beside those of the kit.
+    public var settings: [SettingDeclaration]
+    /// In what order the service handles deliveries.
+    public var ordering: Subscriber.Ordering = .perSubject
+    /// What becomes of a subject's later deliveries when one of them is dead.
+    public var afterDeadLetter: Subscriber.AfterDeadLetter = .hold
+
+    /// Describes a service.
+    public init(
+        name: String,
+        summary: String,
+        httpPort: Int,
+        topology: Topology,
+        migrations: [MigrationSet] = [],
+        settings: [SettingDeclaration] = []
+    ) {
+        self.name = name
+        self.summary = summary
+        self.httpPort = httpPort
+        self.topology = topology
+        self.migrations = migrations
+        self.settings = settings
+    }
+}

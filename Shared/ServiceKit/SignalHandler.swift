@@ -1,0 +1,37 @@
+import Dispatch
+import Glibc
+import Synchronization
+import Telemetry
+
+/// Turns SIGTERM and SIGINT into an orderly stop, and a second one into an immediate end.
+///
+/// The handlers run on a queue of their own, so that a signal is heard when everything else is stuck.
+// Unchecked: the sources are not marked `Sendable`; they are only kept alive here, and never used after `init`.
+final class SignalHandler: @unchecked Sendable {
+    private let sources: [any DispatchSourceSignal]
+
+    /// Listens from now on.
+    init(stop: StopSignal, logger: Logger) {
+        let queue = DispatchQueue(label: "dev.warren.signals", qos: .userInteractive)
+        let received = SignalCount()
+        sources = [SIGTERM, SIGINT].map { number in
+            let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
+            source.setEventHandler {
+                guard received.next() == 1 else {
+                    EmergencyExit.leave("a second signal ended the program at once", logger: logger)
+                    return
+                }
+                logger.info("a signal asks for an orderly stop", [LogField("signal.number", number)])
+                stop.request()
+            }
+            source.resume()
+            return source
+        }
+    }
+
+    private final class SignalCount: Sendable {
+        private let count = Atomic(0)
+
+        func next() -> Int { count.add(1, ordering: .relaxed).newValue }
+    }
+}

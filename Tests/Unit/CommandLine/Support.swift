@@ -1,0 +1,135 @@
+import Events
+import Messaging
+import Synchronization
+
+@testable import CommandLine
+
+/// What one run of the command came to.
+struct Outcome: Sendable {
+    let code: Int32
+    let data: String
+    let messages: String
+
+    var lines: [String] { data.split(separator: "\n").map(String.init) }
+
+    /// Each line of data as JSON.
+    var records: [JSONValue] { lines.compactMap { try? JSONValue(parsing: Array($0.utf8)) } }
+}
+
+/// Runs the command on a line of words, split at spaces.
+func warren(
+    _ line: String,
+    _ more: String...,
+    environment: [String: String] = [:],
+    http: any HTTPTransport = FakeServices(),
+    broker: any EventBroker = FakeBroker(),
+    input: String = ""
+) async -> Outcome {
+    let sink = Sink()
+    let code = await run(
+        arguments: line.split(separator: " ").map(String.init) + more,
+        environment: environment,
+        output: Output(data: { sink.add(data: $0) }, messages: { sink.add(message: $0) }),
+        http: http,
+        broker: broker,
+        input: { Array(input.utf8) }
+    )
+    return sink.outcome(code)
+}
+
+/// Keeps what a command writes.
+private final class Sink: Sendable {
+    private let texts = Mutex((data: "", messages: ""))
+
+    func add(data: String) { texts.withLock { $0.data += data } }
+
+    func add(message: String) { texts.withLock { $0.messages += message } }
+
+    func outcome(_ code: Int32) -> Outcome {
+        texts.withLock { Outcome(code: code, data: $0.data, messages: $0.messages) }
+    }
+}
+
+/// Services that answer from a closure and remember what they were asked.
+final class FakeServices: HTTPTransport {
+    typealias Answer = @Sendable (_ request: ServiceRequest) throws -> ServiceResponse
+
+    private let answer: Answer
+    private let asked = Mutex<[ServiceRequest]>([])
+
+    init(_ answer: @escaping Answer = { _ in throw TransportFailure(reason: "refused") }) {
+        self.answer = answer
+    }
+
+    var requests: [ServiceRequest] { asked.withLock { $0 } }
+
+    /// What was asked, as `GET http://127.0.0.1:8081/orders`.
+    var lines: [String] { requests.map { "\($0.method) \($0.url)" } }
+
+    func send(_ request: ServiceRequest) async throws -> ServiceResponse {
+        asked.withLock { $0.append(request) }
+        return try answer(request)
+    }
+}
+
+extension ServiceResponse {
+    static func json(_ value: JSONValue, status: Int = 200) -> ServiceResponse {
+        ServiceResponse(status: status, body: Array(value.encoded().utf8))
+    }
+
+    static func text(_ text: String, status: Int = 200) -> ServiceResponse {
+        ServiceResponse(status: status, body: Array(text.utf8))
+    }
+
+    static func problem(_ status: Int, _ title: String, detail: String? = nil) -> ServiceResponse {
+        .json(
+            ["type": "/problems/x", "title": .text(title), "detail": detail.map { .text($0) } ?? .null],
+            status: status
+        )
+    }
+}
+
+/// A broker that remembers what was published.
+final class FakeBroker: EventBroker {
+    private let failure: PublishFailure?
+    private let limit: Int
+    private let taken = Mutex<[Envelope]>([])
+    private let isConnected: Bool
+
+    /// - Parameters:
+    ///   - limit: how many events it takes before it fails.
+    ///   - failure: how it fails then.
+    ///   - isConnected: whether it can be reached.
+    init(limit: Int = .max, failure: PublishFailure? = nil, isConnected: Bool = true) {
+        self.limit = limit
+        self.failure = failure
+        self.isConnected = isConnected
+    }
+
+    var events: [Envelope] { taken.withLock { $0 } }
+
+    func withConnection(
+        to url: String,
+        timeout: Duration,
+        _ body: (@escaping Publish) async throws -> Void
+    ) async throws {
+        guard isConnected else { throw PublishFailure(kind: .unreachable, reason: "connection refused") }
+        try await body { [self] envelope in
+            let isTaken = taken.withLock { taken in
+                guard taken.count < limit else { return false }
+                taken.append(envelope)
+                return true
+            }
+            if !isTaken, let failure { throw failure }
+        }
+    }
+}
+
+/// Keeps data only.
+final class Collector: Sendable {
+    private let collected = Mutex("")
+
+    func add(_ text: String) { collected.withLock { $0 += text } }
+
+    var text: String { collected.withLock { $0 } }
+}

@@ -1,0 +1,215 @@
+import Testing
+
+@testable import Events
+
+@Suite("An envelope on the wire")
+struct EnvelopeTests {
+    static let valid = Envelope(
+        id: "0198c0de-0000-7000-8000-000000000001",
+        source: "/order-service",
+        type: "dev.warren.order.placed",
+        subject: "order-1",
+        time: "2026-01-01T00:00:00.000Z",
+        sequence: 7,
+        correlationID: "flow \"1\" \\ é",
+        causationID: "cause-1",
+        traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        data: Array(#"{"total":{"amount":1250,"currency":"EUR"},"note":"é\n"}"#.utf8)
+    )
+
+    @Test("comes back as it was written")
+    func roundTrip() throws {
+        #expect(try Envelope(decoding: Self.valid.encoded()) == Self.valid)
+        var bare = Self.valid
+        bare.sequence = nil
+        bare.correlationID = nil
+        bare.causationID = nil
+        bare.traceparent = nil
+        bare.data = Array("null".utf8)
+        #expect(try Envelope(decoding: bare.encoded()) == bare)
+    }
+
+    @Test("has the attributes of CloudEvents 1.0 in their order")
+    func bytes() {
+        let text = String(decoding: Self.valid.encoded(), as: UTF8.self)
+        #expect(
+            text.hasPrefix(
+                #"{"specversion":"1.0","id":"0198c0de-0000-7000-8000-000000000001","source":"/order-service""#
+            )
+        )
+        #expect(text.contains(#""datacontenttype":"application/json""#))
+        #expect(text.contains(#""sequence":"00000000000000000007""#))
+        #expect(text.contains(#""correlationid":"flow \"1\" \\ é""#))
+    }
+
+    /// A valid envelope with one attribute's JSON replaced, or removed when nil.
+    private func text(_ name: String, _ json: String?) -> [UInt8] {
+        let members: [(String, String)] = [
+            ("specversion", #""1.0""#), ("id", #""id-1""#), ("source", #""/s""#), ("type", #""t""#),
+            ("subject", #""s""#), ("time", #""2026-01-01T00:00:00Z""#), ("data", "{}"),
+        ]
+        var kept = members.compactMap { $0.0 == name ? json.map { (name, $0) } : $0 }
+        if let json, !members.contains(where: { $0.0 == name }) { kept.append((name, json)) }
+        return Array(("{" + kept.map { "\"\($0.0)\":\($0.1)" }.joined(separator: ",") + "}").utf8)
+    }
+
+    @Test(
+        "without a required attribute is refused by its name",
+        arguments: ["specversion", "id", "source", "type", "subject", "time", "data"]
+    )
+    func missing(name: String) throws {
+        let fault = #expect(throws: EventFault.self) { try Envelope(decoding: text(name, nil)) }
+        #expect(fault?.code == .missingAttribute)
+        #expect(fault?.detail.contains(name) == true)
+    }
+
+    @Test(
+        "with an attribute that is not allowed is refused by its name",
+        arguments: [
+            ("specversion", #""0.3""#), ("id", "17"), ("id", #""""#), ("source", #""a\u0007b""#), ("type", "{}"),
+            ("subject", "[]"), ("time", #""yesterday""#), ("time", #""2026-02-30T00:00:00Z""#),
+            ("sequence", #""-1""#), ("sequence", "5"), ("sequence", #""99999999999999999999""#),
+            ("datacontenttype", #""text/xml""#), ("subject", "\"" + String(repeating: "x", count: 256) + "\""),
+        ]
+    )
+    func invalid(name: String, json: String) throws {
+        let fault = #expect(throws: EventFault.self) { try Envelope(decoding: text(name, json)) }
+        #expect(fault?.code == .invalidAttribute)
+        #expect(fault?.detail.contains(name) == true)
+    }
+
+    @Test("passes over attributes that it does not know")
+    func unknownAttributes() throws {
+        #expect(try Envelope(decoding: text("somethingelse", #"{"a":[1]}"#)).id == "id-1")
+    }
+
+    @Test("larger than the limit is refused before it is read")
+    func tooLarge() throws {
+        let bytes = [UInt8](repeating: UInt8(ascii: "["), count: 2 << 20)
+        let fault = #expect(throws: EventFault.self) { try Envelope(decoding: bytes) }
+        #expect(fault?.code == .tooLarge)
+    }
+}
+
+@Suite("JSON from outside")
+struct JSONScannerTests {
+    private func code(_ text: String) -> EventFault.Code? {
+        code(Array(text.utf8))
+    }
+
+    private func code(_ bytes: [UInt8]) -> EventFault.Code? {
+        var scanner = JSONScanner(bytes, maximumDepth: 32)
+        do throws(EventFault) {
+            _ = try scanner.scan()
+            return nil
+        } catch {
+            return error.code
+        }
+    }
+
+    @Test(
+        "is taken when RFC 8259 allows it",
+        arguments: [
+            "{}", "[]", "0", "-0", "1.5", "1e-3", "-12.25E+1", #""\u00e9\uD83D\uDE00\/""#, " \t\r\n[ 1 , 2 ] ", "true",
+            "null",
+            #"{"a":{"a":1},"b":[{"a":1}]}"#, "\"\u{10FFFF}é€\"",
+        ]
+    )
+    func valid(text: String) {
+        #expect(code(text) == nil)
+    }
+
+    @Test(
+        "is refused when it is not JSON",
+        arguments: [
+            "", " ", "{", "[1,]", "{\"a\":1,}", "{a:1}", "'a'", "01", "1.", ".5", "+1", "1e", "tru", "nul", "[1] x",
+            "\"\u{01}\"", #""\x""#, #""\u12g4""#, #""\uD800""#, #""\uDC00""#, #""\uD800\u0041""#, "\"open", "NaN",
+            "1e999",
+        ]
+    )
+    func malformed(text: String) {
+        #expect(code(text) == .malformed)
+    }
+
+    @Test("is refused when a name occurs twice, however it is written")
+    func duplicates() {
+        #expect(code(#"{"a":1,"a":2}"#) == .duplicateKey)
+        #expect(code(#"{"a":1,"\u0061":2}"#) == .duplicateKey)
+        #expect(code(#"{"x":[{"a":1,"b":2,"a":3}]}"#) == .duplicateKey)
+        let many = (0..<1000).map { "\"k\($0)\":0" }.joined(separator: ",")
+        #expect(code("{\(many)}") == nil)
+        #expect(code("{\(many),\"k999\":0}") == .duplicateKey)
+    }
+
+    @Test("is refused when it nests deeper than allowed, without harm to the stack")
+    func depth() {
+        #expect(code(String(repeating: "[", count: 32) + String(repeating: "]", count: 32)) == nil)
+        #expect(code(String(repeating: "[", count: 33) + String(repeating: "]", count: 33)) == .tooDeep)
+        #expect(code(String(repeating: "{\"a\":", count: 10_000)) == .tooDeep)
+    }
+
+    @Test("is refused when it holds a NUL, plain or escaped")
+    func nul() {
+        #expect(code("\"a\u{00}b\"") == .nul)
+        #expect(code(#""a\u0000b""#) == .nul)
+        #expect(code("{}\u{00}") == .nul)
+    }
+
+    @Test(
+        "is refused when it is not UTF-8",
+        arguments: [
+            [0xFF], [0xC0, 0xAF], [0xE0, 0x80, 0x80], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80], [0xC3],
+            [0xE2, 0x82],
+            [0xF0, 0x9F, 0x98],
+        ] as [[UInt8]]
+    )
+    func utf8(bytes: [UInt8]) {
+        #expect(code([UInt8(ascii: "\"")] + bytes + [UInt8(ascii: "\"")]) == .invalidUTF8)
+    }
+
+    @Test(
+        "is refused when a whole number is written with a fraction or an exponent",
+        arguments: ["1.0", "1e3", "-2.50E1"]
+    )
+    func inexact(text: String) {
+        #expect(code("[\(text)]") == .inexactInteger)
+    }
+}
+
+@Suite("Identifiers and times")
+struct IdentifierTests {
+    @Test("UUIDv7 identifiers are distinct, well-formed and increase")
+    func uuid() throws {
+        let ids = (0..<10_000).map { _ in UUIDv7.make() }
+        #expect(Set(ids).count == ids.count)
+        #expect(ids == ids.sorted())
+        let id = try #require(ids.first)
+        #expect(id.count == 36)
+        let characters = Array(id)
+        #expect(characters[14] == "7")
+        #expect("89ab".contains(characters[19]))
+        let milliseconds = try #require(Int64(id.replacing("-", with: "").prefix(12), radix: 16))
+        #expect(abs(milliseconds - WallClock.milliseconds()) < 60_000)
+    }
+
+    @Test(
+        "times are written and read as RFC 3339",
+        arguments: [
+            (0, "1970-01-01T00:00:00.000Z"), (1_767_225_600_123, "2026-01-01T00:00:00.123Z"),
+            (951_782_400_000, "2000-02-29T00:00:00.000Z"), (-1, "1969-12-31T23:59:59.999Z"),
+        ] as [(Int64, String)]
+    )
+    func times(milliseconds: Int64, text: String) {
+        #expect(RFC3339.string(milliseconds: milliseconds) == text)
+        #expect(RFC3339.milliseconds(text) == milliseconds)
+    }
+
+    @Test("offsets and decimals are understood, anything else is not")
+    func offsets() {
+        #expect(RFC3339.milliseconds("1970-01-01T02:00:00.5+02:00") == 500)
+        #expect(RFC3339.milliseconds("1969-12-31T23:00:00-01:00") == 0)
+        for text in ["", "1970-01-01", "1970-13-01T00:00:00Z", "1970-01-01T24:00:00Z", "1970-01-01T00:00:00", "x"] {
+            #expect(RFC3339.milliseconds(text) == nil)
+        }
+    }
+}

@@ -1,0 +1,235 @@
+import AMQP
+import Database
+import Events
+import Synchronization
+import Testing
+
+@testable import Messaging
+
+@Suite("The forwarder's state")
+struct ForwarderStateTests {
+    private func event(_ position: Int64, _ subject: String, isBlocked: Bool = false) -> StoredEvent {
+        StoredEvent(
+            position: position,
+            id: "id-\(position)",
+            type: "t",
+            subject: SubjectKey(source: "/s", subject: subject),
+            sequence: position,
+            time: 0,
+            envelope: [],
+            isBlocked: isBlocked
+        )
+    }
+
+    @Test("publishes one event of a subject at a time, and different subjects together")
+    func window() {
+        var state = ForwarderState(after: 0)
+        let first = state.read([event(1, "a"), event(2, "a"), event(3, "b")])
+        #expect(first.publish.map(\.position) == [1, 3])
+        #expect(state.confirmed(3).isEmpty)
+        #expect(state.forwardedThrough == 0)
+        #expect(state.confirmed(1).publish.map(\.position) == [2])
+        #expect(state.forwardedThrough == 1)
+        #expect(state.confirmed(2).isEmpty)
+        #expect(state.forwardedThrough == 3)
+        #expect(state.count == 0)
+    }
+
+    @Test("hands a refused event and the later ones of its subject to the table; others pass")
+    func refusal() {
+        var state = ForwarderState(after: 0)
+        _ = state.read([event(1, "a"), event(2, "b"), event(3, "a")])
+        let actions = state.refused(1, errorClass: "broker.unroutable", message: "no queue")
+        #expect(actions.park.map(\.event.position) == [1, 3])
+        #expect(actions.park.map(\.errorClass) == ["broker.unroutable", nil])
+        _ = state.confirmed(2)
+        #expect(state.read([event(4, "a")]).park.map(\.event.position) == [4])
+        #expect(state.forwardedThrough == 0)
+        _ = state.parked(1)
+        #expect(state.forwardedThrough == 2)
+        _ = state.parked(3)
+        _ = state.parked(4)
+        #expect(state.forwardedThrough == 4)
+        // The table knows from then on: an event that is read with the mark follows, one without goes out.
+        #expect(state.read([event(5, "a", isBlocked: true), event(6, "a")]).park.map(\.event.position) == [5, 6])
+        _ = state.parked(5)
+        _ = state.parked(6)
+        #expect(state.read([event(7, "a")]).publish.map(\.position) == [7])
+    }
+
+    @Test("publishes what a lost connection interrupted again, in order, and never forgets it")
+    func interruption() {
+        var state = ForwarderState(after: 0)
+        _ = state.read([event(1, "a"), event(2, "b"), event(3, "a")])
+        state.interrupted(2)
+        state.interrupted(1)
+        #expect(state.forwardedThrough == 0)
+        #expect(state.hasInterrupted)
+        #expect(state.resume().publish.map(\.position) == [1, 2])
+        #expect(!state.hasInterrupted)
+        #expect(state.resume().isEmpty)
+        #expect(state.confirmed(1).publish.map(\.position) == [3])
+    }
+
+    @Test("keeps its account over many events")
+    func many() {
+        var state = ForwarderState(after: 0)
+        for round in 0..<200 {
+            let base = Int64(round) * 16
+            let events = (1...16).map { event(base + $0, "s\($0 % 5)") }
+            var open = state.read(events).publish.map(\.position)
+            while let next = open.popLast() { open += state.confirmed(next).publish.map(\.position) }
+            #expect(state.forwardedThrough == base + 16)
+        }
+        #expect(state.count == 0)
+    }
+}
+
+@Suite("The forwarder", .timeLimit(.minutes(1)))
+struct ForwarderTests {
+    private func offset(_ bench: Bench) async throws -> Int {
+        try await bench.database.read { try $0.first("SELECT position FROM warren_offsets")?[0] ?? 0 }
+    }
+
+    private func append(_ bench: Bench, _ subject: String, _ number: Int) async throws {
+        try await bench.events.write { try $0.append(Happened(subject: subject, number: number)) }
+    }
+
+    /// Runs the forwarder and the scheduler for the length of `body`.
+    private func running(_ bench: Bench, _ body: () async throws -> Void) async throws {
+        let forwarder = Task { await bench.forwarder.run() }
+        let scheduler = Task { await bench.scheduler.run() }
+        do {
+            try await body()
+            forwarder.cancel()
+            scheduler.cancel()
+        } catch {
+            forwarder.cancel()
+            scheduler.cancel()
+            throw error
+        }
+        await forwarder.value
+        await scheduler.value
+    }
+
+    @Test("publishes committed events in order, as persistent CloudEvents, and nothing of a rolled-back transaction")
+    func publishes() async throws {
+        try await withBench { bench in
+            try await running(bench) {
+                try await append(bench, "a", 1)
+                try await append(bench, "a", 2)
+                await #expect(throws: InboxTests.Broken.self) {
+                    try await bench.events.write { transaction in
+                        try transaction.append(Happened(subject: "a", number: 99))
+                        throw InboxTests.Broken()
+                    }
+                }
+                try await append(bench, "a", 3)
+                try await eventually { bench.sink.published.count == 3 }
+                try await eventually { try await self.offset(bench) == 3 }
+            }
+            let envelopes = try bench.sink.published.map { try Envelope(decoding: $0.message.body) }
+            #expect(envelopes.map(\.sequence) == [1, 2, 3])
+            let message = try #require(bench.sink.published.first)
+            #expect(message.exchange == "warren.events")
+            #expect(message.routingKey == "dev.warren.test.happened")
+            #expect(message.mandatory)
+            #expect(message.message.properties.deliveryMode == 2)
+            #expect(message.message.properties.messageID == envelopes.first?.id)
+            #expect(message.message.properties.contentType == "application/cloudevents+json; charset=utf-8")
+            #expect(message.message.properties.appID == "/tested")
+            #expect(message.message.properties.correlationID == "a")
+        }
+    }
+
+    @Test("does not move its offset past an event that is not confirmed, and publishes it again after a reconnect")
+    func reconnect() async throws {
+        try await withBench { bench in
+            bench.sink.answer { _ in .keep }
+            try await running(bench) {
+                try await append(bench, "a", 1)
+                try await append(bench, "b", 2)
+                try await eventually { bench.sink.published.count == 2 }
+                #expect(try await offset(bench) == 0)
+                bench.sink.set(.closed(cause: "test"))
+                bench.sink.answer { _ in .confirm }
+                bench.sink.set(.ready)
+                try await eventually { try await self.offset(bench) == 2 }
+            }
+            let ids = bench.sink.published.map(\.message.properties.messageID)
+            #expect(ids.count == 4)
+            #expect(Set(ids).count == 2)
+        }
+    }
+
+    @Test("publishes after a restart what the last process had not confirmed")
+    func restart() async throws {
+        try await withBench { bench in
+            try await append(bench, "a", 1)
+            try await running(bench) {
+                try await eventually { bench.sink.published.count == 1 }
+            }
+        }
+    }
+
+    @Test("leaves an unroutable event in the dead letters after a bounded number of attempts, and the others pass it")
+    func unroutable() async throws {
+        try await withBench { bench in
+            bench.sink.answer { publication in
+                publication.message.properties.correlationID == "lost"
+                    ? .refuse(AMQPError(code: .returned, reason: "NO_ROUTE")) : .confirm
+            }
+            try await running(bench) {
+                try await append(bench, "lost", 1)
+                try await append(bench, "lost", 2)
+                try await append(bench, "other", 3)
+                try await eventually { try await self.offset(bench) == 3 }
+                try await eventually { try await bench.lives().map(\.status) == ["dead", "held"] }
+                let letter = try await bench.deadLetters.show(1)
+                #expect(letter.subscriber == "(forwarder)")
+                #expect(letter.errorClass == "broker.unroutable")
+                #expect(letter.attempts.count == 3)
+                bench.sink.answer { _ in .confirm }
+                _ = try await bench.deadLetters.retry(1, actor: "me", reason: "a queue is bound now")
+                try await eventually { try await bench.lives().map(\.status) == ["processed", "processed"] }
+            }
+            let lost = bench.sink.published.filter { $0.message.properties.correlationID == "lost" }
+            let sequences = try lost.map { try Envelope(decoding: $0.message.body).sequence }
+            #expect(sequences == [1, 1, 1, 1, 2])
+        }
+    }
+
+    @Test("an event that no subscriber could take is refused where it is appended")
+    func tooLarge() async throws {
+        try await withBench { bench in
+            await #expect(throws: EventFault.self) {
+                try await bench.events.write { transaction in
+                    try transaction.append(Happened(subject: String(repeating: "x", count: 2 << 20), number: 1))
+                }
+            }
+        }
+    }
+
+    @Test("append outside of a write of the event store says what to use")
+    func misuse() async throws {
+        try await withBench { bench in
+            let error = await #expect(throws: DatabaseError.self) {
+                try await bench.database.write { try $0.append(Happened(subject: "a", number: 1)) }
+            }
+            #expect(error?.code == .misuse)
+        }
+    }
+}
+
+@Suite("The retry policy")
+struct RetryPolicyTests {
+    @Test("grows to its cap and ends")
+    func schedule() {
+        let policy = RetryPolicy.standard
+        let longest = (1...6).map { policy.pause(afterAttempt: $0, random: 1) }
+        #expect(longest == [.seconds(1), .seconds(4), .seconds(16), .seconds(64), .seconds(256), nil])
+        #expect(policy.pause(afterAttempt: 3, random: 0) == .milliseconds(1600))
+        let capped = RetryPolicy(attempts: 1000, base: .seconds(1), factor: 10, cap: .seconds(5))
+        #expect(capped.pause(afterAttempt: 999, random: 1) == .seconds(5))
+    }
+}

@@ -1,0 +1,356 @@
+import AMQP
+import Database
+import Events
+import Synchronization
+import Testing
+
+@testable import Messaging
+
+@Suite("A message that comes in", .timeLimit(.minutes(1)))
+struct InboxTests {
+    struct Broken: Error {}
+
+    @Test("is handled, its receipt kept without a body, and acknowledged")
+    func processed() async throws {
+        try await withBench { bench in
+            bench.recordEffects()
+            await bench.receive(try bench.message(Happened(subject: "a", number: 1)))
+            #expect(try await bench.effects() == [1])
+            #expect(
+                try await bench.lives() == [
+                    .init(
+                        subscriber: "tested",
+                        status: "processed",
+                        attempts: 1,
+                        generation: 0,
+                        hasBody: false,
+                        subject: "a"
+                    )
+                ]
+            )
+            #expect(bench.acknowledged.withLock { $0.count } == 1)
+        }
+    }
+
+    @Test("a second time does nothing and is acknowledged")
+    func duplicate() async throws {
+        try await withBench { bench in
+            bench.recordEffects()
+            let id = UUIDv7.make()
+            await bench.receive(try bench.message(Happened(subject: "a", number: 1), id: id))
+            await bench.receive(try bench.message(Happened(subject: "a", number: 1), id: id, redelivered: true))
+            // Twice in one burst as well: the receipt decides, not the look before it.
+            let other = UUIDv7.make()
+            await bench.receive(
+                try bench.message(Happened(subject: "b", number: 2), id: other),
+                try bench.message(Happened(subject: "b", number: 2), id: other)
+            )
+            #expect(try await bench.effects() == [1, 2])
+            #expect(bench.acknowledged.withLock { $0.count } == 4)
+            #expect(bench.counters.value.duplicates == 2)
+        }
+    }
+
+    @Test("whose handler does not commit gets its receipt alone")
+    func receiptAlone() async throws {
+        try await withBench { bench in
+            bench.subscriber.on(Happened.self) { _, _ in }
+            await bench.receive(try bench.message(Happened(subject: "a", number: 1)))
+            #expect(try await bench.lives().map(\.status) == ["processed"])
+        }
+    }
+
+    @Test("whose handler fails is scheduled with its bytes, then tried a bounded number of times, then dead")
+    func retries() async throws {
+        try await withBench { bench in
+            let calls = Mutex(0)
+            bench.subscriber.on(Happened.self) { _, delivery in
+                calls.withLock { $0 += 1 }
+                try await delivery.commit { transaction in
+                    try transaction.execute("INSERT INTO effects (number) VALUES (1)")
+                    throw Broken()
+                }
+            }
+            let message = try bench.message(Happened(subject: "a", number: 1))
+            await bench.receive(message)
+            #expect(try await bench.lives().map(\.status) == ["scheduled"])
+            #expect(bench.acknowledged.withLock { $0.count } == 1)
+            try await bench.settle { $0.map(\.status) == ["dead"] }
+            #expect(calls.withLock { $0 } == 3)
+            #expect(try await bench.effects() == [])
+            let letter = try await bench.deadLetters.show(1)
+            #expect(letter.body == message.message.body)
+            #expect(letter.attempts.map(\.attempt) == [3, 2, 1])
+            #expect(letter.errorClass == "Broken")
+            #expect(letter.properties.contains("\"messageId\":\"\(letter.eventID)\""))
+        }
+    }
+
+    @Test("whose handler says that no retry can help is dead at once")
+    func permanent() async throws {
+        try await withBench { bench in
+            bench.subscriber.on(Happened.self) { _, _ in throw HandlerError.permanent("test.hopeless", "no") }
+            await bench.receive(try bench.message(Happened(subject: "a", number: 1)))
+            let letter = try await bench.deadLetters.show(1)
+            #expect(letter.state == .dead)
+            #expect(letter.attemptCount == 1)
+            #expect(letter.errorClass == "test.hopeless")
+        }
+    }
+
+    @Test("that is deferred waits without costing an attempt")
+    func deferred() async throws {
+        try await withBench { bench in
+            let calls = Mutex(0)
+            bench.subscriber.on(Happened.self) { _, _ in
+                let call = calls.withLock { calls in
+                    calls += 1
+                    return calls
+                }
+                if call < 8 {
+                    throw HandlerError.deferred(until: WallClock.milliseconds(), "test.locked", "not now")
+                }
+            }
+            await bench.receive(try bench.message(Happened(subject: "a", number: 1)))
+            try await bench.settle { $0.map(\.status) == ["processed"] }
+            #expect(calls.withLock { $0 } == 8)
+            #expect(try await bench.lives().map(\.attempts) == [1])
+        }
+    }
+
+    @Test("replayed as a dead letter goes through under its own row, past deduplication")
+    func replay() async throws {
+        try await withBench { bench in
+            let isMended = Mutex(false)
+            bench.subscriber.on(Happened.self) { event, delivery in
+                guard isMended.withLock({ $0 }) else { throw HandlerError.permanent("test.broken", "no") }
+                try await delivery.commit { transaction in
+                    try transaction.execute("INSERT INTO effects (number) VALUES ($1)", event.number)
+                }
+            }
+            await bench.receive(try bench.message(Happened(subject: "a", number: 5)))
+            isMended.withLock { $0 = true }
+            let retried = try await bench.deadLetters.retry(1, actor: "me", reason: "mended")
+            #expect(retried.state == .scheduled)
+            #expect(retried.generation == 1)
+            try await bench.settle { $0.map(\.status) == ["processed"] }
+            #expect(try await bench.effects() == [5])
+            let audit = try await bench.deadLetters.audit(after: nil, limit: 10)
+            #expect(audit.map(\.action) == ["retry"])
+            #expect(audit.map(\.actor) == ["me"])
+            await #expect(throws: DeadLetterError.notFound(1)) {
+                try await bench.deadLetters.retry(1, actor: "me", reason: "again")
+            }
+        }
+    }
+
+    @Test("discarded as a dead letter stays out until it is restored")
+    func discard() async throws {
+        try await withBench { bench in
+            bench.subscriber.on(Happened.self) { _, _ in throw HandlerError.permanent("test.broken", "no") }
+            await bench.receive(try bench.message(Happened(subject: "a", number: 5)))
+            _ = try await bench.deadLetters.discard(1, actor: "me", reason: "not needed")
+            await #expect(throws: DeadLetterError.wrongState(1, .discarded)) {
+                try await bench.deadLetters.retry(1, actor: "me", reason: "")
+            }
+            #expect(try await bench.deadLetters.list(DeadLetterFilter(), after: nil, limit: 10).isEmpty)
+            #expect(try await bench.deadLetters.restore(1, actor: "me", reason: "needed").state == .dead)
+            #expect(try await bench.deadLetters.list(DeadLetterFilter(), after: nil, limit: 10).map(\.id) == [1])
+        }
+    }
+
+    @Test("behind a failed one of its subject is held, and others pass")
+    func held() async throws {
+        try await withBench { bench in
+            let isMended = Mutex(false)
+            bench.subscriber.on(Happened.self) { event, delivery in
+                if event.number == 1, !isMended.withLock({ $0 }) {
+                    throw HandlerError.permanent("test.broken", "no")
+                }
+                try await delivery.commit { transaction in
+                    try transaction.execute("INSERT INTO effects (number) VALUES ($1)", event.number)
+                }
+            }
+            await bench.receive(
+                try bench.message(Happened(subject: "a", number: 1), sequence: 1),
+                try bench.message(Happened(subject: "a", number: 2), sequence: 2),
+                try bench.message(Happened(subject: "b", number: 10), sequence: 1)
+            )
+            await bench.receive(try bench.message(Happened(subject: "a", number: 3), sequence: 3))
+            #expect(try await bench.effects() == [10])
+            let states = try await bench.lives().filter { $0.subject == "a" }.map(\.status)
+            #expect(states == ["dead", "held", "held"])
+            isMended.withLock { $0 = true }
+            _ = try await bench.deadLetters.retry(
+                try #require(try await bench.deadLetters.list(DeadLetterFilter(), after: nil, limit: 1).first).id,
+                actor: "me",
+                reason: "mended"
+            )
+            try await bench.settle { $0.allSatisfy { $0.status == "processed" } }
+            #expect(try await bench.effects() == [10, 1, 2, 3])
+        }
+    }
+
+    @Test("behind a discarded one goes on")
+    func releasedByDiscard() async throws {
+        try await withBench { bench in
+            bench.subscriber.on(Happened.self) { event, delivery in
+                if event.number == 1 { throw HandlerError.permanent("test.broken", "no") }
+                try await delivery.commit { transaction in
+                    try transaction.execute("INSERT INTO effects (number) VALUES ($1)", event.number)
+                }
+            }
+            await bench.receive(
+                try bench.message(Happened(subject: "a", number: 1), sequence: 1),
+                try bench.message(Happened(subject: "a", number: 2), sequence: 2)
+            )
+            _ = try await bench.deadLetters.discard(1, actor: "me", reason: "never mind")
+            try await bench.settle { $0.map(\.status) == ["discarded", "processed"] }
+            #expect(try await bench.effects() == [2])
+        }
+    }
+
+    @Test("passes a dead one where the service says so, but not a scheduled one")
+    func proceed() async throws {
+        try await withBench(afterDeadLetter: .proceed) { bench in
+            bench.subscriber.on(Happened.self) { event, delivery in
+                if event.number == 1 { throw Broken() }
+                try await delivery.commit { transaction in
+                    try transaction.execute("INSERT INTO effects (number) VALUES ($1)", event.number)
+                }
+            }
+            await bench.receive(
+                try bench.message(Happened(subject: "a", number: 1), sequence: 1),
+                try bench.message(Happened(subject: "a", number: 2), sequence: 2)
+            )
+            #expect(try await bench.lives().map(\.status) == ["scheduled", "held"])
+            try await bench.settle { $0.map(\.status) == ["dead", "processed"] }
+            #expect(try await bench.effects() == [2])
+        }
+    }
+
+    @Test("without ordering does not wait for a failed one of its subject")
+    func unordered() async throws {
+        try await withBench(ordering: .none) { bench in
+            bench.subscriber.on(Happened.self) { event, delivery in
+                if event.number == 1 { throw HandlerError.permanent("test.broken", "no") }
+                try await delivery.commit { transaction in
+                    try transaction.execute("INSERT INTO effects (number) VALUES ($1)", event.number)
+                }
+            }
+            await bench.receive(
+                try bench.message(Happened(subject: "a", number: 1)),
+                try bench.message(Happened(subject: "a", number: 2))
+            )
+            #expect(try await bench.effects() == [2])
+        }
+    }
+
+    @Test("for the second time without a receipt is counted before its handler runs")
+    func suspect() async throws {
+        try await withBench { bench in
+            let attemptsInTable = Mutex<[Int]>([])
+            bench.subscriber.on(Happened.self) { _, delivery in
+                let attempts = try await bench.database.read { transaction -> Int in
+                    try transaction.first("SELECT attempts FROM warren_deliveries")?[0] ?? -1
+                }
+                attemptsInTable.withLock { $0.append(attempts) }
+                try await delivery.commit { _ in }
+            }
+            await bench.receive(try bench.message(Happened(subject: "a", number: 1), redelivered: true))
+            #expect(try await bench.lives().map(\.status) == ["scheduled"])
+            #expect(bench.acknowledged.withLock { $0.count } == 1)
+            try await bench.settle { $0.map(\.status) == ["processed"] }
+            #expect(attemptsInTable.withLock { $0 } == [1])
+        }
+    }
+
+    @Test("that ends the process each time is buried after the last attempt, and its neighbour is not charged")
+    func killer() async throws {
+        try await withBench { bench in
+            bench.recordEffects()
+            await bench.receive(
+                try bench.message(Happened(subject: "killer", number: 1), redelivered: true),
+                try bench.message(Happened(subject: "neighbour", number: 2), redelivered: true)
+            )
+            // What three processes that died at work have left behind.
+            try await bench.database.write { transaction in
+                _ = try transaction.execute(
+                    "UPDATE warren_deliveries SET attempts = 3, running_since = 1 WHERE subject = 'killer'"
+                )
+            }
+            try await bench.settle { $0.map(\.status) == ["dead", "processed"] }
+            #expect(try await bench.effects() == [2])
+            let letter = try await bench.deadLetters.show(1)
+            #expect(letter.errorClass == "process.ended")
+            #expect(try await bench.lives().map(\.attempts).last == 1)
+        }
+    }
+
+    @Test("has its events caused by it, in the transaction of its receipt")
+    func causes() async throws {
+        try await withBench { bench in
+            bench.subscriber.on(Happened.self) { event, delivery in
+                try await delivery.commit { transaction in
+                    try transaction.append(Happened(subject: "next", number: event.number + 1))
+                    if event.number == 2 { throw Broken() }
+                }
+            }
+            let message = try bench.message(Happened(subject: "a", number: 1))
+            await bench.receive(message, try bench.message(Happened(subject: "b", number: 2)))
+            let stored = try await bench.database.read { transaction in
+                try transaction.query("SELECT envelope FROM warren_events").map { row -> [UInt8] in try row[0] }
+            }
+            #expect(stored.count == 1)
+            let envelope = try Envelope(decoding: try #require(stored.first))
+            #expect(envelope.causationID == message.message.properties.messageID)
+            #expect(envelope.correlationID == "flow")
+            #expect(envelope.sequence == 1)
+        }
+    }
+
+    @Test(
+        "that is not an event of this profile is dead at once with its original bytes",
+        arguments: [
+            ("malformed JSON", "event.malformed-json"), ("wrong content type", "event.invalid-attribute"),
+            ("missing attribute", "event.missing-attribute"), ("2 MiB", "event.too-large"),
+            ("depth 10,000", "event.too-deep"), ("invalid UTF-8", "event.invalid-utf8"),
+            ("duplicate keys", "event.duplicate-key"), ("unknown type", "event.unknown-type"),
+            ("no message-id", "event.missing-attribute"), ("unreadable data", "event.invalid-data"),
+        ]
+    )
+    func hostile(kind: String, errorClass: String) async throws {
+        try await withBench { bench in
+            bench.recordEffects()
+            var message = try bench.message(Happened(subject: "a", number: 1)).message
+            let text = String(decoding: message.body, as: UTF8.self)
+            switch kind {
+            case "malformed JSON": message.body = Array("{\"specversion\":".utf8)
+            case "wrong content type": message.properties.contentType = "application/json"
+            case "missing attribute": message.body = Array(text.replacing(#""source":"/elsewhere","#, with: "").utf8)
+            case "2 MiB": message.body += [UInt8](repeating: 0x20, count: 2 << 20)
+            case "depth 10,000": message.body = [UInt8](repeating: UInt8(ascii: "["), count: 10_000)
+            case "invalid UTF-8": message.body = Array(text.utf8).map { $0 == UInt8(ascii: "a") ? 0xFF : $0 }
+            case "duplicate keys":
+                message.body = Array(text.replacing("\"number\":1", with: "\"number\":1,\"number\":2").utf8)
+            case "unknown type": message.body = Array(text.replacing("test.happened", with: "test.unheard").utf8)
+            case "no message-id": message.properties.messageID = nil
+            case "unreadable data":
+                message.body = Array(text.replacing("\"number\":1", with: "\"number\":\"one\"").utf8)
+            default: Issue.record("unknown kind \(kind)")
+            }
+            await bench.receive(
+                bench.message(message),
+                try bench.message(Happened(subject: "b", number: 2))
+            )
+            let letters = try await bench.deadLetters.list(DeadLetterFilter(), after: nil, limit: 10)
+            let letter = try await bench.deadLetters.show(try #require(letters.first).id)
+            #expect(letters.count == 1)
+            #expect(letter.errorClass == errorClass)
+            #expect(letter.attemptCount == 1)
+            #expect(letter.body == message.body)
+            #expect(try await bench.effects() == [2])
+            #expect(bench.acknowledged.withLock { $0.count } == 2)
+        }
+    }
+}

@@ -1,0 +1,236 @@
+import AMQP
+import Database
+import Events
+import Foundation
+import Synchronization
+import Telemetry
+import Testing
+
+@testable import Messaging
+
+/// An event for tests.
+struct Happened: Event, Equatable {
+    static let type: EventType = "dev.warren.test.happened"
+    var subject: String
+    var number: Int
+}
+
+/// Another one, that nobody handles.
+struct Unheard: Event {
+    static let type: EventType = "dev.warren.test.unheard"
+    var subject: String
+}
+
+/// A service's messaging without a broker: messages are handed in, acknowledgements are collected.
+final class Bench: Sendable {
+    let database: Database
+    let sink = FakeSink()
+    let subscriber = Subscriber()
+    let onScheduled = Signal()
+    let counters = CounterBox()
+    let table: DeliveryTable
+    let forwarderTable = DeliveryTable(
+        subscriber: DeliveryTable.forwarder,
+        ordering: .perSubject,
+        afterDeadLetter: .hold
+    )
+    let events: EventStore
+    let inbox: Inbox
+    let scheduler: RetryScheduler
+    let forwarder: Forwarder
+    let deadLetters: DeadLetters
+    let acknowledged = Mutex<[UInt64]>([])
+    private let path: String
+    private let tags = Atomic<UInt64>(1)
+
+    init(
+        at path: String,
+        policy: RetryPolicy = RetryPolicy(attempts: 3, base: .zero, factor: 1, cap: .zero),
+        ordering: Subscriber.Ordering = .perSubject,
+        afterDeadLetter: Subscriber.AfterDeadLetter = .hold
+    ) async throws {
+        self.path = path
+        let database = try await Database.open(
+            "sqlite:\(path)",
+            migrations: [
+                MessagingRuntime.migrations,
+                MigrationSet("test", [.init("effects", "CREATE TABLE effects (number INTEGER NOT NULL)")]),
+            ],
+            logger: .silent
+        )
+        let table = DeliveryTable(subscriber: "tested", ordering: ordering, afterDeadLetter: afterDeadLetter)
+        let (counters, onScheduled, sink, subscriber) = (counters, onScheduled, sink, subscriber)
+        let forwarder = Forwarder(
+            database: database,
+            sink: sink,
+            table: forwarderTable,
+            policy: policy,
+            window: 16,
+            counters: counters,
+            logger: .silent,
+            onScheduled: onScheduled
+        )
+        let events = EventStore(database: database, source: "/tested", limits: .standard) { forwarder.committed() }
+        let attempt = RowAttempt(
+            database: database,
+            events: events,
+            policy: policy,
+            limits: .standard,
+            counters: counters,
+            logger: .silent
+        )
+        self.scheduler = RetryScheduler(
+            tables: [table, forwarderTable],
+            database: database,
+            logger: .silent,
+            wake: onScheduled
+        ) { due, table in
+            let work: RowAttempt.Work =
+                table.subscriber == DeliveryTable.forwarder
+                ? .publish { envelope, body in try await sink.publishOrDefer(envelope, body) }
+                : .handle(subscriber)
+            await attempt.run(due, of: table, work)
+        }
+        self.inbox = Inbox(
+            table: table,
+            database: database,
+            events: events,
+            subscriber: subscriber,
+            policy: policy,
+            limits: .standard,
+            counters: counters,
+            logger: .silent,
+            onScheduled: onScheduled
+        )
+        self.deadLetters = DeadLetters(database: database, tables: [table, forwarderTable], onScheduled: onScheduled)
+        self.database = database
+        self.table = table
+        self.events = events
+        self.forwarder = forwarder
+    }
+
+    /// Makes a message of an event, or of other bytes, as the broker would deliver it.
+    func message(
+        _ event: Happened,
+        id: String = UUIDv7.make(),
+        sequence: UInt64? = nil,
+        redelivered: Bool = false
+    ) throws -> IncomingMessage {
+        let envelope = Envelope(
+            id: id,
+            source: "/elsewhere",
+            type: Happened.type,
+            subject: event.subject,
+            time: RFC3339.now(),
+            sequence: sequence,
+            correlationID: "flow",
+            data: try event.encodedData()
+        )
+        return message(Publication(envelope, body: envelope.encoded()).message, redelivered: redelivered)
+    }
+
+    func message(_ message: Message, redelivered: Bool = false, isOversized: Bool = false) -> IncomingMessage {
+        IncomingMessage(
+            tag: .init(connection: 1, number: tags.wrappingAdd(1, ordering: .relaxed).newValue),
+            redelivered: redelivered,
+            exchange: Topology.exchange,
+            routingKey: message.properties.type ?? "",
+            message: message,
+            isOversized: isOversized
+        )
+    }
+
+    /// Hands in a burst and waits until every message of it is where it belongs.
+    func receive(_ messages: IncomingMessage...) async {
+        await inbox.receive(messages) { tag in self.acknowledged.withLock { $0.append(tag.number) } }
+        await inbox.drained()
+    }
+
+    /// Runs the scheduler until the table is as the test waits for it.
+    func settle(until condition: @escaping @Sendable ([Life]) -> Bool) async throws {
+        let running = Task { await scheduler.run() }
+        defer { running.cancel() }
+        try await eventually { condition(try await self.lives()) }
+        running.cancel()
+        await running.value
+        await scheduler.drained()
+    }
+
+    struct Life: Sendable, Equatable {
+        var subscriber: String
+        var status: String
+        var attempts: Int
+        var generation: Int
+        var hasBody: Bool
+        var subject: String
+    }
+
+    func lives() async throws -> [Life] {
+        try await database.read { transaction in
+            try transaction.query("SELECT * FROM warren_deliveries ORDER BY id").map { row in
+                let body: [UInt8]? = try row["body"]
+                return Life(
+                    subscriber: try row["subscriber"],
+                    status: try row["status"],
+                    attempts: try row["attempts"],
+                    generation: try row["generation"],
+                    hasBody: body != nil,
+                    subject: try row["subject"]
+                )
+            }
+        }
+    }
+
+    func effects() async throws -> [Int] {
+        try await database.read { transaction in
+            try transaction.query("SELECT number FROM effects ORDER BY rowid").map { try $0[0] }
+        }
+    }
+
+    /// A handler that records the event's number as its effect.
+    func recordEffects() {
+        subscriber.on(Happened.self) { event, delivery in
+            try await delivery.commit { transaction in
+                try transaction.execute("INSERT INTO effects (number) VALUES ($1)", event.number)
+            }
+        }
+    }
+}
+
+/// Lends a bench in a folder of its own.
+@discardableResult func withBench<Result>(
+    policy: RetryPolicy = RetryPolicy(attempts: 3, base: .zero, factor: 1, cap: .zero),
+    ordering: Subscriber.Ordering = .perSubject,
+    afterDeadLetter: Subscriber.AfterDeadLetter = .hold,
+    _ body: (Bench) async throws -> Result
+) async throws -> Result {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("warren-\(UUIDv7.make())")
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let bench = try await Bench(
+        at: folder.appendingPathComponent("test.db").path,
+        policy: policy,
+        ordering: ordering,
+        afterDeadLetter: afterDeadLetter
+    )
+    do {
+        let result = try await body(bench)
+        await bench.database.close()
+        return result
+    } catch {
+        await bench.database.close()
+        throw error
+    }
+}
+
+struct NeverHappened: Error {}
+
+/// Asks until the answer is yes; 10 seconds at most.
+func eventually(_ condition: @Sendable () async throws -> Bool) async throws {
+    let deadline = ContinuousClock.now + .seconds(10)
+    let pause = Signal()
+    while ContinuousClock.now < deadline {
+        if try await condition() { return }
+        await pause.wait(until: .now + .milliseconds(2))
+    }
+    throw NeverHappened()
+}

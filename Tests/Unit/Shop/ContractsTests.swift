@@ -1,0 +1,236 @@
+import Events
+import FoundationEssentials
+import Messaging
+import ShopEvents
+import Testing
+
+@Suite("The AsyncAPI document tells what the Swift contracts tell")
+struct ContractsTests {
+    let document: ContractValue
+    let schema: ContractSchema
+
+    init() throws {
+        document = try ContractReader.read("Shared/ShopEvents/asyncapi.yaml")
+        schema = ContractSchema(document: document)
+    }
+
+    private static let customer = Customer(email: "ada@example.com", name: "Ada")
+    private static let total = Money(amount: 1300, currency: "EUR")
+    private static let samples: [any Event] = [
+        OrderPlaced(
+            orderID: "o",
+            customer: customer,
+            lines: [OrderLine(sku: "TEA", quantity: 2, unitPrice: 650)],
+            total: total
+        ),
+        OrderPaymentRequested(orderID: "o", total: total, paymentMethod: "pm_card_visa"),
+        OrderConfirmed(orderID: "o", customer: customer, total: total),
+        OrderRejected(orderID: "o", customer: customer, reason: "payment-declined"),
+        OrderCancelled(orderID: "o", customer: customer, total: total),
+        OrderRefunded(orderID: "o", customer: customer, total: total),
+        PaymentCaptured(orderID: "o", paymentID: "pi_1", total: total),
+        PaymentDeclined(orderID: "o", reason: "insufficient_funds"),
+        PaymentRefunded(orderID: "o", refundID: "re_1", total: total),
+        PaymentVoided(orderID: "o"),
+    ]
+
+    private static func name(_ type: any Event.Type) -> String { String(describing: type) }
+
+    @Test("Every event type has a sample here, and no type is listed twice")
+    func samplesAreComplete() {
+        let listed = Shop.events.map { $0.type.rawValue }
+        #expect(Set(listed).count == listed.count)
+        #expect(Self.samples.map { Swift.type(of: $0).type.rawValue } == listed)
+    }
+
+    @Test("The messages are the event types, no more and no fewer")
+    func messages() {
+        let messages = document["components", "messages"]?.map ?? [:]
+        #expect(Set(messages.keys) == Set(Shop.events.map(Self.name)))
+        for type in Shop.events {
+            #expect(messages[Self.name(type)]?["name"]?.text == type.type.rawValue)
+        }
+    }
+
+    @Test("What Swift encodes is what the schema describes, field for field", arguments: samples.indices)
+    func encoding(index: Int) throws {
+        let event = Self.samples[index]
+        let type: any Event.Type = Swift.type(of: event)
+        let name = Self.name(type)
+        let value = try ContractValue(encoding: event)
+        let rules = document["components", "schemas", name]
+        #expect(try schema.faults(value, rules) == [])
+        #expect(Set(value.map.map { Array($0.keys) } ?? []) == Set(rules?["properties"]?.map?.keys.sorted() ?? []))
+        let required = (rules?["required"]?.list ?? []).compactMap(\.text)
+        #expect(Set(required) == Set(value.map.map { Array($0.keys) } ?? []), "every field is required")
+        for field in required {
+            var rest = value.map ?? [:]
+            rest[field] = nil
+            #expect(throws: DecodingError.self, "\(name) without \(field)") {
+                _ = try ContractValue.map(rest).decode(type)
+            }
+        }
+    }
+
+    @Test("The examples are events that Swift reads and writes again unchanged", arguments: samples.indices)
+    func examples(index: Int) throws {
+        let type: any Event.Type = Swift.type(of: Self.samples[index])
+        let message = document["components", "messages", Self.name(type)]
+        let examples = message?["examples"]?.list ?? []
+        #expect(!examples.isEmpty)
+        for example in examples {
+            let payload = try #require(example["payload"])
+            #expect(try schema.faults(payload, message?["payload"]) == [])
+            let data = try #require(payload["data"])
+            let event = try data.decode(type)
+            #expect(try ContractValue(encoding: event) == data)
+            #expect(event.subject == payload["subject"]?.text)
+            #expect(type.type.rawValue == payload["type"]?.text)
+        }
+    }
+
+    @Test("Every type is published to warren.events under itself, by the service that it belongs to")
+    func publications() {
+        for type in Shop.events {
+            let name = Self.name(type)
+            let channel = name.prefix(1).lowercased() + name.dropFirst()
+            let address = document["channels", channel, "address"]?.text
+            #expect(address == type.type.rawValue)
+            let binding = document.resolving(document["channels", channel, "bindings"])?["amqp"]
+            #expect(binding?["is"]?.text == "routingKey")
+            #expect(binding?["exchange", "name"]?.text == "warren.events")
+            #expect(binding?["exchange", "type"]?.text == "topic")
+            #expect(binding?["exchange", "durable"] == .bool(true))
+            let operation = document["operations", "publish" + name]
+            #expect(operation?["action"]?.text == "send")
+            #expect(operation?["channel", "$ref"]?.text == "#/channels/\(channel)")
+            let published = document.resolving(operation?["bindings"])?["amqp"]
+            #expect(published?["deliveryMode"] == .number(2))
+            #expect(published?["mandatory"] == .bool(true))
+            let source = document["components", "messages", name, "payload", "allOf"]?.list?.last
+            #expect(
+                source?["properties", "source", "const"]?.text == "/\(operation?["x-service"]?.text ?? "")-service"
+            )
+        }
+    }
+
+    @Test("Every queue takes the types that the topology gives its subscriber")
+    func queues() {
+        for subscription in Shop.topology.subscriptions {
+            let channel = document["channels", subscription.subscriber + "Queue"]
+            #expect(channel?["address"]?.text == subscription.subscriber)
+            let binding = channel?["bindings", "amqp"]
+            #expect(binding?["queue", "name"]?.text == subscription.subscriber)
+            #expect(binding?["queue", "durable"] == .bool(true))
+            let types = (channel?["messages"]?.map ?? [:]).values.compactMap { document.resolving($0)?["name"]?.text }
+            #expect(Set(types) == Set(subscription.types.map(\.rawValue)))
+            let arguments = channel?["x-queue-arguments"]
+            #expect(arguments?["x-queue-type"]?.text == "quorum")
+            #expect(arguments?["x-delivery-limit"] == .number(20))
+            #expect(arguments?["x-dead-letter-exchange"]?.text == "warren.dead-letters")
+            #expect(arguments?["x-dead-letter-routing-key"]?.text == subscription.subscriber)
+            #expect(arguments?["x-dead-letter-strategy"]?.text == "at-least-once")
+            #expect(arguments?["x-overflow"]?.text == "reject-publish")
+            #expect(channel?["x-dead-letter-queue"]?.text == subscription.subscriber + ".dead-letters")
+        }
+        let queues = (document["channels"]?.map ?? [:]).values.filter { $0["bindings", "amqp", "is"]?.text == "queue" }
+        #expect(queues.count == Shop.topology.subscriptions.count)
+    }
+
+    @Test("Somebody subscribes to every type but order.placed, and only to types there are")
+    func subscriptions() {
+        let known = Set(Shop.events.map { $0.type })
+        let taken = Set(Shop.topology.subscriptions.flatMap(\.types))
+        #expect(taken.isSubset(of: known))
+        #expect(known.subtracting(taken) == [OrderPlaced.type])
+    }
+
+    @Test("The message properties are those of the profile")
+    func properties() {
+        let properties = document["components", "messageTraits", "event", "x-amqp-properties"]
+        #expect(properties?["content-type"]?.text == "application/cloudevents+json; charset=utf-8")
+        #expect(properties?["delivery-mode"] == .number(2))
+        let expected: Set = [
+            "content-type", "delivery-mode", "message-id", "type", "timestamp", "app-id", "correlation-id",
+        ]
+        #expect(Set(properties?.map.map { Array($0.keys) } ?? []) == expected)
+        #expect(document["components", "messageTraits", "event", "headers", "properties", "traceparent"] != nil)
+    }
+
+    @Test("An envelope as the kit writes it matches the schema")
+    func envelope() throws {
+        let envelope = Envelope(
+            id: "0198c0de-0000-7000-8000-000000000009",
+            source: "/order-service",
+            type: OrderConfirmed.type,
+            subject: "o",
+            time: "2026-01-01T00:00:00.000Z",
+            sequence: 3,
+            correlationID: "o",
+            causationID: "c",
+            traceparent: "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01",
+            data: Array(
+                try JSONEncoder().encode(OrderConfirmed(orderID: "o", customer: Self.customer, total: Self.total))
+            )
+        )
+        let value = try ContractValue(json: envelope.encoded())
+        let rules = document["components", "messages", "OrderConfirmed", "payload"]
+        #expect(try schema.faults(value, rules) == [])
+        let attributes = document["components", "schemas", "Envelope", "properties"]?.map ?? [:]
+        #expect(Set(attributes.keys) == Set((value.map ?? [:]).keys))
+    }
+
+    @Test("A wrong value is found, so that an empty list of faults means something")
+    func schemaChecks() throws {
+        let rules = document["components", "schemas", "OrderLine"]
+        let line: ContractValue = .map(["sku": .text("a b"), "quantity": .number(0), "unitPrice": .text("1")])
+        #expect(try schema.faults(line, rules).count == 3)
+        #expect(try schema.faults(.map([:]), rules).count == 3)
+        #expect(try schema.faults(.text(""), rules).isEmpty == false)
+    }
+}
+
+@Suite("Currencies and addresses")
+struct ContractsValueTests {
+    @Test(
+        "Amounts are written with their currency's minor unit",
+        arguments: [
+            (1300, "EUR", "13.00 EUR"), (5, "EUR", "0.05 EUR"), (0, "EUR", "0.00 EUR"), (-1050, "EUR", "-10.50 EUR"),
+            (500, "JPY", "500 JPY"), (1_234_567, "JPY", "1,234,567 JPY"), (1234, "BHD", "1.234 BHD"),
+            (7, "BHD", "0.007 BHD"), (123_456_789, "USD", "1,234,567.89 USD"),
+            (Int64.min, "JPY", "-9,223,372,036,854,775,808 JPY"),
+        ] as [(Int64, String, String)]
+    )
+    func amounts(amount: Int64, code: String, text: String) throws {
+        #expect(try #require(Currency(code: code)).text(ofMinorUnits: amount) == text)
+    }
+
+    @Test("Only active codes are currencies", arguments: ["eur", "EURO", "EU", "", "XXX", "XTS", "XAU", "DEM", "ÉUR"])
+    func unknownCurrencies(code: String) { #expect(Currency(code: code) == nil) }
+
+    @Test("There are as many codes as ISO 4217 has, each of three capital letters")
+    func codes() {
+        #expect(Currency.codes.count > 150)
+        #expect(Currency.codes.allSatisfy { $0.utf8.count == 3 && $0.utf8.allSatisfy { (65...90).contains($0) } })
+    }
+
+    @Test(
+        "Addresses that a mail server takes are taken",
+        arguments: [
+            "a@b", "ada.lovelace+shop@mail.example.co.uk", "o'neill@example.com", "a_b-c@xn--bcher-kva.example",
+        ]
+    )
+    func goodAddresses(text: String) { #expect(EmailAddress(text)?.text == text) }
+
+    @Test(
+        "Addresses that could carry anything else are not",
+        arguments: [
+            "", "@", "a", "a@", "@b", "a@b@c", "a b@c.example", "a@b c.example", "a@b.example\r\nBcc: x@y.example",
+            "a\u{0}@b.example", "a@b..example", ".a@b.example", "a.@b.example", "a@-b.example", "a@b-.example",
+            "<a@b.example>", "a,b@c.example", "\"a b\"@c.example", "a@[127.0.0.1]", "ä@b.example", "a@bücher.example",
+            "a\u{2028}@b.example", String(repeating: "a", count: 65) + "@b.example",
+            "a@" + Array(repeating: String(repeating: "b", count: 60), count: 5).joined(separator: "."),
+        ]
+    )
+    func badAddresses(text: String) { #expect(EmailAddress(text) == nil) }
+}
