@@ -29,6 +29,8 @@ final class Forwarder: Sendable {
     private let table: DeliveryTable
     private let policy: RetryPolicy
     private let window: Int
+    /// The types that somebody subscribes to. An event of another type reaches no queue, and nobody misses it.
+    private let subscribedTypes: Set<EventType>
     private let counters: CounterBox
     private let logger: Logger
     private let onScheduled: Signal
@@ -41,6 +43,7 @@ final class Forwarder: Sendable {
         table: DeliveryTable,
         policy: RetryPolicy,
         window: Int,
+        subscribedTypes: Set<EventType>,
         counters: CounterBox,
         logger: Logger,
         onScheduled: Signal
@@ -50,6 +53,7 @@ final class Forwarder: Sendable {
         self.table = table
         self.policy = policy
         self.window = window
+        self.subscribedTypes = subscribedTypes
         self.counters = counters
         self.logger = logger
         self.onScheduled = onScheduled
@@ -166,7 +170,9 @@ final class Forwarder: Sendable {
             var burst: [Publication] = []
             for event in actions.publish {
                 do throws(EventFault) {
-                    burst.append(Publication(try Envelope(decoding: event.envelope), body: event.envelope))
+                    let envelope = try Envelope(decoding: event.envelope)
+                    let isExpected = subscribedTypes.contains(envelope.type)
+                    burst.append(Publication(envelope, body: event.envelope, mandatory: isExpected))
                     positions.append(event.position)
                 } catch {
                     let refusal = AMQPError(code: .invalidMessage, reason: error.description)

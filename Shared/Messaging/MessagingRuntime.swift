@@ -87,6 +87,7 @@ public final class MessagingRuntime: Sendable {
             table: forwarderTable,
             policy: configuration.retryPolicy,
             window: configuration.forwarderWindow,
+            subscribedTypes: configuration.topology.subscribedTypes,
             counters: counters,
             logger: logger.labelled("messaging.forwarder"),
             onScheduled: onScheduled

@@ -2,8 +2,13 @@ internal import AMQP
 internal import Events
 
 extension Publication {
-    /// The AMQP form of an event (design: `warren.events`, routing key = type, persistent, mandatory).
-    init(_ envelope: Envelope, body: [UInt8]) {
+    /// The AMQP form of an event: exchange `warren.events`, routing key = type, persistent.
+    ///
+    /// - Parameters:
+    ///   - envelope: the event.
+    ///   - body: its bytes.
+    ///   - mandatory: whether it must reach a queue: when somebody subscribes to its type.
+    init(_ envelope: Envelope, body: [UInt8], mandatory: Bool = true) {
         var properties = MessageProperties()
         properties.contentType = "application/cloudevents+json; charset=utf-8"
         properties.deliveryMode = 2
@@ -16,7 +21,7 @@ extension Publication {
         self.init(
             exchange: Topology.exchange,
             routingKey: envelope.type.rawValue,
-            mandatory: true,
+            mandatory: mandatory,
             message: Message(body: body, properties: properties)
         )
     }

@@ -33,6 +33,11 @@ public struct Topology: Sendable {
         self.subscriptions = subscriptions
     }
 
+    /// The types that somebody subscribes to.
+    public var subscribedTypes: Set<EventType> {
+        Set(subscriptions.flatMap(\.types))
+    }
+
     /// The queue for what the broker gave up on: delivery limit, reject.
     ///
     /// A net; the usual way is the dead-letter table.

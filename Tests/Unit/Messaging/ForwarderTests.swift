@@ -142,6 +142,20 @@ struct ForwarderTests {
         }
     }
 
+    @Test("insists on a queue only for types that somebody subscribes to")
+    func mandatory() async throws {
+        try await withBench { bench in
+            try await running(bench) {
+                try await bench.events.write { transaction in
+                    try transaction.append(Happened(subject: "a", number: 1))
+                    try transaction.append(Unheard(subject: "a"))
+                }
+                try await eventually { bench.sink.published.count == 2 }
+            }
+            #expect(bench.sink.published.map(\.mandatory) == [true, false])
+        }
+    }
+
     @Test("does not move its offset past an event that is not confirmed, and publishes it again after a reconnect")
     func reconnect() async throws {
         try await withBench { bench in

@@ -66,6 +66,7 @@ final class Bench: Sendable {
             table: forwarderTable,
             policy: policy,
             window: 16,
+            subscribedTypes: [Happened.type],
             counters: counters,
             logger: .silent,
             onScheduled: onScheduled
