@@ -110,12 +110,15 @@ let package = Package(
         tests(
             "ShopTests",
             at: "Unit/Shop",
-            ["Order", "Payment", "Notification", "Sandbox", "ShopEvents", "Messaging", "Database", "Events", "HTTP"]
+            [
+                "Order", "Payment", "Notification", "Sandbox", "ShopEvents", "Messaging", "Database", "Events", "HTTP",
+                "Telemetry",
+            ]
         ),
         tests(
             "CommandLineTests",
             at: "Unit/CommandLine",
-            ["CommandLine", "ShopEvents", "Messaging", "Events", "HTTP", "Telemetry"]
+            ["CommandLine", "ServiceKit", "ShopEvents", "Messaging", "Events", "HTTP", "Telemetry"]
         ),
         tests("AMQPIntegrationTests", at: "Integration/AMQP", ["AMQP", "Telemetry"]),
         tests(

@@ -100,21 +100,21 @@ enum OrderCommands {
                 help: "Only orders that stand so"
             ),
             .text("after", "CURSOR", help: "The page after this one"),
-            .text("limit", "N", help: "How many, 1 to 500", fallback: "50"),
+            .text("limit", "N", help: "How many, 1 to 100", fallback: "50"),
         ],
         examples: [.init("warren order list --status confirmed --limit 10", "Ten orders that are paid")]
     ) { invocation in
-        var query = [("limit", String(try invocation.integer("limit", in: 1...500) ?? 50))]
+        var query = [("limit", String(try invocation.integer("limit", in: 1...100) ?? 50))]
         for name in ["status", "after"] {
             if let value = invocation.text(name) { query.append((name, value)) }
         }
         let page = try await invocation.client(of: .order).get("/orders", query: query.map { (name: $0, value: $1) })
         invocation.printer.list(
-            page["items"]?.array ?? [],
+            page["orders"]?.array ?? [],
             columns: [
                 .init("ID", "id"), .init("STATUS", "status"), .init("PAYMENT", "payment.status"),
                 .init("TOTAL", "total.amount", isNumber: true), .init("CURRENCY", "total.currency"),
-                .init("PLACED", "placedAt"), .init("CUSTOMER", "customer.email"),
+                .init("PLACED", "placedAt"),
             ],
             empty: "no orders"
         )
