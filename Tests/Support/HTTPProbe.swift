@@ -1,9 +1,8 @@
 import Foundation
 
-/// A small HTTP/1.1 client over a plain socket: one connection per request, and nothing shared with the client under
-/// test.
+/// A small HTTP/1.1 client over a plain socket that shares nothing with the client under test.
 ///
-/// Sends what it is told to, valid or not.
+/// One connection per request. Sends what it is told to, valid or not.
 public struct HTTPProbe: Sendable {
     /// An answer.
     public struct Reply: Sendable {
