@@ -141,7 +141,7 @@ struct OrderTests {
     }
 }
 
-@Suite("warren wait")
+@Suite("warren wait", .timeLimit(.minutes(1)))
 struct WaitTests {
     @Test("ends when the order has come to what is waited for")
     func met() async {
