@@ -110,7 +110,10 @@ let package = Package(
         tests(
             "ShopTests",
             at: "Unit/Shop",
-            ["Order", "Payment", "Notification", "Sandbox", "ShopEvents", "Messaging", "Database", "Events", "HTTP"]
+            [
+                "Order", "Payment", "Notification", "Sandbox", "ShopEvents", "Messaging", "Database", "Events", "HTTP",
+                "Telemetry",
+            ]
         ),
         tests(
             "CommandLineTests",

@@ -20,7 +20,7 @@ struct ListenAddress: Sendable {
         }
         let host = text[..<colon]
         let isBracketed = host.hasPrefix("[") && host.hasSuffix("]") && host.count > 2
-        guard !host.isEmpty, isBracketed || !host.contains(":") else {
+        guard !host.isEmpty, host != "[]", isBracketed || !host.contains(":") else {
             throw HTTPServerError(
                 .invalidAddress,
                 "\(text) is no address to listen on; write host:port, and IPv6 in brackets: [::1]:8081"

@@ -117,7 +117,8 @@ final class Forwarder: Sendable {
                 offsetDue = nil
                 continue
             }
-            if isStopping, isIdle { break }
+            // Without a connection there is nothing to wait for: the store keeps the events for the next start.
+            if isStopping, isIdle || sink.state != .ready { break }
             if !actions.isEmpty { continue }
             let poll = ContinuousClock.Instant.now + Forwarder.poll
             await signal.wait(until: min(offsetDue ?? poll, poll))

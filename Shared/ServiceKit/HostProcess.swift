@@ -18,13 +18,18 @@ struct HostProcess: Sendable {
     let guardStop: @Sendable (_ grace: Duration, _ logger: Logger) -> SignalHandler?
 
     /// The process that this code runs in.
-    static func current() -> HostProcess {
-        let arguments = CommandLine.arguments
+    ///
+    /// From here on a reader that goes away is an error of the write, no signal.
+    static func current(
+        arguments: [String] = CommandLine.arguments,
+        environment: [String: String] = ProcessInfo.processInfo.environment
+    ) -> HostProcess {
+        signal(SIGPIPE, SIG_IGN)
         let stop = StopSignal()
         return HostProcess(
             program: arguments.first?.split(separator: "/").last.map(String.init) ?? "service",
             arguments: Array(arguments.dropFirst()),
-            environment: ProcessInfo.processInfo.environment,
+            environment: environment,
             writeOutput: { write($0, to: STDOUT_FILENO) },
             writeError: { write($0, to: STDERR_FILENO) },
             makeLogSink: { StandardErrorLogSink(format: $0) },

@@ -17,8 +17,8 @@ struct OperationsQuery {
     init(_ request: HTTPRequest, known: Set<String>) {
         items = request.query
         for name in Set(items.map(\.name)).subtracting(known).sorted() {
-            let names = known.isEmpty ? "there are none" : known.sorted().joined(separator: ", ")
-            faults.append(Problem.Fault(field: name, detail: "There is no such parameter (\(names))."))
+            let names = known.isEmpty ? "it has none" : "it has " + known.sorted().joined(separator: ", ")
+            faults.append(Problem.Fault(field: name, detail: "is not a parameter of this request (\(names))"))
         }
     }
 
@@ -31,7 +31,7 @@ struct OperationsQuery {
             filter.states = states.compactMap { DeliveryState(rawValue: $0) }
             if filter.states.count < states.count {
                 let names = DeliveryState.allCases.map(\.rawValue).joined(separator: ", ")
-                faults.append(Problem.Fault(field: "state", detail: "It is one of \(names)."))
+                faults.append(Problem.Fault(field: "state", detail: "must be one of \(names)"))
             }
         }
         filter.subject = single("subject")
@@ -44,7 +44,9 @@ struct OperationsQuery {
     mutating func limit() -> Int {
         guard let text = single("limit") else { return Self.defaultLimit }
         guard let limit = Int(text), (1...Self.maximumLimit).contains(limit) else {
-            faults.append(Problem.Fault(field: "limit", detail: "It is a whole number from 1 to \(Self.maximumLimit)."))
+            faults.append(
+                Problem.Fault(field: "limit", detail: "must be a whole number from 1 to \(Self.maximumLimit)")
+            )
             return Self.defaultLimit
         }
         return limit
@@ -53,7 +55,7 @@ struct OperationsQuery {
     mutating func after() -> Int64? {
         guard let text = single("after") else { return nil }
         guard let id = Int64(text), id > 0 else {
-            faults.append(Problem.Fault(field: "after", detail: "It is the value of `next` of the page before."))
+            faults.append(Problem.Fault(field: "after", detail: "must be the value of `next` of the page before"))
             return nil
         }
         return id
@@ -71,14 +73,14 @@ struct OperationsQuery {
 
     private mutating func single(_ name: String) -> String? {
         let values = values(name)
-        if values.count > 1 { faults.append(Problem.Fault(field: name, detail: "It may occur only once.")) }
+        if values.count > 1 { faults.append(Problem.Fault(field: name, detail: "must occur only once")) }
         return values.first
     }
 
     private mutating func time(_ name: String) -> Int64? {
         guard let text = single(name) else { return nil }
         guard let time = Timestamp(rfc3339: text) else {
-            let detail = "It is a time such as 2026-01-01T00:00:00.000Z (RFC 3339)."
+            let detail = "must be a time such as 2026-01-01T00:00:00.000Z (RFC 3339)"
             faults.append(Problem.Fault(field: name, detail: detail))
             return nil
         }

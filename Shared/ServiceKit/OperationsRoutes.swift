@@ -138,7 +138,7 @@ struct OperationsRoutes: Sendable {
     private static func actor(of request: HTTPRequest) throws -> String {
         guard let actor = request.headers["Warren-Actor"], !actor.isEmpty else { return "operator" }
         guard actor.count <= 100, isOneLine(actor) else {
-            throw invalid(field: "Warren-Actor", "It is at most 100 characters without control characters.")
+            throw invalid(field: "Warren-Actor", "must be at most 100 characters without control characters")
         }
         return actor
     }
@@ -147,9 +147,9 @@ struct OperationsRoutes: Sendable {
         let given = request.body.isEmpty ? nil : try request.decode(OperationsAPI.Reason.self).reason
         let reason = String((given ?? "").trimmingSpaces)
         guard reason.count <= 1000, isOneLine(reason) else {
-            throw invalid(field: "reason", "It is at most 1,000 characters without control characters.")
+            throw invalid(field: "reason", "must be at most 1,000 characters without control characters")
         }
-        guard !isRequired || !reason.isEmpty else { throw invalid(field: "reason", "Say why.") }
+        guard !isRequired || !reason.isEmpty else { throw invalid(field: "reason", "must say why") }
         return reason
     }
 

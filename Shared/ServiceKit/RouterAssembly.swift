@@ -15,8 +15,12 @@ enum RouterAssembly {
         var seen: Set<String> = []
         let measuring = HTTPMetrics(registry: metrics)
         for route in routes {
-            let name = "\(route.method) \(route.pattern)"
-            guard seen.insert(name).inserted else { throw Conflict(route: name) }
+            // Two patterns that differ only in the names of their parameters match the same paths.
+            let shape = route.pattern.split(separator: "/", omittingEmptySubsequences: false)
+                .map { $0.hasPrefix("{") ? "{}" : $0 }.joined(separator: "/")
+            guard seen.insert("\(route.method) \(shape)").inserted else {
+                throw Conflict(route: "\(route.method) \(route.pattern)")
+            }
             router.on(route.method, route.pattern, measuring.measured(route))
         }
         return router

@@ -12,7 +12,6 @@ public func runServer(
     settings: [SettingDeclaration],
     wire: @escaping @Sendable (ServerContext) async throws -> Void
 ) async -> Never {
-    signal(SIGPIPE, SIG_IGN)
     let run = ServerRun(
         name: name,
         summary: summary,

@@ -15,7 +15,6 @@ public func runService(
     _ description: ServiceDescription,
     wire: @escaping @Sendable (ServiceContext) async throws -> Void
 ) async -> Never {
-    signal(SIGPIPE, SIG_IGN)
     let code = await ServiceRun(description: description, process: .current(), wire: wire).run()
     exit(code)
 }

@@ -1,0 +1,140 @@
+import HTTP
+import Telemetry
+import Testing
+
+@testable import ServiceKit
+
+@Suite("Health")
+struct HealthTests {
+    private static func router(_ probes: [Readiness.Probe], limit: Duration = .seconds(10)) throws -> Router {
+        let metrics = MetricsRegistry()
+        let health = HealthRoutes(
+            readiness: Readiness(probes: probes, limit: limit),
+            metrics: metrics,
+            refreshMetrics: { metrics.gauge("refreshed", help: "R.").set(1) }
+        )
+        return try RouterAssembly.router(of: health.routes, metrics: metrics)
+    }
+
+    private static func get(_ path: String, verbose: Bool = false, _ router: Router) async -> HTTPResponse {
+        var request = HTTPRequest(method: "GET", path: path)
+        if verbose { request.query = [(name: "verbose", value: "")] }
+        return await router.respond(to: request, logger: .silent)
+    }
+
+    private static func text(_ response: HTTPResponse) -> String { String(decoding: response.body, as: UTF8.self) }
+
+    private static let well = Readiness.Probe.single("database") { nil }
+    private static let broker = Readiness.Probe(name: "broker") {
+        [
+            .init(name: "broker.publisher", problem: "connecting\nto amqp://h"),
+            .init(name: "broker.consumer", problem: nil),
+        ]
+    }
+
+    @Test("is alive while the process answers, whatever else is wrong")
+    func alive() async throws {
+        let response = await Self.get("/livez", try Self.router([Self.broker]))
+        #expect(response.status == 200)
+        #expect(Self.text(response) == "ok")
+    }
+
+    @Test("is ready when every check is well")
+    func ready() async throws {
+        let response = await Self.get("/readyz", try Self.router([Self.well]))
+        #expect(response.status == 200)
+        #expect(Self.text(response) == "ready\n")
+        #expect(response.headers["Content-Type"] == "text/plain; charset=utf-8")
+    }
+
+    @Test("is not ready while a check fails, and names the failing ones, a line each")
+    func notReady() async throws {
+        let response = await Self.get("/readyz", try Self.router([Self.well, Self.broker]))
+        #expect(response.status == 503)
+        #expect(Self.text(response) == "[-] broker.publisher: connecting to amqp://h\n")
+    }
+
+    @Test("names every check when asked to be verbose")
+    func verbose() async throws {
+        let failing = await Self.get("/readyz", verbose: true, try Self.router([Self.well, Self.broker]))
+        #expect(failing.status == 503)
+        #expect(
+            Self.text(failing)
+                == "[+] database ok\n[-] broker.publisher: connecting to amqp://h\n[+] broker.consumer ok\n"
+        )
+        let ready = await Self.get("/readyz", verbose: true, try Self.router([Self.well]))
+        #expect(ready.status == 200)
+        #expect(Self.text(ready) == "[+] database ok\nready\n")
+    }
+
+    @Test("does not wait for a check that hangs", .timeLimit(.minutes(1)))
+    func hangingCheck() async throws {
+        let hanging = Readiness.Probe.single("provider") {
+            // Deaf to cancellation, as the worst check is.
+            await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+                Stuck.keep(continuation)
+            }
+            return nil
+        }
+        let response = await Self.get("/readyz", try Self.router([Self.well, hanging], limit: .milliseconds(50)))
+        #expect(response.status == 503)
+        #expect(Self.text(response) == "[-] provider: no answer within 0.05 seconds\n")
+    }
+
+    @Test("shows metrics that were brought up to date, and the requests of each route by status")
+    func metrics() async throws {
+        let router = try Self.router([Self.broker])
+        _ = await Self.get("/readyz", router)
+        let response = await Self.get("/metrics", router)
+        #expect(response.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8")
+        let lines = Self.text(response).split(separator: "\n")
+        #expect(lines.contains("refreshed 1"))
+        let labels = #"http_request_method="GET",http_response_status_code="503",http_route="/readyz""#
+        #expect(lines.contains("http_server_requests_total{\(labels)} 1"))
+        let histogram = #"{http_request_method="GET",http_route="/readyz"}"#
+        #expect(lines.contains("http_server_request_duration_seconds_count\(histogram) 1"))
+    }
+
+    @Test("counts what a handler throws under the status that is answered")
+    func thrownStatus() async throws {
+        struct Unexpected: Error {}
+        let metrics = MetricsRegistry()
+        let router = try RouterAssembly.router(
+            of: [
+                Wiring.Route(method: "GET", pattern: "/a") { _ in
+                    throw Problem(status: 409, slug: "x", title: "X")
+                },
+                Wiring.Route(method: "GET", pattern: "/b") { _ in throw Unexpected() },
+            ],
+            metrics: metrics
+        )
+        _ = await Self.get("/a", router)
+        _ = await Self.get("/b", router)
+        let text = metrics.render()
+        #expect(text.contains(#"http_response_status_code="409",http_route="/a"} 1"#))
+        #expect(text.contains(#"http_response_status_code="500",http_route="/b"} 1"#))
+    }
+
+    @Test("cannot be overridden by a route of the service")
+    func conflicts() {
+        let routes = ["/orders/{id}", "/orders/{order}"].map { pattern in
+            Wiring.Route(method: "GET", pattern: pattern) { _ in .text("") }
+        }
+        #expect(throws: RouterAssembly.Conflict.self) {
+            _ = try RouterAssembly.router(of: routes, metrics: MetricsRegistry())
+        }
+    }
+}
+
+/// Keeps continuations that nobody resumes, so that their tasks hang.
+enum Stuck {
+    private final class Store: Sendable {
+        let kept = MutexBox<[CheckedContinuation<Void, Never>]>([])
+    }
+
+    private static let store = Store()
+
+    static func keep(_ continuation: CheckedContinuation<Void, Never>) {
+        store.kept.change { $0.append(continuation) }
+    }
+}

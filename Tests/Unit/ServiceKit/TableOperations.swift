@@ -1,0 +1,111 @@
+import Messaging
+
+@testable import ServiceKit
+
+/// The operations of a service, over a table in memory.
+final class TableOperations: OperationsSource {
+    struct List: Sendable {
+        let filter: DeadLetterFilter
+        let after: Int64?
+        let limit: Int
+    }
+
+    struct Deed: Sendable, Equatable {
+        let id: Int64
+        let action: String
+        let actor: String
+        let reason: String
+    }
+
+    let letters = MutexBox<[DeadLetter]>([])
+    let lists = MutexBox<[List]>([])
+    let deeds = MutexBox<[Deed]>([])
+
+    func list(_ filter: DeadLetterFilter, after: Int64?, limit: Int) async throws -> [DeadLetter] {
+        lists.change { $0.append(List(filter: filter, after: after, limit: limit)) }
+        return Array(letters.value.filter { $0.id < after ?? .max }.prefix(limit))
+    }
+
+    func show(_ id: Int64) async throws -> DeadLetter {
+        guard let letter = letters.value.first(where: { $0.id == id }) else { throw DeadLetterError.notFound(id) }
+        return letter
+    }
+
+    func groups(_ filter: DeadLetterFilter) async throws -> [DeadLetterGroup] {
+        [DeadLetterGroup(type: "t", errorClass: "e", count: 2, firstSeen: 1, lastSeen: 2, example: "no")]
+    }
+
+    func retry(_ id: Int64, actor: String, reason: String) async throws -> DeadLetter {
+        try await change(id, "retry", actor, reason, from: .dead, to: .scheduled)
+    }
+
+    func discard(_ id: Int64, actor: String, reason: String) async throws -> DeadLetter {
+        try await change(id, "discard", actor, reason, from: .dead, to: .discarded)
+    }
+
+    func restore(_ id: Int64, actor: String, reason: String) async throws -> DeadLetter {
+        try await change(id, "restore", actor, reason, from: .discarded, to: .dead)
+    }
+
+    func audit(after: Int64?, limit: Int) async throws -> [AuditEntry] {
+        let all = [2, 1].map { id in
+            AuditEntry(id: id, at: id, actor: "anna", action: "retry", deliveryID: 3, reason: "why")
+        }
+        return Array(all.filter { $0.id < after ?? .max }.prefix(limit))
+    }
+
+    func backlog() async throws -> Backlog {
+        Backlog(unforwarded: 1, oldestUnforwardedAge: 1.5, scheduled: 0, oldestScheduledAge: nil, held: 2, dead: 3)
+    }
+
+    private func change(
+        _ id: Int64,
+        _ action: String,
+        _ actor: String,
+        _ reason: String,
+        from: DeliveryState,
+        to: DeliveryState
+    ) async throws -> DeadLetter {
+        var letter = try await show(id)
+        guard letter.state == from else { throw DeadLetterError.wrongState(id, letter.state) }
+        deeds.change { $0.append(Deed(id: id, action: action, actor: actor, reason: reason)) }
+        letter.state = to
+        let changed = letter
+        letters.change { $0 = $0.map { $0.id == id ? changed : $0 } }
+        return letter
+    }
+}
+
+extension DeadLetter {
+    static func example(_ id: Int64, body: [UInt8] = []) -> DeadLetter {
+        DeadLetter(
+            id: id,
+            subscriber: "payment",
+            source: "/order-service",
+            eventID: "event-\(id)",
+            type: "dev.warren.order.placed",
+            subject: "order-1",
+            state: .dead,
+            generation: 0,
+            attemptCount: 6,
+            dueAt: nil,
+            receivedAt: 1_767_225_600_000,
+            updatedAt: 1_767_225_601_500,
+            errorClass: "payment.provider-unavailable",
+            errorMessage: "no answer",
+            body: body,
+            properties: #"{"messageId":"event-\#(id)","headers":{"x":[1,2]}}"#,
+            attempts: [
+                Attempt(
+                    generation: 0,
+                    attempt: 6,
+                    startedAt: 1_767_225_601_000,
+                    durationMilliseconds: 500,
+                    host: "host-1",
+                    errorClass: "payment.provider-unavailable",
+                    message: "no answer"
+                )
+            ]
+        )
+    }
+}
