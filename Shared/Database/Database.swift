@@ -9,7 +9,7 @@ public final class Database: Sendable {
     /// How long a read may take unless its caller says otherwise.
     public static let readDeadline: Duration = .seconds(10)
 
-    private let engine: any Engine
+    let engine: any Engine
 
     init(engine: any Engine) {
         self.engine = engine

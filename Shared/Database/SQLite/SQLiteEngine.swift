@@ -28,7 +28,7 @@ final class SQLiteEngine: Engine {
     private let options: Options
     private let writer = GroupCommitter()
     private let readers = ReaderPool()
-    private let door = ClosingDoor()
+    let door = ClosingDoor()
     private let isBackingUp = Atomic(false)
 
     private init(path: String, logger: Logger, options: Options) {

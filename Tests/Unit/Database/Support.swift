@@ -152,3 +152,23 @@ extension Row {
         try self[column]
     }
 }
+
+/// Keeps the messages of a log.
+final class RecordingSink: LogSink {
+    private let lines = Mutex<[String]>([])
+
+    var messages: [String] { lines.withLock { $0 } }
+
+    func write(_ record: LogRecord) { lines.withLock { $0.append("\(record.message)") } }
+
+    func clear() { lines.withLock { $0 = [] } }
+}
+
+/// Something that one task says and others see.
+final class Flag: Sendable {
+    private let state = Atomic(false)
+
+    var isRaised: Bool { state.load(ordering: .acquiring) }
+
+    func raise() { state.store(true, ordering: .releasing) }
+}
