@@ -95,6 +95,7 @@ final class PublishingRole: LinkRole {
                     // Remembered first: if writing fails, it may have arrived.
                     try next.publication.validate(frameSize: session.frameSize)
                     tracker.sent(next)
+                    counts.setInFlight(tracker.count)
                     try session.publish(next.publication)
                 } catch {
                     guard error.code == .invalidMessage else { throw error }
@@ -141,6 +142,7 @@ final class PublishingRole: LinkRole {
             case .returned: returned += 1
             }
         }
+        counts.setInFlight(tracker.count)
         counts.update { statistics in
             statistics.confirmed += confirmed
             statistics.nacked += nacked
@@ -169,6 +171,7 @@ final class PublishingRole: LinkRole {
     func disconnected(_ error: AMQPError) {
         isConnected = false
         let waiting = tracker.connectionLost()
+        counts.setInFlight(0)
         counts.update { $0.unknown += waiting.count { $0.returned == nil } }
         for (entry, returned) in waiting {
             if let returned {

@@ -5,7 +5,7 @@ import Synchronization
 /// Stands between a client and the broker, on a loopback port of its own, and does to the connection what networks, brokers
 /// and enemies do.
 final class TestProxy: Sendable {
-    private struct Pair {
+    private struct Pair: Sendable {
         let client: Int32
         let broker: Int32
     }
@@ -71,7 +71,6 @@ final class TestProxy: Sendable {
                 shutdown(pair.client, Int32(SHUT_RDWR))
                 shutdown(pair.broker, Int32(SHUT_RDWR))
             }
-            state.pairs = []
         }
     }
 
@@ -97,8 +96,9 @@ final class TestProxy: Sendable {
 
     /// Says something to the clients as if the broker said it; right only between two frames.
     func inject(_ bytes: [UInt8]) {
-        let clients = shared.state.withLock { $0.pairs.map(\.client) }
-        for client in clients { _ = send(client, bytes, bytes.count, Int32(MSG_NOSIGNAL)) }
+        shared.state.withLock { state in
+            for pair in state.pairs { _ = send(pair.client, bytes, bytes.count, Int32(MSG_NOSIGNAL)) }
+        }
     }
 
     private static func loopback(_ port: UInt16) -> sockaddr_in {
@@ -117,10 +117,11 @@ final class TestProxy: Sendable {
                 connect(broker, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
             }
         }
+        let pair = Pair(client: client, broker: broker)
         let isWelcome = shared.state.withLock { state in
             state.accepted += 1
             guard isConnected, !state.isRefusing else { return false }
-            state.pairs.append(Pair(client: client, broker: broker))
+            state.pairs.append(pair)
             return true
         }
         guard isWelcome else {
@@ -128,18 +129,27 @@ final class TestProxy: Sendable {
             close(broker)
             return
         }
-        // The descriptors are closed when both directions have ended.
-        let ends = Ends(client, broker)
+        let ends = Ends(pair, shared)
         Thread.detachNewThread { pump(shared, from: client, to: broker, toClient: false, ends) }
         Thread.detachNewThread { pump(shared, from: broker, to: client, toClient: true, ends) }
     }
 
+    /// Closes both descriptors when both directions have ended, and not before the proxy has forgotten them: their numbers
+    /// are used again at once.
     private final class Ends: Sendable {
-        let descriptors: [Int32]
+        let pair: Pair
+        private let shared: Shared
 
-        init(_ descriptors: Int32...) { self.descriptors = descriptors }
+        init(_ pair: Pair, _ shared: Shared) {
+            self.pair = pair
+            self.shared = shared
+        }
 
-        deinit { for descriptor in descriptors { close(descriptor) } }
+        deinit {
+            shared.state.withLock { $0.pairs.removeAll { $0.client == pair.client } }
+            close(pair.client)
+            close(pair.broker)
+        }
     }
 
     private static func pump(_ shared: Shared, from: Int32, to: Int32, toClient: Bool, _ ends: Ends) {
@@ -171,7 +181,7 @@ final class TestProxy: Sendable {
                 sent += more
             }
         }
-        for descriptor in ends.descriptors { shutdown(descriptor, Int32(SHUT_RDWR)) }
+        for descriptor in [ends.pair.client, ends.pair.broker] { shutdown(descriptor, Int32(SHUT_RDWR)) }
     }
 }
 
