@@ -5,7 +5,11 @@ import Testing
 
 @testable import AMQP
 
-@Suite("A silent peer never holds a link for ever", .enabled(if: TestBroker.url != nil, TestBroker.missing), .timeLimit(.minutes(2)))
+@Suite(
+    "A silent peer never holds a link for ever",
+    .enabled(if: TestBroker.url != nil, TestBroker.missing),
+    .timeLimit(.minutes(2))
+)
 struct HangTests {
     private let proxy: TestProxy
     private let name = TestBroker.uniqueName()
@@ -14,7 +18,9 @@ struct HangTests {
         proxy = try TestProxy(to: TestBroker.port)
     }
 
-    private func configuration(_ change: (inout ConnectionConfiguration) -> Void = { _ in }) throws -> ConnectionConfiguration {
+    private func configuration(
+        _ change: (inout ConnectionConfiguration) -> Void = { _ in }
+    ) throws -> ConnectionConfiguration {
         var configuration = try TestBroker.configuration(port: proxy.port)
         configuration.timeout = .seconds(1)
         configuration.closingTimeout = .seconds(1)

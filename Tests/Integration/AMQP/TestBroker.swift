@@ -161,5 +161,15 @@ extension Message {
     }
 }
 
-/// Standard error of the tests, for the kit's own log where a test is being looked into.
-let testLogger = Logger.silent
+/// Silent, or standard error where `WARREN_TEST_LOG` is set, for looking into a test.
+let testLogger =
+    ProcessInfo.processInfo.environment["WARREN_TEST_LOG"] == nil
+    ? Logger.silent : Logger("test", level: .debug, sink: StandardErrorSink())
+
+private struct StandardErrorSink: LogSink {
+    func write(_ record: LogRecord) {
+        let fields = record.fields.map { "\($0.key)=\($0.value)" }.joined(separator: " ")
+        let time = ProcessInfo.processInfo.systemUptime
+        FileHandle.standardError.write(Data("\(time) \(record.level.name) \(record.message) \(fields)\n".utf8))
+    }
+}

@@ -208,6 +208,28 @@ enum Frames {
         method(1, 20, 40, big(code) + shortString(text) + [0, 0, 0, 0])
     }
     static func consumerCancel(_ tag: String) -> [UInt8] { method(1, 60, 30, shortString(tag) + [1]) }
+    /// A delivery without a body, with these encoded headers.
+    static func delivery(tag: UInt64, queue: String, headers: [UInt8]) -> [UInt8] {
+        let payload = big(UInt16(60)) + big(UInt16(0)) + big(UInt64(0)) + big(UInt16(1 << 13)) + headers
+        return method(1, 60, 60, shortString("warren") + big(tag) + [0] + shortString("") + shortString(queue))
+            + [2] + big(UInt16(1)) + big(UInt32(payload.count)) + payload + [0xCE]
+    }
+
+    /// An encoded table of tables (`F`) or arrays (`A`), as deep as fits a frame.
+    static func nestedTable(_ kind: String, frameSize: Int) -> [UInt8] {
+        let type = Array(kind.utf8)
+        // A level is its type and its length, and in a table an empty name before them.
+        let name: [UInt8] = kind == "F" ? [0] : []
+        let level = name.count + 5
+        let depth = (frameSize - 100) / level
+        var bytes: [UInt8] = []
+        for inner in stride(from: (depth - 1) * level, through: 0, by: -level) {
+            bytes += name + type + big(UInt32(inner))
+        }
+        let head: [UInt8] = kind == "F" ? [] : [0]
+        return big(UInt32(bytes.count + head.count)) + head + bytes
+    }
+
     static func nack(_ number: UInt64, multiple: Bool) -> [UInt8] {
         method(1, 60, 120, big(number) + [multiple ? 1 : 0])
     }
