@@ -35,7 +35,9 @@ final class PublishingRole: LinkRole {
 
     private let window: Int
     private let counts: Counts
-    private var queue = Fifo<Outgoing>()
+    private var queue = Fifo<Outgoing>() {
+        didSet { counts.setWaiting(queue.count) }
+    }
     private var tracker = ConfirmTracker<Outgoing>()
     private var isConnected = false
     private var isBlocked = false

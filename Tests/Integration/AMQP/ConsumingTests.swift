@@ -182,6 +182,9 @@ struct ConsumingTests {
             consumer.ack(messages.map(\.tag))
             try await eventually("the acks are written") { consumer.statistics.settled == 10 }
             #expect(consumer.state == .ready)
+            // The broker sends nothing more although there is room now.
+            try await Task.sleep(for: .milliseconds(200))
+            #expect(consumer.statistics.delivered == 10)
         }
         let rest = try await drain(name, topology, count: 20)
         #expect(rest.map { String(decoding: $0.message.body, as: UTF8.self) } == (10..<30).map(String.init))
@@ -202,18 +205,41 @@ struct ConsumingTests {
                 logger: testLogger
             )
             try await running([], [consumer]) {
-                let acked = Mutex(0)
-                _ = try await collect(1_000, from: consumer) { burst in
-                    let rest = acked.withLock { acked in
-                        defer { acked += burst.count }
-                        return 1_000 - acked
-                    }
-                    for message in burst.prefix(max(0, rest)) { consumer.ack(message.tag) }
-                }
+                let messages = try await collect(1_000, from: consumer)
+                // The first comes last, so that every ack goes out by itself: the hardest for the broker.
+                for message in messages.prefix(1_000).reversed() { consumer.ack(message.tag) }
             }
             #expect(consumer.statistics.settled == 1_000, "round \(round)")
         }
-        // All 3,000 were acknowledged, so that a mark put behind them is the first that is left.
+        try await expectEmpty(name, topology)
+    }
+
+    @Test("An ack that was given in the moment before the cancellation is written")
+    func ackAndCancel() async throws {
+        let name = TestBroker.uniqueName()
+        let topology = try await TestBroker.declared(TestBroker.queue(name))
+        let publisher = Publisher(try TestBroker.configuration(), topology: topology, logger: testLogger)
+        try await running([publisher]) { try await Self.fill(name, publisher, count: 10) }
+        for _ in 0..<10 {
+            let consumer = Consumer(
+                try TestBroker.configuration(),
+                queue: name,
+                prefetch: 1,
+                topology: topology,
+                logger: testLogger
+            )
+            let run = Task { await consumer.run() }
+            let message = try #require(try await collect(1, from: consumer).first)
+            consumer.ack(message.tag)
+            run.cancel()
+            await run.value
+            #expect(consumer.statistics.settled == 1)
+        }
+        try await expectEmpty(name, topology)
+    }
+
+    /// Puts a mark into the queue and sees that it is the first that comes out.
+    private func expectEmpty(_ name: String, _ topology: BrokerTopology) async throws {
         let marker = Publisher(try TestBroker.configuration(), topology: topology, logger: testLogger)
         try await running([marker]) {
             try await marker.publish(Publication(exchange: "", routingKey: name, message: Message("mark", id: "mark")))

@@ -90,6 +90,7 @@ struct RecoveryTests {
             #expect(second.redelivered && second.tag == IncomingMessage.Tag(connection: 2, number: 1))
             consumer.ack(first.tag)
             consumer.reject(first.tag, requeue: false)
+            try await eventually("the old tags are dropped") { consumer.statistics.staleAcks == 2 }
             consumer.ack([second.tag, second.tag])
             try await eventually("the ack is written") { consumer.statistics.settled == 1 }
             #expect(consumer.statistics.staleAcks == 3)
@@ -167,6 +168,10 @@ struct RecoveryTests {
             let patient = Task { try await publisher.publish(publication("patient")) }
             impatient.cancel()
             await #expect(throws: CancellationError.self) { try await impatient.value }
+            try await eventually("the message waits") { publisher.statistics.waiting == 1 }
+            // Nothing signals that something does not happen; a confirm would take a few milliseconds.
+            try await Task.sleep(for: .milliseconds(200))
+            #expect(publisher.statistics.waiting == 1)
             #expect(publisher.statistics.confirmed == 0)
             proxy.inject(Frames.unblocked)
             try await within(.seconds(10), "the confirm") { try await patient.value }
