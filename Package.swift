@@ -86,7 +86,8 @@ let package = Package(
         kit("Telemetry"),
         kit("AMQP", ["CRabbitMQ", "Telemetry"], settings: wrapsC),
         kit("Database", ["CSQLite", "Telemetry"], settings: wrapsC),
-        kit("Events"),
+        kit("JSON"),
+        kit("Events", ["JSON"]),
         kit("Messaging", ["AMQP", "Database", "Events", "Telemetry"]),
         kit("HTTP", ["CMicroHTTPD", "CCurl", "Telemetry"], settings: wrapsC),
         kit("ServiceKit", ["Messaging", "Database", "Events", "HTTP", "Telemetry"]),
@@ -102,6 +103,7 @@ let package = Package(
         // The tests.
         .target(name: "TestSupport", path: "Tests/Support", swiftSettings: strict),
         tests("TelemetryTests", at: "Unit/Telemetry", ["Telemetry"]),
+        tests("JSONTests", at: "Unit/JSON", ["JSON"]),
         tests("EventsTests", at: "Unit/Events", ["Events"]),
         tests("AMQPTests", at: "Unit/AMQP", ["AMQP"]),
         tests("DatabaseTests", at: "Unit/Database", ["Database", "Telemetry"]),
