@@ -106,7 +106,7 @@ extension NodeDecoder: SingleValueDecodingContainer {
                 throw DecodingError.dataCorrupted(
                     .init(
                         codingPath: codingPath,
-                        debugDescription: "a whole number from \(Number.min) to \(Number.max) is expected"
+                        debugDescription: "is out of range: whole numbers from \(Number.min) to \(Number.max) are allowed"
                     )
                 )
             }
@@ -122,7 +122,7 @@ extension NodeDecoder: SingleValueDecodingContainer {
         let text = String(decoding: document.bytes[Int(entry.start)..<Int(entry.end)], as: UTF8.self)
         guard let value = Number(text), value.isFinite else {
             throw DecodingError.dataCorrupted(
-                .init(codingPath: codingPath, debugDescription: "the number does not fit")
+                .init(codingPath: codingPath, debugDescription: "is out of range")
             )
         }
         return value
