@@ -53,6 +53,7 @@ func tests(_ name: String, at path: String, _ dependencies: [Target.Dependency])
 
 /// Documents that live beside the code.
 let documents: [String: [String]] = [
+    "CommandLine": ["README.md"],
     "ShopEvents": ["asyncapi.yaml"],
     "Order": ["README.md", "openapi.yaml"],
     "Notification": ["README.md"],
@@ -85,7 +86,8 @@ let package = Package(
         kit("Telemetry"),
         kit("AMQP", ["CRabbitMQ", "Telemetry"], settings: wrapsC),
         kit("Database", ["CSQLite", "Telemetry"], settings: wrapsC),
-        kit("Events"),
+        kit("JSON"),
+        kit("Events", ["JSON"]),
         kit("Messaging", ["AMQP", "Database", "Events", "Telemetry"]),
         kit("HTTP", ["CMicroHTTPD", "CCurl", "Telemetry"], settings: wrapsC),
         kit("ServiceKit", ["Messaging", "Database", "Events", "HTTP", "Telemetry"]),
@@ -101,6 +103,7 @@ let package = Package(
         // The tests.
         .target(name: "TestSupport", path: "Tests/Support", swiftSettings: strict),
         tests("TelemetryTests", at: "Unit/Telemetry", ["Telemetry"]),
+        tests("JSONTests", at: "Unit/JSON", ["JSON"]),
         tests("EventsTests", at: "Unit/Events", ["Events"]),
         tests("AMQPTests", at: "Unit/AMQP", ["AMQP"]),
         tests("DatabaseTests", at: "Unit/Database", ["Database", "Telemetry"]),
@@ -110,12 +113,15 @@ let package = Package(
         tests(
             "ShopTests",
             at: "Unit/Shop",
-            ["Order", "Payment", "Notification", "Sandbox", "ShopEvents", "Messaging", "Database", "Events", "HTTP"]
+            [
+                "Order", "Payment", "Notification", "Sandbox", "ShopEvents", "Messaging", "Database", "Events", "HTTP",
+                "Telemetry",
+            ]
         ),
         tests(
             "CommandLineTests",
             at: "Unit/CommandLine",
-            ["CommandLine", "ShopEvents", "Messaging", "Events", "HTTP", "Telemetry"]
+            ["CommandLine", "ServiceKit", "ShopEvents", "Messaging", "Events", "HTTP", "Telemetry"]
         ),
         tests("AMQPIntegrationTests", at: "Integration/AMQP", ["AMQP", "Telemetry"]),
         tests(

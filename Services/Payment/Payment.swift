@@ -1,3 +1,4 @@
+import HTTP
 import ShopEvents
 
 /// The payment of one order: a value without I/O, whose methods are the only ways from state to state.
@@ -150,7 +151,7 @@ struct Payment: Sendable, Equatable {
     ///
     /// It follows from the order alone, so that not even a database restored from a backup makes another one.
     private static func key(_ deed: String, _ orderID: String) -> String {
-        "warren-\(deed)-\(FormEncoding.escape(orderID))"
+        "warren-\(deed)-\(PercentEncoding.encode(orderID))"
     }
 
     // MARK: Events

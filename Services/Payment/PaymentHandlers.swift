@@ -1,5 +1,6 @@
 import Database
 import Events
+import HTTP
 import Messaging
 import ShopEvents
 import Telemetry
@@ -191,7 +192,7 @@ struct PaymentHandlers: Sendable {
 
     /// Order ids become part of idempotency keys, which have their limits.
     private func check(_ orderID: String) throws {
-        let length = FormEncoding.escape(orderID).utf8.count
+        let length = PercentEncoding.encode(orderID).utf8.count
         guard (1...Self.longestOrderID).contains(length) else {
             throw HandlerError.permanent("payment.invalid-order-id", "the order id is empty or too long")
         }

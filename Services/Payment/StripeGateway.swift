@@ -41,7 +41,7 @@ struct StripeGateway: PaymentProvider {
 
     func lookUpCharge(of payment: Payment) async throws -> ChargeStatus {
         let wanted = "metadata['order_id']:'\(Self.quoted(payment.orderID))'"
-        let query = FormEncoding.encode([("query", wanted), ("limit", "100")])
+        let query = FormURLEncoded.encode([("query", wanted), ("limit", "100")])
         let found = try await get("/v1/payment_intents/search?\(query)").value(StripeList<StripeIntent>.self)
         guard let intent = found.data.max(by: { $0.chargeStatus.weight < $1.chargeStatus.weight }) else { return .none }
         let total = payment.total
@@ -60,7 +60,7 @@ struct StripeGateway: PaymentProvider {
     }
 
     func cancel(intent: String) async throws {
-        let path = "/v1/payment_intents/\(FormEncoding.escape(intent))/cancel"
+        let path = "/v1/payment_intents/\(PercentEncoding.encode(intent))/cancel"
         _ = try await post(path, [("cancellation_reason", "abandoned")], key: nil).value(StripeIntent.self)
     }
 
@@ -70,7 +70,7 @@ struct StripeGateway: PaymentProvider {
     }
 
     func lookUpRefund(paymentID: String, amount: Int64) async throws -> RefundStatus {
-        let query = FormEncoding.encode([("payment_intent", paymentID), ("limit", "100")])
+        let query = FormURLEncoded.encode([("payment_intent", paymentID), ("limit", "100")])
         let found = try await get("/v1/refunds?\(query)").value(StripeList<StripeRefund>.self)
         let done = found.data.filter { $0.status == "succeeded" }
         if let last = done.first, done.reduce(0, { $0 + $1.amount }) >= amount { return .refunded(refundID: last.id) }
@@ -104,7 +104,7 @@ struct StripeGateway: PaymentProvider {
         var request = HTTPClient.Request("POST", base + path)
         request.headers["Content-Type"] = "application/x-www-form-urlencoded"
         if let key { request.headers["Idempotency-Key"] = key }
-        request.body = Array(FormEncoding.encode(parameters.map { (name: $0.0, value: $0.1) }).utf8)
+        request.body = Array(FormURLEncoded.encode(parameters.map { (name: $0.0, value: $0.1) }).utf8)
         return try await send(request)
     }
 

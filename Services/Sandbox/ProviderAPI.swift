@@ -73,12 +73,10 @@ struct ProviderAPI: Sendable {
         _ call: (inout ProviderState, [String: String], String?, Int64) -> ProviderReply
     ) async throws -> HTTPResponse {
         guard isAuthorized(request) else { return try unauthorized() }
-        let form: [String: String]
-        do {
-            form = try FormBody.decode(request.body)
-        } catch let error as ProviderError {
-            return try Provider.response(error)
+        guard let items = FormURLEncoded.decode(request.body) else {
+            return try Provider.response(.invalid(nil, "The request body is not a form."))
         }
+        let form = Dictionary(items.map { ($0.name, $0.value) }) { _, last in last }
         let key = request.headers["Idempotency-Key"]
         return try await provider.answer(operation) { state, now in call(&state, form, key, now) }
     }

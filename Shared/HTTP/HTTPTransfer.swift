@@ -15,6 +15,8 @@ import Glibc
 
     private var headers = HTTPHeaders()
     private var headerSize = 0
+    /// The empty line after the headers of the last response has come.
+    private var areHeadersWhole = false
     private var body: [UInt8] = []
     private var isTooLarge = false
     /// How many times libcurl was about to send the request.
@@ -82,22 +84,27 @@ import Glibc
     }
 
     func finish(_ easy: EasyHandle, _ result: CURLcode) {
+        // A response that ends within its headers is a success to libcurl.
+        if result == CURLE_OK, !areHeadersWhole { return fail(.reset, "the response broke off", isUnknown: true) }
         if result == CURLE_OK {
             let response = HTTPClient.Response(status: easy.get(CURLINFO_RESPONSE_CODE), headers: headers, body: body)
             return resume(.success(response))
         }
         let isUnknown = easy.get(CURLINFO_REQUEST_SIZE) > 0
-        resume(.failure(HTTPClient.Failure(code(result, isUnknown), reason(result), isUnknown: isUnknown)))
+        fail(code(result, isUnknown), reason(result), isUnknown: isUnknown)
     }
 
     func abort(_ easy: EasyHandle?, _ reason: CurlAbort) {
         let isUnknown = easy.map { $0.get(CURLINFO_REQUEST_SIZE) > 0 } ?? false
-        let failure =
-            switch reason {
-            case .cancelled: HTTPClient.Failure(.cancelled, "the request was cancelled", isUnknown: isUnknown)
-            case .closed: HTTPClient.Failure(.cancelled, "the client is closed", isUnknown: isUnknown)
-            case .failed(let text): HTTPClient.Failure(.other, text, isUnknown: isUnknown)
-            }
+        switch reason {
+        case .cancelled: fail(.cancelled, "the request was cancelled", isUnknown: isUnknown)
+        case .closed: fail(.cancelled, "the client is closed", isUnknown: isUnknown)
+        case .failed(let text): fail(.other, text, isUnknown: isUnknown)
+        }
+    }
+
+    private func fail(_ code: HTTPClient.Failure.Code, _ reason: String, isUnknown: Bool) {
+        let failure = HTTPClient.Failure(code, "\(redactedURL(request.url)): \(reason)", isUnknown: isUnknown)
         resume(.failure(failure))
     }
 
@@ -107,7 +114,9 @@ import Glibc
 
     private func code(_ result: CURLcode, _ wasSent: Bool) -> HTTPClient.Failure.Code {
         switch result {
-        case CURLE_URL_MALFORMAT, CURLE_UNSUPPORTED_PROTOCOL: .invalidURL
+        case CURLE_URL_MALFORMAT: .invalidURL
+        // Either that of the URL, or what came back is none that libcurl knows.
+        case CURLE_UNSUPPORTED_PROTOCOL: wasSent ? .malformedResponse : .invalidURL
         case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_RESOLVE_PROXY: .unresolved
         // A reused connection died, and no other could be made for the second attempt.
         case CURLE_COULDNT_CONNECT: wasSent ? .reset : .refused
@@ -118,21 +127,20 @@ import Glibc
             CURLE_SSL_CERTPROBLEM, CURLE_SSL_ISSUER_ERROR, CURLE_SSL_INVALIDCERTSTATUS, CURLE_SSL_CRL_BADFILE:
             .tls
         case CURLE_WRITE_ERROR: isTooLarge ? .tooLarge : .malformedResponse
-        case CURLE_WEIRD_SERVER_REPLY, CURLE_UNSUPPORTED_PROTOCOL, CURLE_BAD_CONTENT_ENCODING: .malformedResponse
+        case CURLE_WEIRD_SERVER_REPLY, CURLE_BAD_CONTENT_ENCODING: .malformedResponse
         default: .other
         }
     }
 
     private func reason(_ result: CURLcode) -> String {
-        let url = redactedURL(request.url)
-        if isTooLarge { return "\(url): the response is larger than \(request.maximumBodySize) bytes" }
+        if isTooLarge { return "the response is larger than \(request.maximumBodySize) bytes" }
         if result == CURLE_ABORTED_BY_CALLBACK {
-            return "\(url): the connection ended without a response, and the request may not be sent twice"
+            return "the connection ended without a response, and the request may not be sent twice"
         }
         // libcurl's message about a URL that it cannot read may hold a part of it.
         let isAboutURL = result == CURLE_URL_MALFORMAT || request.url.contains("@")
         let text = unsafe String(cString: message)
-        return "\(url): \(isAboutURL || text.isEmpty ? unsafe String(cString: curl_easy_strerror(result)) : text)"
+        return isAboutURL || text.isEmpty ? unsafe String(cString: curl_easy_strerror(result)) : text
     }
 
     // MARK: - Called by libcurl
@@ -147,7 +155,10 @@ import Glibc
         // A line with a status begins a response; those before were interim ones.
         if line.hasPrefix("HTTP/") {
             headers = HTTPHeaders()
-        } else if let colon = line.utf8.firstIndex(of: UInt8(ascii: ":")) {
+            areHeadersWhole = false
+        } else if line == "\r\n" || line == "\n" {
+            areHeadersWhole = true
+        } else if !areHeadersWhole, let colon = line.utf8.firstIndex(of: UInt8(ascii: ":")) {
             let value = line[line.index(after: colon)...].trimmingSpace
             headers.add(String(line[..<colon]), String(value))
         }

@@ -25,7 +25,7 @@ extension HTTPRequest {
         } catch let fault as JSONFault {
             throw Problem.malformedBody("At byte \(fault.offset): \(fault.reason).")
         } catch let error as DecodingError {
-            throw Problem.invalidRequest([error.inputFault])
+            throw Problem.invalidRequest([NumberFault.find(type, in: body, error) ?? error.inputFault])
         } catch {
             // What a type's own initialiser throws beside that is not made for the eyes of clients.
             throw Problem.invalidRequest([])
@@ -84,7 +84,7 @@ extension DecodingError {
     }
 
     /// The path in the form `lines[0].quantity`; empty for the whole body.
-    private static func path(_ keys: [any CodingKey]) -> String {
+    static func path(_ keys: [any CodingKey]) -> String {
         var result = ""
         for key in keys {
             // Keys of dictionaries may be numbers too; only those of arrays call themselves an index.
@@ -109,12 +109,13 @@ extension DecodingError {
         }
     }
 
+    /// What `JSONDecoder` says of a number that does not fit, among other things.
+    static let bareReason = "The given data was not valid JSON."
+
     private static func detail(of context: Context) -> String {
         let reason = context.debugDescription
-        // Foundation's own words name Swift's types; the others are those of a type's own check.
-        if reason.contains("number"), reason.contains("fit") || reason.contains("representable") {
-            return "must be a whole number within range"
-        }
+        // The body has been checked: it is JSON, but a number of it does not fit its field.
+        if reason == bareReason { return "holds a number that does not fit its field" }
         if reason.hasPrefix("Cannot initialize") { return "has a value that is not known" }
         return reason.isEmpty ? "is not valid" : "is not valid: \(reason)"
     }

@@ -19,16 +19,20 @@ struct JSONScanner {
     private let bytes: [UInt8]
     private var offset = 0
     private var depth = 0
+    private var numbers: [Range<Int>] = []
 
     /// Checks the bytes.
     ///
+    /// - Returns: where the numbers are, in order.
     /// - Throws: `JSONFault` for the first fault.
-    static func check(_ bytes: [UInt8]) throws(JSONFault) {
+    @discardableResult
+    static func check(_ bytes: [UInt8]) throws(JSONFault) -> [Range<Int>] {
         var scanner = JSONScanner(bytes: bytes)
         scanner.skipSpace()
         try scanner.value()
         scanner.skipSpace()
         guard scanner.offset == bytes.count else { throw scanner.fault("there is more after the value") }
+        return scanner.numbers
     }
 
     private init(bytes: [UInt8]) { self.bytes = bytes }
@@ -119,6 +123,7 @@ struct JSONScanner {
     }
 
     private mutating func number() throws(JSONFault) {
+        let start = offset
         if current == UInt8(ascii: "-") { offset += 1 }
         if current == UInt8(ascii: "0") {
             offset += 1
@@ -134,6 +139,7 @@ struct JSONScanner {
             if current == UInt8(ascii: "+") || current == UInt8(ascii: "-") { offset += 1 }
             try digits()
         }
+        numbers.append(start..<offset)
     }
 
     private mutating func digits() throws(JSONFault) {

@@ -29,7 +29,9 @@ final class Forwarder: Sendable {
     private let table: DeliveryTable
     private let policy: RetryPolicy
     private let window: Int
-    /// The types that somebody subscribes to. An event of another type reaches no queue, and nobody misses it.
+    /// The types that somebody subscribes to.
+    ///
+    /// An event of another type reaches no queue, and nobody misses it.
     private let subscribedTypes: Set<EventType>
     private let counters: CounterBox
     private let logger: Logger
@@ -117,7 +119,8 @@ final class Forwarder: Sendable {
                 offsetDue = nil
                 continue
             }
-            if isStopping, isIdle { break }
+            // Without a connection there is nothing to wait for: the store keeps the events for the next start.
+            if isStopping, isIdle || sink.state != .ready { break }
             if !actions.isEmpty { continue }
             let poll = ContinuousClock.Instant.now + Forwarder.poll
             await signal.wait(until: min(offsetDue ?? poll, poll))

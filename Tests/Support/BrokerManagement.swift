@@ -59,7 +59,7 @@ public struct BrokerManagement: Sendable {
         return try reply.json["routed"] == true
     }
 
-    /// How many messages lie in a queue, ready or unacked; counted by taking a look, not by the API's lagging statistics.
+    /// How many messages lie in a queue, ready or unacked, by statistics that lag some seconds behind.
     public func depth(of queue: String, in virtualHost: String = "%2F") async throws -> Int64 {
         let reply = try await expect(200, of: "GET", "/api/queues/\(virtualHost)/\(queue)")
         return try reply.json["messages"].whole ?? 0
@@ -78,7 +78,9 @@ public struct BrokerManagement: Sendable {
             headers: body == nil ? [:] : ["Content-Type": "application/json"],
             body: body?.bytes ?? []
         )
-        guard statuses.contains(reply.status) else { throw TimedOut("\(method) \(path): \(reply.status) \(reply.text)") }
+        guard statuses.contains(reply.status) else {
+            throw TimedOut("\(method) \(path): \(reply.status) \(reply.text)")
+        }
         return reply
     }
 }

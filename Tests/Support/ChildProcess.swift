@@ -32,20 +32,21 @@ public final class ChildProcess: Sendable {
     public let name: String
     /// The process id.
     public let identifier: Int32
-    private let process: Process
     private let output: URL
     private let errors: URL
     private let state: StateBox
 
-    // The termination handler outlives `self`: it must not keep it, or `deinit` would never kill the process.
+    // The waiting thread outlives `self`: it must not keep it, or `deinit` would never kill the process.
     private final class StateBox: Sendable {
         let state = Mutex(State())
 
-        func finish(_ end: End) {
-            let waiters = state.withLock { state in
+        func finish(_ collect: () -> End) {
+            let (end, waiters) = state.withLock { state in
+                // Collected under the lock, so that nobody sends a signal to the id when it is another's already.
+                let end = collect()
                 state.end = end
                 defer { state.waiters = [:] }
-                return state.waiters.values
+                return (end, state.waiters.values)
             }
             for waiter in waiters { waiter.resume(returning: end) }
         }
@@ -71,26 +72,22 @@ public final class ChildProcess: Sendable {
         try Data().write(to: errors)
         let inherited = ProcessInfo.processInfo.environment.filter { ["PATH", "WARREN_TEST_RUN"].contains($0.key) }
 
-        process = Process()
-        process.executableURL = program
-        process.arguments = arguments
-        process.environment = inherited.merging(environment) { _, given in given }
-        process.currentDirectoryURL = folder
-        process.standardInput = FileHandle.nullDevice
-        process.standardOutput = try FileHandle(forWritingTo: output)
-        process.standardError = try FileHandle(forWritingTo: errors)
-        let box = StateBox()
+        identifier = try Spawn.start(
+            program.path,
+            arguments: arguments,
+            environment: inherited.merging(environment) { _, given in given },
+            folder: folder.path,
+            output: output.path,
+            errors: errors.path
+        )
+        let (identifier, box) = (identifier, StateBox())
         state = box
-        process.terminationHandler = { process in
-            let status = process.terminationStatus
-            box.finish(process.terminationReason == .uncaughtSignal ? .signal(status) : .exit(status))
-        }
-        try process.run()
-        identifier = process.processIdentifier
+        // A thread of its own, because it blocks for as long as the process lives.
+        Thread { Spawn.waitForEnd(of: identifier) { box.finish($0) } }.start()
     }
 
     deinit {
-        if state.state.withLock({ $0.end == nil }) { Glibc.kill(identifier, SIGKILL) }
+        send(SIGKILL)
     }
 
     /// How it ended, or nil while it runs.
@@ -132,7 +129,6 @@ public final class ChildProcess: Sendable {
     /// Sends a signal; does nothing when it has ended.
     public func send(_ signal: Int32) {
         state.state.withLock { state in
-            // Under the lock, so that the id is not sent to after its end was noted.
             if state.end == nil { _ = Glibc.kill(identifier, signal) }
         }
     }

@@ -1,7 +1,8 @@
 import Foundation
 
-/// A small HTTP/1.1 client over a plain socket: one connection per request, and nothing shared with the client under
-/// test. Sends what it is told to, valid or not.
+/// A small HTTP/1.1 client over a plain socket that shares nothing with the client under test.
+///
+/// One connection per request. Sends what it is told to, valid or not.
 public struct HTTPProbe: Sendable {
     /// An answer.
     public struct Reply: Sendable {
@@ -127,7 +128,8 @@ public struct HTTPProbe: Sendable {
         var rest = bytes[...]
         while let end = rest.firstRange(of: Array("\r\n".utf8)) {
             let size = String(decoding: rest[..<end.lowerBound], as: UTF8.self).split(separator: ";").first ?? ""
-            guard let count = Int(size, radix: 16), rest.distance(from: end.upperBound, to: rest.endIndex) >= count else {
+            guard let count = Int(size, radix: 16), rest.distance(from: end.upperBound, to: rest.endIndex) >= count
+            else {
                 throw Socket.Failure(text: "a chunked body that is cut off")
             }
             if count == 0 { return body }

@@ -1,6 +1,8 @@
 import Foundation
 
-/// A RabbitMQ node of one test's own, for tests that stop it. Takes seconds to start: share the common one where you can.
+/// A RabbitMQ node of one test's own, for tests that stop it.
+///
+/// Takes seconds to start: share the common one where you can.
 public final class PrivateBroker: Sendable {
     /// Where clients connect; the same after a restart.
     public let url: String

@@ -1,6 +1,8 @@
 import Glibc
 
-/// A blocking TCP socket on loopback. Everything in here blocks: only for threads of its own.
+/// A blocking TCP socket on loopback.
+///
+/// Everything in here blocks: only for threads of its own.
 struct Socket {
     let descriptor: Int32
 
@@ -66,7 +68,9 @@ struct Socket {
     /// Waits for a connection; nil once the socket is shut down.
     func accept() -> Socket? {
         let accepted = Glibc.accept(descriptor, nil, nil)
-        return accepted < 0 ? nil : Socket(descriptor: accepted)
+        guard accepted >= 0 else { return nil }
+        _ = fcntl(accepted, F_SETFD, FD_CLOEXEC)
+        return Socket(descriptor: accepted)
     }
 
     /// Waits for bytes; none at the end of the stream.

@@ -51,6 +51,20 @@ remembered_process() {
     [ -f "$1" ] && read -r pid birth <"$1" && [ "$(process_birth "$pid")" = "$birth" ] && printf '%s\n' "$pid"
 }
 
+# start_detached LOG COMMAND…: starts COMMAND in the background, in a session of its own: a Ctrl-C at the terminal does not
+# reach it, whoever started it decides when it ends. It gets no open file but its log: whoever waits for the end of one
+# of ours would wait for the end of the program too. Its id is in $!.
+start_detached() {
+    local log=$1
+    shift
+    (
+        for file in /proc/"$BASHPID"/fd/*; do
+            [ "${file##*/}" -le 2 ] || eval "exec ${file##*/}>&-"
+        done
+        exec setsid "$@" </dev/null >"$log" 2>&1
+    ) &
+}
+
 # stop_process FILE [SECONDS [SIGNAL]]: sends SIGNAL (TERM) to the process that FILE names, waits until it has ended, and
 # kills it when it has not after SECONDS (20). Fails when it had to be killed.
 stop_process() {

@@ -1,4 +1,5 @@
 import Events
+import ServiceKit
 
 /// `warren dead-letters`: what services have given up on.
 enum DeadLetterCommands {
@@ -65,9 +66,7 @@ enum DeadLetterCommands {
         let pages = try await Gathering.gather(clients) { client in
             try await client.list(filter, after: after?.number, limit: limit)
         }
-        let all = pages.found.flatMap(\.found.items).sorted {
-            ($0["receivedAt"]?.text ?? "") > ($1["receivedAt"]?.text ?? "")
-        }
+        let all = merge(pages.found.map(\.found.items))
         let shown = Array(all.prefix(limit))
         if !pages.found.isEmpty { invocation.printer.list(shown, columns: columns, empty: "no dead letters") }
         for page in pages.found where page.found.hasMore || all.count > limit {
@@ -78,6 +77,20 @@ enum DeadLetterCommands {
             invocation.printer.note("There may be more of \(service.rawValue): add --after \(last)")
         }
         try pages.check()
+    }
+
+    /// The newest first.
+    ///
+    /// Each list keeps its own order, so that its last one is where its next page goes on.
+    private static func merge(_ lists: [[JSONValue]]) -> [JSONValue] {
+        func received(_ list: ArraySlice<JSONValue>) -> String { list.first?["receivedAt"]?.text ?? "" }
+        var lists = lists.map { $0[...] }.filter { !$0.isEmpty }
+        var merged: [JSONValue] = []
+        while let newest = lists.indices.max(by: { received(lists[$0]) < received(lists[$1]) }) {
+            merged.append(lists[newest].removeFirst())
+            if lists[newest].isEmpty { lists.remove(at: newest) }
+        }
+        return merged
     }
 
     private static let columns: [Printer.Column] = [
@@ -102,8 +115,8 @@ enum DeadLetterCommands {
                 columns: [
                     .init("COUNT", "count", isNumber: true), .init("SERVICE", "service"),
                     .eventType,
-                    .init("FIRST", "firstSeen"), .init("LAST", "lastSeen"), .init("EXAMPLE", "example"),
-                    .init("CLASS", "errorClass"),
+                    .init("CLASS", "errorClass"), .init("FIRST", "firstSeen"), .init("LAST", "lastSeen"),
+                    .init("EXAMPLE", "example"),
                 ],
                 empty: "no dead letters"
             )

@@ -1,3 +1,5 @@
+import ServiceKit
+
 /// `warren dead-letters retry|discard|restore`: what an operator does, recorded in the audit with who and why.
 enum DeadLetterDeeds {
     private static let identifiers = Argument(

@@ -1,5 +1,6 @@
 import Events
 import Messaging
+import ServiceKit
 import ShopEvents
 
 /// `warren describe`: who listens to what.
@@ -36,8 +37,8 @@ enum DescribeCommand {
 
     private static func record(_ type: String, _ queue: String?) -> JSONValue {
         [
-            "exchange": .text(Topology.exchange), "type": .text(type), "queue": queue.map { .text($0) } ?? .null,
-            "deadLetterQueue": queue.map { .text(Topology.deadLetterQueue(of: $0)) } ?? .null,
+            "exchange": .string(Topology.exchange), "type": .string(type), "queue": queue.map { .string($0) } ?? .null,
+            "deadLetterQueue": queue.map { .string(Topology.deadLetterQueue(of: $0)) } ?? .null,
         ]
     }
 }

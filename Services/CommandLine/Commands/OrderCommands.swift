@@ -1,4 +1,5 @@
 import Events
+import ServiceKit
 
 /// `warren order`: what a customer does.
 enum OrderCommands {
@@ -13,11 +14,6 @@ enum OrderCommands {
     )
 
     private static let identifier = Argument(name: "ID", help: "the order's id")
-    private static let first = [
-        "id", "status", "payment.status", "payment.reason", "total.amount", "total.currency", "customer.email",
-        "customer.name",
-    ]
-
     private static let place = Command(
         name: "place",
         summary: "Place an order with one line.",
@@ -65,7 +61,7 @@ enum OrderCommands {
             )
         }
         let order = try await invocation.orders().place(draft, idempotencyKey: key)
-        invocation.printer.record(order, first: first)
+        invocation.printer.order(order)
     }
 
     private static let show = Command(
@@ -74,7 +70,7 @@ enum OrderCommands {
         arguments: [identifier],
         examples: [.init("warren order show 0198c5d2-…", "How does the order stand?")]
     ) { invocation in
-        invocation.printer.record(try await invocation.orders().show(invocation.words[0]), first: first)
+        invocation.printer.order(try await invocation.orders().show(invocation.words[0]))
     }
 
     private static let cancel = Command(
@@ -87,7 +83,7 @@ enum OrderCommands {
         arguments: [identifier],
         examples: [.init("warren order cancel 0198c5d2-…", "Call the order off")]
     ) { invocation in
-        invocation.printer.record(try await invocation.orders().cancel(invocation.words[0]), first: first)
+        invocation.printer.order(try await invocation.orders().cancel(invocation.words[0]))
     }
 
     private static let list = Command(
@@ -100,21 +96,21 @@ enum OrderCommands {
                 help: "Only orders that stand so"
             ),
             .text("after", "CURSOR", help: "The page after this one"),
-            .text("limit", "N", help: "How many, 1 to 500", fallback: "50"),
+            .text("limit", "N", help: "How many, 1 to 100", fallback: "50"),
         ],
         examples: [.init("warren order list --status confirmed --limit 10", "Ten orders that are paid")]
     ) { invocation in
-        var query = [("limit", String(try invocation.integer("limit", in: 1...500) ?? 50))]
+        var query = [("limit", String(try invocation.integer("limit", in: 1...100) ?? 50))]
         for name in ["status", "after"] {
             if let value = invocation.text(name) { query.append((name, value)) }
         }
         let page = try await invocation.client(of: .order).get("/orders", query: query.map { (name: $0, value: $1) })
         invocation.printer.list(
-            page["items"]?.array ?? [],
+            page["orders"]?.array ?? [],
             columns: [
                 .init("ID", "id"), .init("STATUS", "status"), .init("PAYMENT", "payment.status"),
                 .init("TOTAL", "total.amount", isNumber: true), .init("CURRENCY", "total.currency"),
-                .init("PLACED", "placedAt"), .init("CUSTOMER", "customer.email"),
+                .init("PLACED", "placedAt"),
             ],
             empty: "no orders"
         )
@@ -128,5 +124,34 @@ extension Invocation {
     /// Orders, as their customer sees them.
     func orders() throws -> OrderClient {
         OrderClient(client: try client(of: .order))
+    }
+}
+
+extension Printer {
+    /// Writes an order: what it is, and in a table what has happened to it.
+    func order(_ order: JSONValue) {
+        guard format == .table else {
+            record(order)
+            return
+        }
+        var facts = order
+        facts["history"] = .null
+        record(
+            facts,
+            first: [
+                "id", "status", "payment.status", "payment.reason", "total.amount", "total.currency", "customer.email",
+                "customer.name",
+            ]
+        )
+        guard let history = order["history"]?.array, !history.isEmpty else { return }
+        text("\nHistory")
+        list(
+            history,
+            columns: [
+                .init("AT", "at"), .init("STATUS", "status"), .init("PAYMENT", "payment"),
+                .init(eventType: "EVENT", "event"),
+            ],
+            empty: ""
+        )
     }
 }

@@ -1,4 +1,5 @@
 import Events
+import ServiceKit
 
 /// Writes down what was published, while it happens.
 final class PublicationReport {
@@ -20,8 +21,8 @@ final class PublicationReport {
     func took(_ envelope: Envelope) {
         count += 1
         let record: JSONValue = [
-            "id": .text(envelope.id), "type": .text(envelope.type.rawValue), "subject": .text(envelope.subject),
-            "source": .text(envelope.source),
+            "id": .string(envelope.id), "type": .string(envelope.type.rawValue), "subject": .string(envelope.subject),
+            "source": .string(envelope.source),
         ]
         switch printer.format {
         case .table:

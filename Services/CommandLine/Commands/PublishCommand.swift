@@ -1,4 +1,5 @@
 import Events
+import ServiceKit
 
 /// `warren publish`: test events, as any service would publish them.
 enum PublishCommand {
@@ -62,40 +63,38 @@ enum PublishCommand {
     }
 
     private static func draft(_ invocation: Invocation) throws -> EventDraft {
-        let type = EventCatalogue.type(meantBy: invocation.words[0])
-        guard (1...255).contains(type.rawValue.utf8.count) else {
-            throw UsageError(message: "an event type has 1 to 255 bytes")
-        }
-        for name in ["subject", "id", "source"] where invocation.text(name)?.isEmpty == true {
-            throw UsageError(message: "--\(name) is empty")
-        }
-        return EventDraft(
-            type: type,
+        let draft = EventDraft(
+            type: EventCatalogue.type(meantBy: invocation.words[0]),
             subject: invocation.text("subject"),
             id: invocation.text("id"),
             source: try invocation.value("source"),
             data: try payload(invocation)
         )
+        try check(try draft.envelope())
+        return draft
     }
 
-    /// The payload as it was given, byte for byte, once it is known to be JSON.
+    /// Reads an event as a service reads it: what no service could take is not sent.
+    private static func check(_ envelope: Envelope) throws {
+        let mend = "Write JSON in single quotes, '{\"a\": 1}', or @FILE, or - for standard input."
+        // Alone first: a payload could close itself and go on with attributes of the envelope.
+        guard (try? JSONValue(parsing: envelope.data)) != nil else {
+            throw UsageError(message: "--data is not valid JSON", mend: mend)
+        }
+        do throws(EventFault) {
+            _ = try Envelope(decoding: envelope.encoded())
+        } catch {
+            let isPayload = error.code != .invalidAttribute && error.code != .missingAttribute
+            throw UsageError(message: "no service could take that event: \(error)", mend: isPayload ? mend : nil)
+        }
+    }
+
+    /// The payload as it was given, byte for byte.
     private static func payload(_ invocation: Invocation) throws -> [UInt8]? {
         guard let text = invocation.text("data") else { return nil }
-        let bytes: [UInt8]
-        if text == "-" {
-            bytes = try invocation.surroundings.input()
-        } else if text.hasPrefix("@") {
-            bytes = try invocation.surroundings.contents(of: String(text.dropFirst()))
-        } else {
-            bytes = Array(text.utf8)
-        }
-        guard (try? JSONValue(parsing: bytes)) != nil else {
-            throw UsageError(
-                message: "--data is not valid JSON",
-                mend: "Write JSON in single quotes, '{\"a\": 1}', or @FILE, or - for standard input."
-            )
-        }
-        return bytes
+        if text == "-" { return try invocation.surroundings.input() }
+        if text.hasPrefix("@") { return try invocation.surroundings.contents(of: String(text.dropFirst())) }
+        return Array(text.utf8)
     }
 
     private static func rate(_ invocation: Invocation) throws -> Double? {

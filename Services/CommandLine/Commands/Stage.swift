@@ -1,4 +1,5 @@
 import Events
+import ServiceKit
 import ShopEvents
 
 /// Plays the steps of a scenario and shows each as it happens.
@@ -47,16 +48,40 @@ final class Stage {
     func publishTwice() async throws {
         let draft = EventDraft(type: OrderConfirmed.type, subject: UUIDv7.make(), id: UUIDv7.make())
         let envelope = try draft.envelope()
+        let known = try await duplicates()
         try await invocation.withBroker { publish in
             try await publish(envelope)
             try await publish(envelope)
         }
         step(
             "publish",
-            "order.confirmed \(envelope.id) is published twice; Notification mails order \(envelope.subject) once",
+            "order.confirmed \(envelope.id) is published twice under that id",
             order: envelope.subject,
             event: envelope.id
         )
+        let seen = try await untilFound(within: timeout) { try await duplicates() > known ? true : nil }
+        guard seen == true else {
+            throw CommandFailure(
+                .notMet,
+                "notification has seen no duplicate after \(DurationText.describe(timeout))",
+                mend: "`warren status` shows whether Notification is ready."
+            )
+        }
+        step(
+            "compare",
+            "notification took one of the two and knew the other already",
+            order: envelope.subject,
+            event: envelope.id
+        )
+    }
+
+    /// How many deliveries Notification has known already since it started, by its metrics.
+    private func duplicates() async throws -> Double {
+        let client = try invocation.client(of: .notification)
+        let response = try await client.send(ServiceRequest(method: "GET", url: client.url("/metrics")))
+        guard response.status == 200 else { throw client.failure(of: response) }
+        let text = String(decoding: response.body, as: UTF8.self)
+        return MetricsText.sum(of: "warren_duplicate_deliveries_total", in: text)
     }
 
     /// Publishes what Payment cannot read and waits until it is a dead letter.
@@ -134,10 +159,11 @@ final class Stage {
         deadLetter: String? = nil
     ) {
         var record: JSONValue = [
-            "scenario": .text(scenario.rawValue), "step": .text(name), "outcome": .text(outcome), "order": .text(order),
+            "scenario": .string(scenario.rawValue), "step": .string(name), "outcome": .string(outcome),
+            "order": .string(order),
         ]
-        if let event { record["event"] = .text(event) }
-        if let deadLetter { record["deadLetter"] = .text(deadLetter) }
+        if let event { record["event"] = .string(event) }
+        if let deadLetter { record["deadLetter"] = .string(deadLetter) }
         switch invocation.printer.format {
         case .table: invocation.printer.text("[\(scenario.rawValue)] \(outcome)")
         case .json: records.append(record)

@@ -1,3 +1,5 @@
+import ServiceKit
+
 /// `warren status`: health and backlog of every service.
 enum StatusCommand {
     static let command = Command(
@@ -18,7 +20,7 @@ enum StatusCommand {
         let printer = invocation.printer
         printer.list(records.map(\.record), columns: columns, empty: "")
         for report in records {
-            for problem in report.problems { printer.note("\(report.service.rawValue): \(problem)") }
+            for problem in report.problems { printer.note(problem) }
         }
         let codes = records.map(\.code)
         for (code, message) in [
@@ -41,7 +43,7 @@ enum StatusCommand {
     private static func report(on client: ServiceClient) async throws -> Report {
         var report = Report(
             service: client.service,
-            record: ["service": .text(client.service.rawValue), "url": .text(client.base)]
+            record: ["service": .string(client.service.rawValue), "url": .string(client.base)]
         )
         do {
             let request = ServiceRequest(
@@ -52,27 +54,29 @@ enum StatusCommand {
             let health = try await client.send(request)
             guard health.status == 200 || health.status == 503 else { throw client.failure(of: health) }
             let checks = HealthText.parse(String(decoding: health.body, as: UTF8.self))
-            report.record["reachable"] = .boolean(true)
-            report.record["ready"] = .boolean(health.status == 200)
+            report.record["reachable"] = .bool(true)
+            report.record["ready"] = .bool(health.status == 200)
             report.record["checks"] = .array(checks.map(\.record))
-            report.problems = checks.filter { !$0.isWell }.map { "\($0.name): \($0.detail)" }
+            report.problems = checks.filter { !$0.isWell }.map {
+                "\(client.service.rawValue): \($0.name): \($0.detail)"
+            }
             if health.status != 200 {
                 report.code = .failed
-                if report.problems.isEmpty { report.problems = ["not ready"] }
+                if report.problems.isEmpty { report.problems = ["\(client.service.rawValue) is not ready"] }
             }
         } catch let failure as CommandFailure {
             // A service that does not answer its health check in time is as good as away.
             report.code = failure.code == .notMet ? .unreachable : failure.code
             report.mend = failure.mend
             report.problems = [failure.message]
-            report.record["reachable"] = .boolean(report.code != .unreachable)
-            report.record["ready"] = .boolean(false)
+            report.record["reachable"] = .bool(report.code != .unreachable)
+            report.record["ready"] = .bool(false)
             return report
         }
         do {
             report.record["backlog"] = try await client.get("/backlog", timeout: .seconds(5))
         } catch let failure as CommandFailure {
-            report.problems.append("its backlog is not known: \(failure.message)")
+            report.problems.append(failure.message)
             if report.code == .done {
                 report.code = failure.code
                 report.mend = failure.mend
@@ -84,8 +88,8 @@ enum StatusCommand {
     private static let columns: [Printer.Column] = [
         .init("SERVICE", "service"),
         .init("HEALTH") { record in
-            if record["ready"] == .boolean(true) { return "ready" }
-            return record["reachable"] == .boolean(true) ? "not ready" : "unreachable"
+            if record["ready"] == .bool(true) { return "ready" }
+            return record["reachable"] == .bool(true) ? "not ready" : "unreachable"
         },
         .init("UNFORWARDED", isNumber: true) { waiting($0, "unforwarded", age: "oldestUnforwardedAge") },
         .init("SCHEDULED", isNumber: true) { waiting($0, "scheduled", age: "oldestScheduledAge") },
@@ -115,7 +119,7 @@ enum HealthText {
         let isWell: Bool
         let detail: String
 
-        var record: JSONValue { ["name": .text(name), "ok": .boolean(isWell), "detail": .text(detail)] }
+        var record: JSONValue { ["name": .string(name), "ok": .bool(isWell), "detail": .string(detail)] }
     }
 
     static func parse(_ text: String) -> [Check] {

@@ -53,7 +53,7 @@ enum Scenario: String, Sendable, CaseIterable {
         case .declined: "the card is declined and the order rejected"
         case .cancelled: "a paid order is cancelled and the money goes back"
         case .providerError: "the provider fails once; the charge is tried again"
-        case .providerTimeout: "the provider charges and does not answer; nothing is charged twice"
+        case .providerTimeout: "the provider charges, does not answer, and is asked again"
         case .duplicate: "a request and an event come twice and count once"
         case .poison: "an event that Payment cannot read becomes a dead letter"
         }

@@ -1,3 +1,5 @@
+import ServiceKit
+
 /// The operations API's dead letters of one service.
 struct DeadLetterClient: Sendable {
     /// What an operator can do with a dead letter.
@@ -43,10 +45,7 @@ struct DeadLetterClient: Sendable {
         let page = try await client.get("/dead-letters/groups", query: filter)
         return (page["items"]?.array ?? []).map { group in
             var group = group
-            group["service"] = .text(client.service.rawValue)
-            if let example = group["example"]?.cell {
-                group["example"] = .text("\(client.service.rawValue)-\(example)")
-            }
+            group["service"] = .string(client.service.rawValue)
             return group
         }
     }
@@ -56,15 +55,15 @@ struct DeadLetterClient: Sendable {
     }
 
     func perform(_ action: Action, on number: String, reason: String?) async throws -> JSONValue {
-        let body: JSONValue = reason.map { ["reason": .text($0)] } ?? [:]
+        let body: JSONValue = reason.map { ["reason": .string($0)] } ?? [:]
         return named(try await client.post("/dead-letters/\(number)/\(action.rawValue)", body: body))
     }
 
     /// The dead letter with the id under which this command knows it, `payment-17`.
     private func named(_ letter: JSONValue) -> JSONValue {
         var letter = letter
-        letter["service"] = .text(client.service.rawValue)
-        if let number = letter["id"]?.cell { letter["id"] = .text("\(client.service.rawValue)-\(number)") }
+        letter["service"] = .string(client.service.rawValue)
+        if let number = letter["id"]?.cell { letter["id"] = .string("\(client.service.rawValue)-\(number)") }
         return letter
     }
 }

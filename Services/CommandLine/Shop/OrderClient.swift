@@ -1,3 +1,5 @@
+import ServiceKit
+
 /// What can be done with orders, as their customer would do it.
 struct OrderClient: Sendable {
     /// What is ordered, by whom, and how it is paid.
@@ -13,10 +15,10 @@ struct OrderClient: Sendable {
 
         fileprivate var body: JSONValue {
             [
-                "customer": ["email": .text(email), "name": .text(name)],
-                "currency": .text(currency),
-                "lines": [["sku": .text(sku), "quantity": .integer(quantity), "unitPrice": .integer(unitPrice)]],
-                "paymentMethod": .text(paymentMethod),
+                "customer": ["email": .string(email), "name": .string(name)],
+                "currency": .string(currency),
+                "lines": [["sku": .string(sku), "quantity": .integer(quantity), "unitPrice": .integer(unitPrice)]],
+                "paymentMethod": .string(paymentMethod),
             ]
         }
     }

@@ -1,3 +1,5 @@
+import ServiceKit
+
 /// Talks to one service and turns what can go wrong into failures that say what to do.
 struct ServiceClient: Sendable {
     let service: ShopService
@@ -106,7 +108,7 @@ struct ServiceClient: Sendable {
         let problem = try? JSONValue(parsing: response.body)
         var message = "\(service.rawValue): " + (problem?["title"]?.text ?? "status \(response.status)")
         if let detail = problem?["detail"]?.text { message += ": \(detail)" }
-        let faults = (problem?["faults"] ?? problem?["errors"])?.array ?? []
+        let faults = problem?["errors"]?.array ?? []
         let list = faults.compactMap { fault in
             fault["field"]?.text.map { "\($0): \(fault["detail"]?.text ?? "")" }
         }

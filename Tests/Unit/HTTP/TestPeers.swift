@@ -156,6 +156,9 @@ final class FakePeer: Sendable {
         port = Int(UInt16(bigEndian: address.sin_port))
     }
 
+    /// Refuses connections from now on; those that are open stay.
+    func refuse() { listener.finish() }
+
     /// Accepts until the task is cancelled.
     func serve(_ play: @escaping @Sendable (RawSocket, Int) async throws -> Void) async throws {
         try await withTaskCancellationHandler {

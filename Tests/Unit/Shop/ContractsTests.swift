@@ -106,7 +106,8 @@ struct ContractsTests {
             #expect(operation?["channel", "$ref"]?.text == "#/channels/\(channel)")
             let published = document.resolving(operation?["bindings"])?["amqp"]
             #expect(published?["deliveryMode"] == .number(2))
-            #expect(published?["mandatory"] == .bool(true))
+            let isClaimed = Shop.topology.subscriptions.contains { $0.types.contains(type.type) }
+            #expect(published?["mandatory"] == .bool(isClaimed))
             let source = document["components", "messages", name, "payload", "allOf"]?.list?.last
             #expect(
                 source?["properties", "source", "const"]?.text == "/\(operation?["x-service"]?.text ?? "")-service"

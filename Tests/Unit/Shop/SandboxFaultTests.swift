@@ -86,12 +86,4 @@ import Testing
         #expect(state.refunds(of: intent.id, at: 499).refunds?.map(\.status) == [.pending])
         #expect(state.refunds(of: intent.id, at: 500).refunds?.map(\.status) == [.succeeded])
     }
-
-    @Test("A form is decoded, and what is no form is refused")
-    func forms() throws {
-        let form = try FormBody.decode(Array("a=1&metadata%5Border_id%5D=x%26y+z%C3%BC&empty=&flag&a=2".utf8))
-        #expect(form == ["a": "2", "metadata[order_id]": "x&y zü", "empty": "", "flag": ""])
-        #expect(throws: ProviderError.self) { try FormBody.decode(Array("a=%4".utf8)) }
-        #expect(throws: ProviderError.self) { try FormBody.decode(Array("a=%FF".utf8)) }
-    }
 }

@@ -1,15 +1,8 @@
 import FoundationEssentials
+import ServiceKit
 
-/// Any JSON value: what services answer is passed on whole, fields that this command does not know included.
-enum JSONValue: Sendable, Equatable {
-    case null
-    case boolean(Bool)
-    case integer(Int64)
-    case number(Double)
-    case text(String)
-    case array([JSONValue])
-    case object([String: JSONValue])
-
+/// What services answer is passed on whole, fields that this command does not know included.
+extension JSONValue {
     /// Reads JSON.
     ///
     /// - Throws: `DecodingError` where the bytes are not one JSON value.
@@ -37,7 +30,7 @@ enum JSONValue: Sendable, Equatable {
 
     /// The text, if this is text.
     var text: String? {
-        if case .text(let text) = self { text } else { nil }
+        if case .string(let text) = self { text } else { nil }
     }
 
     /// The whole number, if this is one.
@@ -54,10 +47,10 @@ enum JSONValue: Sendable, Equatable {
     var cell: String {
         switch self {
         case .null: ""
-        case .boolean(let value): String(value)
+        case .bool(let value): String(value)
         case .integer(let value): String(value)
         case .number(let value): String(value)
-        case .text(let text): text
+        case .string(let text): text
         case .array, .object: encoded()
         }
     }
@@ -74,42 +67,8 @@ enum JSONValue: Sendable, Equatable {
     }
 }
 
-extension JSONValue: Codable {
-    init(from decoder: any Decoder) throws {
-        let container = try decoder.singleValueContainer()
-        if container.decodeNil() {
-            self = .null
-        } else if let value = try? container.decode(Bool.self) {
-            self = .boolean(value)
-        } else if let value = try? container.decode(Int64.self) {
-            self = .integer(value)
-        } else if let value = try? container.decode(Double.self) {
-            self = .number(value)
-        } else if let value = try? container.decode(String.self) {
-            self = .text(value)
-        } else if let value = try? container.decode([JSONValue].self) {
-            self = .array(value)
-        } else {
-            self = .object(try container.decode([String: JSONValue].self))
-        }
-    }
-
-    func encode(to encoder: any Encoder) throws {
-        var container = encoder.singleValueContainer()
-        switch self {
-        case .null: try container.encodeNil()
-        case .boolean(let value): try container.encode(value)
-        case .integer(let value): try container.encode(value)
-        case .number(let value): try container.encode(value)
-        case .text(let value): try container.encode(value)
-        case .array(let value): try container.encode(value)
-        case .object(let value): try container.encode(value)
-        }
-    }
-}
-
 extension JSONValue: ExpressibleByStringLiteral, ExpressibleByDictionaryLiteral, ExpressibleByArrayLiteral {
-    init(stringLiteral value: String) { self = .text(value) }
+    init(stringLiteral value: String) { self = .string(value) }
 
     init(dictionaryLiteral elements: (String, JSONValue)...) {
         self = .object(Dictionary(elements, uniquingKeysWith: { $1 }))

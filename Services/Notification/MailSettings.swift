@@ -1,0 +1,26 @@
+import ServiceKit
+import ShopEvents
+
+/// The settings of this service alone.
+enum MailSettings {
+    static let smtpURL = Setting.url(
+        "MAIL_SMTP_URL",
+        default: "smtp://127.0.0.1:1025",
+        schemes: ["smtp", "smtps"],
+        help: "The SMTP server that takes the mails, with credentials where it wants them."
+    )
+    static let from = Setting<EmailAddress>(
+        "MAIL_FROM",
+        default: "shop@warren.example",
+        expected: "an e-mail address",
+        help: "Who the mails are from; its domain ends their Message-IDs.",
+        parse: EmailAddress.init
+    )
+    static let timeout = Setting.duration(
+        "MAIL_TIMEOUT",
+        default: "10m",
+        help: "How long one mail may take until the server has taken it."
+    )
+
+    static let all = [smtpURL.declaration, from.declaration, timeout.declaration]
+}

@@ -1,0 +1,7 @@
+import Testing
+
+/// The shop as its customers and operators have it: real processes, a real broker, real mail.
+///
+/// One test after the other: each starts four programs, and the machine is to be busy with one shop at a time.
+@Suite("End to end", .serialized, .timeLimit(.minutes(5)))
+struct EndToEnd {}

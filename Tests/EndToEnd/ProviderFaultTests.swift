@@ -1,0 +1,67 @@
+import TestSupport
+import Testing
+
+extension EndToEnd {
+    @Suite("When the payment provider")
+    struct ProviderFaults {
+        @Test(
+            "misbehaves, the order is charged once and confirmed",
+            arguments: [
+                "pm_sandbox_error_once", "pm_sandbox_error_after_once", "pm_sandbox_timeout_once",
+                "pm_sandbox_reset_once", "pm_sandbox_slow",
+            ]
+        )
+        func chargedOnce(method: String) async throws {
+            try await Shop.open { shop in
+                let id = try await shop.place(paying: method)
+                try await shop.waitFor("confirmed", order: id, within: .seconds(60))
+                try await shop.waitForMail("confirmed", about: id)
+                #expect(try await shop.charges(of: id) == 1)
+                #expect(try await shop.query(.payment, "SELECT count(*) FROM payments") == [[1]])
+                try await shop.expectNothingWaits()
+            }
+        }
+
+        @Test("resets the connection after it has charged, the order is charged once and confirmed")
+        func reset() async throws {
+            try await Shop.open(Shop.Options(usesWire: true)) { shop in
+                let wire = try #require(shop.wire)
+                wire.set(.resetAtAnswer)
+                let id = try await shop.place()
+                try await eventually("two answers were reset") { wire.answers >= 2 }
+                wire.set(.pass)
+                try await shop.waitFor("confirmed", order: id, within: .seconds(60))
+                #expect(try await shop.charges(of: id) == 1)
+                try await shop.expectNothingWaits()
+            }
+        }
+
+        @Test("is down for longer than the retries, the request lies dead with every attempt and a retry mends it")
+        func down() async throws {
+            var options = Shop.Options()
+            options.environment[.payment] = ["WARREN_RETRY_ATTEMPTS": "3"]
+            try await Shop.open(options) { shop in
+                try await shop.plan("unavailable", count: 1000)
+                let id = try await shop.place()
+                let dead = try await eventually("the request is dead") {
+                    try await shop.deliveries(.payment, "dead", query: "&subject=\(id)").first
+                }
+                let letter = try await shop.deadLetter(.payment, try #require(dead["id"].text))
+                #expect(letter["type"] == "dev.warren.order.payment-requested")
+                #expect(letter["attemptCount"] == 3)
+                #expect(letter["attempts"].elements.map { $0["attempt"] } == [3, 2, 1])
+                #expect(letter["body"].text?.contains(id) == true)
+                #expect(try await shop.order(id)["status"] == "placed")
+
+                _ = try await shop.probe(.sandbox).send("DELETE", "/sandbox/faults")
+                let retry = try await shop.probe(.payment).post("/dead-letters/\(letter["id"].text ?? "")/retry")
+                #expect(retry.status == 200)
+                try await shop.waitFor("confirmed", order: id)
+                #expect(try await shop.charges(of: id) == 1)
+                let done = try await shop.deliveries(.payment, "processed", query: "&subject=\(id)")
+                #expect(done.map { $0["generation"] } == [1])
+                try await shop.expectNothingWaits()
+            }
+        }
+    }
+}

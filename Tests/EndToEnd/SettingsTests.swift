@@ -1,0 +1,50 @@
+import Foundation
+import TestSupport
+import Testing
+
+extension EndToEnd {
+    @Suite("Settings")
+    struct Settings {
+        @Test("that are wrong are all named at once, and nothing is started", arguments: Shop.Program.allCases)
+        func wrong(program: Shop.Program) async throws {
+            let folder = try TemporaryFolder("settings")
+            var environment = [
+                "WARREN_HTTP_ADDRESS": "nowhere", "WARREN_LOG_LEVEL": "loud", "WARREN_SHUTDOWN_GRACE": "soon",
+            ]
+            switch program {
+            case .order: break
+            case .payment: environment["PAYMENT_PROVIDER_URL"] = "ftp://provider"
+            case .notification: environment["MAIL_SMTP_URL"] = "mail"
+            case .sandbox: break
+            }
+            if program != .sandbox {
+                environment.merge(
+                    [
+                        "WARREN_AMQP_URL": "http://guest:secret@broker", "WARREN_RETRY_ATTEMPTS": "0",
+                        "WARREN_RETRY_BASE": "1 parsec", "WARREN_PREFETCH": "many",
+                    ],
+                    uniquingKeysWith: { _, new in new }
+                )
+            }
+            let child = try ChildProcess(
+                try TestEnvironment.program(program.rawValue),
+                environment: environment,
+                folder: folder.url
+            )
+            #expect(try await child.waitForEnd() == .exit(2))
+            for name in environment.keys {
+                #expect(child.standardError.contains(name), "\(name) in \(child.standardError)")
+            }
+            #expect(!child.standardError.contains("secret"))
+            let left = try FileManager.default.contentsOfDirectory(atPath: folder.url.path)
+            #expect(left.allSatisfy { !$0.hasSuffix(".db") }, "\(left)")
+        }
+
+        @Test("are explained by --help", arguments: Shop.Program.allCases)
+        func help(program: Shop.Program) async throws {
+            let done = try await ChildProcess.run(try TestEnvironment.program(program.rawValue), ["--help"])
+            #expect(done.end == .exit(0))
+            #expect(done.output.contains("WARREN_HTTP_ADDRESS"))
+        }
+    }
+}

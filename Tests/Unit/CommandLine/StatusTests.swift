@@ -1,0 +1,92 @@
+import ServiceKit
+import Testing
+
+@testable import CommandLine
+
+@Suite("warren status")
+struct StatusTests {
+    private static let backlog: JSONValue = [
+        "service": "x", "unforwarded": .integer(3), "oldestUnforwardedAge": .number(1.5), "scheduled": .integer(0),
+        "oldestScheduledAge": .null, "held": .integer(2), "dead": .integer(1),
+    ]
+
+    @Test("shows health and backlog of every service and ends with 0 when all are ready")
+    func ready() async {
+        let services = FakeServices { request in
+            request.url.hasSuffix("/backlog")
+                ? .json(Self.backlog) : .text("[+] database ok\n[+] broker.publisher ok\n")
+        }
+        let outcome = await warren("status", http: services)
+        #expect(outcome.code == 0)
+        #expect(outcome.lines.count == 4)
+        #expect(
+            outcome.lines[1].split(separator: " ", omittingEmptySubsequences: true)
+                == ["order", "ready", "3", "(1.5", "s)", "0", "2", "1", "http://127.0.0.1:8081"]
+        )
+        let json = await warren("status -o jsonl", http: services)
+        #expect(json.records.map { $0["ready"] } == [JSONValue](repeating: .bool(true), count: 3))
+        #expect(json.records.first?.member(at: "backlog.dead") == .integer(1))
+        #expect(json.records.first?["checks"]?.array?.count == 2)
+    }
+
+    @Test("ends with 1 when one is not ready, and says what is wrong")
+    func notReady() async {
+        let services = FakeServices { request in
+            if request.url.hasSuffix("/backlog") { return .json(Self.backlog) }
+            return request.url.contains(":8082")
+                ? .text("[+] database ok\n[-] broker.publisher: connecting to 127.0.0.1:5672\n", status: 503)
+                : .text("[+] database ok\n")
+        }
+        let outcome = await warren("status", http: services)
+        #expect(outcome.code == 1)
+        #expect(outcome.lines[2].contains("not ready"))
+        #expect(outcome.messages.contains("payment: broker.publisher: connecting to 127.0.0.1:5672"))
+    }
+
+    @Test("ends with 7 when one cannot be reached, whatever the others are")
+    func unreachable() async {
+        let services = FakeServices { request in
+            if request.url.contains(":8083") { throw TransportFailure(reason: "refused") }
+            if request.url.hasSuffix("/backlog") { return .json(Self.backlog) }
+            return .text("", status: request.url.contains(":8082") ? 503 : 200)
+        }
+        let outcome = await warren("status", http: services)
+        #expect(outcome.code == 7)
+        #expect(outcome.lines[1].contains("ready"))
+        #expect(outcome.lines[3].contains("unreachable"))
+        #expect(outcome.messages.contains("WARREN_NOTIFICATION_URL"))
+    }
+
+    @Test("ends with 4 when backlogs may not be read, and shows health all the same")
+    func notAllowed() async {
+        let services = FakeServices { request in
+            request.url.hasSuffix("/backlog") ? .problem(401, "not authorized") : .text("[+] database ok\n")
+        }
+        let outcome = await warren("status", http: services)
+        #expect(outcome.code == 4)
+        #expect(outcome.lines[1].contains("ready"))
+        #expect(outcome.messages.contains("WARREN_OPERATIONS_TOKEN"))
+    }
+
+    @Test("reads the lines of a health check")
+    func health() {
+        #expect(
+            HealthText.parse("[+] a ok\n[-] b: wrong: very\nnoise\n") == [
+                .init(name: "a", isWell: true, detail: "ok"), .init(name: "b", isWell: false, detail: "wrong: very"),
+            ]
+        )
+    }
+}
+
+@Suite("warren describe")
+struct DescribeTests {
+    @Test("shows which queue gets which events, and which events nobody gets")
+    func topology() async {
+        let outcome = await warren("describe -o jsonl")
+        #expect(outcome.code == 0)
+        let heard = outcome.records.filter { $0["queue"]?.text == "payment" }.compactMap { $0["type"]?.text }
+        #expect(heard == ["dev.warren.order.payment-requested", "dev.warren.order.cancelled"])
+        #expect(outcome.records.contains { $0["queue"] == nil && $0["type"]?.text == "dev.warren.order.placed" })
+        #expect(await warren("describe").data.contains("(nobody)"))
+    }
+}

@@ -1,0 +1,220 @@
+import Database
+import Events
+import FoundationEssentials
+import HTTP
+import ShopEvents
+import Synchronization
+import Telemetry
+import TestSupport
+import Testing
+
+@testable import Messaging
+@testable import Notification
+
+/// Notification without a broker: its handlers on a database of its own, with a mail server or without.
+private struct NotificationWorld {
+    let folder: TemporaryFolder
+    let database: Database
+    let subscriber = Subscriber()
+    let log = NotificationLog()
+    let receipts = NotificationReceipts()
+    private let events: EventStore
+
+    /// Lends a world whose mail server is at that address.
+    static func with(smtp: String, _ body: (NotificationWorld) async throws -> Void) async throws {
+        let folder = try TemporaryFolder("notification")
+        let database = try await Database.open(
+            "sqlite:\(folder.file("notification.db").path)",
+            migrations: [MessagingRuntime.migrations, MailStore.migrations],
+            logger: .silent
+        )
+        let client = try SMTPClient(url: smtp, timeout: .seconds(20))
+        let world = NotificationWorld(
+            folder: folder,
+            database: database,
+            events: EventStore(
+                database: database,
+                source: "/notification-service",
+                limits: EventLimits(),
+                onCommit: {}
+            )
+        )
+        let from = try #require(EmailAddress("shop@warren.example"))
+        NotificationHandlers(
+            gateway: MailGateway(client: client, from: from),
+            logger: Logger("notification", level: .trace, sink: world.log)
+        ).register(on: world.subscriber)
+        let result: Result<Void, any Error>
+        do { result = .success(try await body(world)) } catch { result = .failure(error) }
+        client.close()
+        await database.close()
+        try result.get()
+    }
+
+    /// Hands an event to its handler, as the inbox would.
+    func deliver(_ event: some Event, id: String = UUIDv7.make(), time: String = RFC3339.now()) async throws {
+        let envelope = Envelope(
+            id: id,
+            source: "/order-service",
+            type: type(of: event).type,
+            subject: event.subject,
+            time: time,
+            data: try event.encodedData()
+        )
+        let delivery = Delivery(envelope: envelope, attempt: 1, database: database, events: events) { [receipts] _ in
+            receipts.count.add(1, ordering: .relaxed)
+            return .processed
+        }
+        let handler = try #require(subscriber.handler(of: envelope.type))
+        try await handler(delivery)
+    }
+
+    /// The rows of `mails`, as `kind order message-id`.
+    func recorded() async throws -> [String] {
+        try await database.read { transaction in
+            try transaction.query("SELECT kind, order_id, message_id FROM mails ORDER BY at, message_id").map { row in
+                let (kind, order, id): (String, String, String) = (
+                    try row["kind"], try row["order_id"], try row["message_id"]
+                )
+                return "\(kind) \(order) \(id)"
+            }
+        }
+    }
+}
+
+/// How many deliveries have got their receipt.
+private final class NotificationReceipts: Sendable {
+    let count = Atomic(0)
+    var isEmpty: Bool { count.load(ordering: .relaxed) == 0 }
+}
+
+/// Keeps what is logged, to look for what must not be there.
+private final class NotificationLog: LogSink {
+    private let records = Mutex<[String]>([])
+    var lines: [String] { records.withLock { $0 } }
+    func write(_ record: LogRecord) {
+        let fields = record.fields.map { "\($0.key)=\($0.value)" }.joined(separator: " ")
+        records.withLock { $0.append("\(record.message) \(fields)") }
+    }
+}
+
+@Suite("Notification and its mail server", .timeLimit(.minutes(2)))
+struct NotificationHandlerTests {
+    private static let customer = Customer(email: "ada@example.com", name: "Ada Lovelace")
+    private static let total = Money(amount: 1300, currency: "EUR")
+    private static let confirmed = OrderConfirmed(orderID: "o-1", customer: customer, total: total)
+
+    private func withSink(_ body: (MailSink, NotificationWorld) async throws -> Void) async throws {
+        let folder = try TemporaryFolder("mail-sink")
+        let sink = try await MailSink(folder: folder)
+        let result: Result<Void, any Error>
+        do {
+            result = .success(try await NotificationWorld.with(smtp: sink.url) { try await body(sink, $0) })
+        } catch {
+            result = .failure(error)
+        }
+        try await sink.stop()
+        try result.get()
+    }
+
+    @Test("Each of the four events is a mail to the customer and a row without an address")
+    func mails() async throws {
+        try await withSink { sink, world async throws in
+            try await world.deliver(Self.confirmed, id: "e-1")
+            try await world.deliver(
+                OrderRejected(orderID: "o-2", customer: Self.customer, reason: "payment-declined"),
+                id: "e-2"
+            )
+            try await world.deliver(
+                OrderCancelled(orderID: "o-1", customer: Self.customer, total: Self.total),
+                id: "e-3"
+            )
+            try await world.deliver(
+                OrderRefunded(orderID: "o-1", customer: Self.customer, total: Self.total),
+                id: "e-4"
+            )
+            let mails = try await sink.mails()
+            #expect(mails.map(\.to) == Array(repeating: "ada@example.com", count: 4))
+            #expect(
+                mails.map(\.subject) == [
+                    "Your order o-1 is confirmed", "Your order o-2 could not be accepted",
+                    "Your order o-1 is cancelled", "Your order o-1 is refunded",
+                ]
+            )
+            #expect(mails.map(\.messageID) == (1...4).map { "e-\($0)@warren.example" })
+            let rows = try await world.recorded()
+            #expect(
+                Set(rows) == [
+                    "confirmed o-1 <e-1@warren.example>", "rejected o-2 <e-2@warren.example>",
+                    "cancelled o-1 <e-3@warren.example>", "refunded o-1 <e-4@warren.example>",
+                ]
+            )
+            #expect(world.log.lines.count == 4)
+            #expect(world.log.lines.allSatisfy { !$0.contains("ada@") && !$0.contains("Lovelace") })
+        }
+    }
+
+    @Test("A second copy carries the same Message-ID and is the same row")
+    func repeated() async throws {
+        try await withSink { sink, world async throws in
+            try await world.deliver(Self.confirmed, id: "e-1")
+            try await world.deliver(Self.confirmed, id: "e-1")
+            #expect(try await sink.mails().map(\.messageID) == ["e-1@warren.example", "e-1@warren.example"])
+            #expect(try await world.recorded().count == 1)
+        }
+    }
+
+    @Test("A refusal is what the server says it is, and nothing is recorded", arguments: [451, 550])
+    func refused(code: Int) async throws {
+        try await withSink { sink, world async throws in
+            try await sink.refuse(with: code)
+            let error = await #expect(throws: HandlerError.self) { try await world.deliver(Self.confirmed) }
+            #expect(error?.kind == (code == 451 ? .transient : .permanent))
+            #expect(error?.errorClass == (code == 451 ? "mail.deferred" : "mail.refused"))
+            #expect(error?.message.contains("\(code)") == true)
+            #expect(error?.message.contains("@") == false)
+            #expect(try await world.recorded().isEmpty)
+            #expect(world.receipts.isEmpty, "a mail that was not taken has no receipt")
+            try await sink.refuse(with: nil)
+            try await world.deliver(Self.confirmed)
+            #expect(try await sink.mails().count == 1)
+        }
+    }
+
+    @Test("A server that is away can be retried")
+    func unreachable() async throws {
+        let port = try FreePort.next()
+        try await NotificationWorld.with(smtp: "smtp://127.0.0.1:\(port)") { world async throws in
+            let error = await #expect(throws: HandlerError.self) { try await world.deliver(Self.confirmed) }
+            #expect(error?.kind == .transient)
+            #expect(error?.errorClass == "mail.unreachable")
+            #expect(try await world.recorded().isEmpty)
+            #expect(world.receipts.isEmpty, "a mail that was not taken has no receipt")
+        }
+    }
+
+    @Test("What cannot be mailed never reaches the server")
+    func unmailable() async throws {
+        let port = try FreePort.next()
+        try await NotificationWorld.with(smtp: "smtp://127.0.0.1:\(port)") { world async throws in
+            func expect(_ errorClass: String, _ event: some Event, time: String = RFC3339.now()) async {
+                let error = await #expect(throws: HandlerError.self) { try await world.deliver(event, time: time) }
+                #expect(error?.kind == .permanent)
+                #expect(error?.errorClass == errorClass)
+            }
+            let hostile = Customer(email: "ada@example.com\r\nRCPT TO:<eve@example.com>", name: "Ada")
+            await expect("mail.invalid-address", OrderConfirmed(orderID: "o", customer: hostile, total: Self.total))
+            let euro = Money(amount: 1, currency: "euro")
+            await expect("mail.unknown-currency", OrderRefunded(orderID: "o", customer: Self.customer, total: euro))
+            await expect("mail.invalid-time", Self.confirmed, time: "yesterday")
+        }
+    }
+
+    @Test("Notification has a handler for every type that its queue takes")
+    func complete() async throws {
+        try await NotificationWorld.with(smtp: "smtp://127.0.0.1:1") { world async throws in
+            let subscription = Shop.topology.subscriptions.first { $0.subscriber == "notification" }
+            #expect(world.subscriber.types == Set(try #require(subscription).types))
+        }
+    }
+}

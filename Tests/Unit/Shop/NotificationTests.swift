@@ -1,0 +1,151 @@
+import HTTP
+import Messaging
+import ShopEvents
+import Testing
+
+@testable import Notification
+
+@Suite("What customers read")
+struct NotificationMailTests {
+    static let customer = Customer(email: "ada@example.com", name: "Ada Lovelace")
+    static let total = Money(amount: 123_450, currency: "EUR")
+
+    @Test("A confirmed order is thanked for, with what was paid")
+    func confirmed() throws {
+        let mail = try MailText(OrderConfirmed(orderID: "o-1", customer: Self.customer, total: Self.total))
+        #expect(mail.kind == "confirmed")
+        #expect(mail.orderID == "o-1")
+        #expect(mail.customer == Self.customer)
+        #expect(mail.subject == "Your order o-1 is confirmed")
+        #expect(
+            mail.text == """
+                Dear Ada Lovelace,
+
+                thank you for your order o-1. We have received your payment of 1,234.50 EUR.
+
+                We will tell you when it is on its way.
+
+                Your shop
+
+                """
+        )
+    }
+
+    @Test(
+        "A rejected order says why",
+        arguments: [
+            ("payment-declined", "your payment was declined"), ("payment-voided", "your payment was called off"),
+            ("out-of-stock", "something it needs is not available"),
+        ]
+    )
+    func rejected(reason: String, words: String) {
+        let mail = MailText(OrderRejected(orderID: "o-1", customer: Self.customer, reason: reason))
+        #expect(mail.kind == "rejected")
+        #expect(mail.subject == "Your order o-1 could not be accepted")
+        #expect(mail.text.contains(words))
+        #expect(mail.text.contains("Nothing was charged."))
+    }
+
+    @Test("A cancelled order and its refund are two mails")
+    func cancelled() throws {
+        let cancelled = try MailText(OrderCancelled(orderID: "o-1", customer: Self.customer, total: Self.total))
+        #expect(cancelled.kind == "cancelled")
+        #expect(cancelled.subject == "Your order o-1 is cancelled")
+        #expect(cancelled.text.contains("over 1,234.50 EUR is cancelled"))
+        let refunded = try MailText(OrderRefunded(orderID: "o-1", customer: Self.customer, total: Self.total))
+        #expect(refunded.kind == "refunded")
+        #expect(refunded.subject == "Your order o-1 is refunded")
+        #expect(refunded.text.contains("paid back 1,234.50 EUR"))
+    }
+
+    @Test("Amounts follow their currency", arguments: [("JPY", "123,450 JPY"), ("BHD", "123.450 BHD")])
+    func money(currency: String, text: String) throws {
+        let total = Money(amount: 123_450, currency: currency)
+        #expect(try MailText(OrderRefunded(orderID: "o", customer: Self.customer, total: total)).text.contains(text))
+    }
+
+    @Test("No mail guesses at an amount in an unknown currency")
+    func unknownCurrency() {
+        let total = Money(amount: 1, currency: "EURO")
+        #expect(throws: MailText.UnknownCurrency()) {
+            try MailText(OrderConfirmed(orderID: "o", customer: Self.customer, total: total))
+        }
+    }
+
+    @Test("What an event carries stays on its line")
+    func injection() {
+        let customer = Customer(email: "ada@example.com", name: "Ada\r\nBcc: x@y.example\u{2028}")
+        let mail = MailText(OrderRejected(orderID: "o\r\nX: y", customer: customer, reason: "r"))
+        #expect(mail.subject == "Your order o  X: y could not be accepted")
+        #expect(mail.text.hasPrefix("Dear Ada  Bcc: x@y.example ,\n\n"))
+        #expect(!mail.text.contains("\r"))
+    }
+}
+
+@Suite("What identifies a mail")
+struct NotificationHeaderTests {
+    @Test("The Message-ID is the event's id at the sender's domain, every time the same")
+    func messageID() {
+        let id = "0198c0de-0000-7000-8000-000000000001"
+        let first = MailHeaders.messageID(eventID: id, domain: "warren.example")
+        #expect(first == "<0198c0de-0000-7000-8000-000000000001@warren.example>")
+        #expect(MailHeaders.messageID(eventID: id, domain: "warren.example") == first)
+    }
+
+    @Test(
+        "Ids from outside cannot break out of it, and different ids stay different",
+        arguments: [
+            ("a>b", "<a=3Eb@d>"), ("a=3Eb", "<a=3D3Eb@d>"), ("a\r\nb", "<a=0D=0Ab@d>"), ("a@b", "<a=40b@d>"),
+            ("..", "<=2E=2E@d>"), ("ü", "<=C3=BC@d>"),
+        ]
+    )
+    func hostileIDs(id: String, messageID: String) {
+        #expect(MailHeaders.messageID(eventID: id, domain: "d") == messageID)
+    }
+
+    @Test(
+        "The date is the event's time as mail writes it",
+        arguments: [
+            ("2026-01-01T00:00:00.000Z", "Thu, 01 Jan 2026 00:00:00 +0000"),
+            ("2024-02-29T23:59:59.999Z", "Thu, 29 Feb 2024 23:59:59 +0000"),
+            ("2026-01-01T01:30:00+02:00", "Wed, 31 Dec 2025 23:30:00 +0000"),
+            ("1969-12-31T23:59:59Z", "Wed, 31 Dec 1969 23:59:59 +0000"),
+            ("2000-12-03T04:05:06Z", "Sun, 03 Dec 2000 04:05:06 +0000"),
+        ]
+    )
+    func date(time: String, date: String) {
+        #expect(MailHeaders.date(eventTime: time) == date)
+    }
+
+    @Test("Another time is no date", arguments: ["", "yesterday", "2026-13-01T00:00:00Z", "2026-01-01"])
+    func noDate(time: String) { #expect(MailHeaders.date(eventTime: time) == nil) }
+}
+
+@Suite("What a mail server's answer means")
+struct NotificationGatewayTests {
+    @Test(
+        "4xx and silence can be retried, 5xx cannot",
+        arguments: [
+            (SMTPFailure(replyCode: 421, reason: "r"), .transient, "mail.deferred"),
+            (SMTPFailure(replyCode: 450, reason: "r"), .transient, "mail.deferred"),
+            (SMTPFailure(replyCode: 550, reason: "r"), .permanent, "mail.refused"),
+            (SMTPFailure(replyCode: 554, reason: "r"), .permanent, "mail.refused"),
+            (SMTPFailure(replyCode: 535, reason: "r", isPermanent: false), .transient, "mail.deferred"),
+            (SMTPFailure(replyCode: nil, reason: "r"), .transient, "mail.unreachable"),
+            (SMTPFailure(replyCode: nil, reason: "r", isPermanent: true), .permanent, "mail.invalid"),
+        ] as [(SMTPFailure, HandlerError.Kind, String)]
+    )
+    func replies(failure: SMTPFailure, kind: HandlerError.Kind, errorClass: String) {
+        let error = MailGateway.error(for: failure)
+        #expect(error.kind == kind)
+        #expect(error.errorClass == errorClass)
+        #expect(error.message == "r")
+    }
+
+    @Test("An error never carries an address")
+    func addresses() {
+        let reason = "550 <ada@example.com>: no such user ada@example.com here"
+        let error = MailGateway.error(for: SMTPFailure(replyCode: 550, reason: reason))
+        #expect(error.message == "550 (address) no such user (address) here")
+    }
+}

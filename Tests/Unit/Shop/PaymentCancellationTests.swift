@@ -1,0 +1,235 @@
+import Testing
+
+@testable import Payment
+@testable import Sandbox
+
+/// Cancellations, whatever the provider is doing at the time.
+@Suite("Payment refunds once", .timeLimit(.minutes(1))) struct PaymentCancellationTests {
+    @Test("A captured payment is refunded, and a second cancellation does nothing")
+    func refunds() async throws {
+        try await PaymentDesk.open { desk async throws in
+            try await desk.request()
+            #expect(try await desk.cancel() == .done)
+            #expect(try await desk.cancel() == .done)
+            #expect(try await desk.request() == .done)
+            #expect(desk.moved() == [1, 1])
+            #expect(try await desk.told() == ["captured", "refunded"])
+            #expect(try await desk.payment()?.state == .refunded)
+        }
+    }
+
+    @Test("A cancellation that comes before the request leaves a tombstone: nothing is ever charged")
+    func cancelledFirst() async throws {
+        try await PaymentDesk.open { desk async throws in
+            #expect(try await desk.cancel() == .done)
+            #expect(try await desk.cancel() == .done)
+            #expect(try await desk.request() == .done)
+            #expect(desk.moved() == [0, 0])
+            #expect(try await desk.told() == ["voided"])
+        }
+    }
+
+    @Test("After a decline there is nothing to give back")
+    func afterDecline() async throws {
+        try await PaymentDesk.open { desk async throws in
+            try await desk.request(method: .declined)
+            #expect(try await desk.cancel() == .done)
+            #expect(try await desk.told() == ["declined"])
+            #expect(try await desk.payment()?.state == .declined)
+        }
+    }
+
+    @Test(
+        "A charge whose answer was lost is found, told and refunded",
+        arguments: [PaymentMethod.errorAfterOnce, .timeoutOnce, .resetOnce]
+    )
+    func pendingButCharged(method: PaymentMethod) async throws {
+        try await PaymentDesk.open(timeout: PaymentDesk.impatient) { desk async throws in
+            _ = try await desk.request(method: method)
+            #expect(try await desk.payment()?.state == .pending)
+            #expect(try await desk.cancel() == .done)
+            #expect(desk.moved() == [1, 1])
+            #expect(try await desk.told() == ["captured", "refunded"])
+            // The old request comes back from the dead letters.
+            #expect(try await desk.request(method: method) == .done)
+            #expect(desk.moved() == [1, 1])
+        }
+    }
+
+    @Test("A charge whose answer was lost is found though the provider has forgotten its key")
+    func pendingButChargedLongAgo() async throws {
+        try await PaymentDesk.open { desk async throws in
+            _ = try await desk.request(method: .resetOnce)
+            desk.wait(milliseconds: 2 * IdempotencyTable.lifetime)
+            #expect(try await desk.cancel() == .done)
+            #expect(desk.moved() == [1, 1])
+        }
+    }
+
+    @Test("A payment that was never charged is voided, and a charge still on its way comes too late")
+    func pendingAndNotCharged() async throws {
+        try await PaymentDesk.open { desk async throws in
+            _ = try await desk.request(method: .errorOnce)
+            #expect(try await desk.cancel() == .done)
+            #expect(try await desk.told() == ["voided"])
+            // The first call's packets arrive after all, under its key.
+            let form = charge(method: .errorOnce).merging(["payment_method_types[]": "card"]) { _, new in new }
+            let late = desk.atProvider { $0.createIntent(form, key: "warren-charge-order-1", at: $1) }
+            #expect(late.error?.type == "idempotency_error")
+            #expect(try await desk.request(method: .errorOnce) == .done)
+            #expect(desk.moved() == [0, 0])
+            #expect(try await desk.told() == ["voided"])
+        }
+    }
+
+    @Test("While the provider cannot say what became of the charge, the cancellation waits")
+    func waitsForTheOutcome() async throws {
+        try await PaymentDesk.open(timeout: PaymentDesk.impatient) { desk async throws in
+            _ = try await desk.request(method: .slow)
+            #expect(try await desk.cancel() == .transient("payment.charge-processing"))
+            desk.hooks.set { $0.isLookUpBlind = true }
+            #expect(try await desk.cancel() == .transient("payment.outcome-unknown"))
+            desk.hooks.set { $0.isLookUpBlind = false }
+            desk.wait(milliseconds: 3000)
+            #expect(try await desk.cancel() == .done)
+            #expect(desk.moved() == [1, 1])
+            #expect(try await desk.told() == ["captured", "refunded"])
+        }
+    }
+
+    @Test("A charge that the look-up does not show yet is not voided")
+    func blindLookUp() async throws {
+        try await PaymentDesk.open(timeout: PaymentDesk.impatient) { desk async throws in
+            _ = try await desk.request(method: .timeoutOnce)
+            desk.hooks.set { $0.isLookUpBlind = true }
+            #expect(try await desk.cancel() == .transient("payment.outcome-unknown"))
+            #expect(try await desk.payment()?.state == .pending)
+            desk.hooks.set { $0.isLookUpBlind = false }
+            #expect(try await desk.cancel() == .done)
+            #expect(desk.moved() == [1, 1])
+        }
+    }
+
+    @Test("Killed after the key was used up, it voids the payment when it comes back", arguments: [true, false])
+    func crashWhileVoiding(requestComesFirst: Bool) async throws {
+        try await PaymentDesk.open { desk async throws in
+            _ = try await desk.request(method: .errorOnce)
+            desk.hooks.set { $0.afterBlock = { () async throws in throw PaymentDesk.Crash() } }
+            #expect(try await desk.cancel() == .crashed)
+            desk.hooks.set { $0.afterBlock = nil }
+            // The request comes again before or after the cancellation does: both lead to the same end.
+            if requestComesFirst { #expect(try await desk.request(method: .errorOnce) == .done) }
+            #expect(try await desk.cancel() == .done)
+            #expect(try await desk.request(method: .errorOnce) == .done)
+            #expect(desk.moved() == [0, 0])
+            #expect(try await desk.told() == ["voided"])
+        }
+    }
+
+    @Test(
+        "A provider that fails at the refund is asked again, and the money goes back once",
+        arguments: [
+            (Fault.Kind.error, "payment.provider-unavailable"), (.unavailable, "payment.provider-unavailable"),
+            (.errorAfter, "payment.provider-unavailable"), (.timeout, "payment.provider-unavailable"),
+            (.reset, "payment.provider-unreadable"), (.rateLimit, "payment.provider-busy"),
+        ]
+    )
+    func refundFaults(kind: Fault.Kind, errorClass: String) async throws {
+        try await PaymentDesk.open(timeout: PaymentDesk.impatient) { desk async throws in
+            try await desk.request()
+            desk.plan(kind, for: .refund)
+            #expect(try await desk.cancel() == .transient(errorClass))
+            #expect(try await desk.payment()?.state == .refunding)
+            #expect(try await desk.cancel() == .done)
+            #expect(desk.moved() == [1, 1])
+            #expect(try await desk.told() == ["captured", "refunded"])
+        }
+    }
+
+    @Test("A pending refund is not refunded until the provider says so")
+    func pendingRefund() async throws {
+        try await PaymentDesk.open { desk async throws in
+            try await desk.request()
+            desk.plan(.pending, for: .refund)
+            #expect(try await desk.cancel() == .transient("payment.refund-pending"))
+            #expect(try await desk.cancel() == .transient("payment.refund-pending"))
+            #expect(try await desk.told() == ["captured"])
+            desk.wait(milliseconds: 3000)
+            #expect(try await desk.cancel() == .done)
+            #expect(desk.moved() == [1, 1])
+            #expect(try await desk.told() == ["captured", "refunded"])
+        }
+    }
+
+    @Test("Killed between the refund and the commit, it finds the refund again, keys forgotten or not")
+    func crashAfterRefund() async throws {
+        try await PaymentDesk.open { desk async throws in
+            try await desk.request()
+            #expect(try await desk.cancel(crashing: true) == .crashed)
+            desk.wait(milliseconds: 2 * IdempotencyTable.lifetime)
+            #expect(try await desk.cancel() == .done)
+            #expect(desk.moved() == [1, 1])
+            #expect(try await desk.told() == ["captured", "refunded"])
+        }
+    }
+
+    @Test("A charge that an operator has refunded by hand counts as refunded")
+    func refundedByHand() async throws {
+        try await PaymentDesk.open { desk async throws in
+            try await desk.request()
+            let paymentID = try #require(try await desk.payment()?.paymentID)
+            let byHand = desk.atProvider { $0.createRefund(["payment_intent": paymentID], key: nil, at: $1) }
+            #expect(try await desk.cancel() == .done)
+            #expect(try await desk.payment()?.refundID == byHand.refund?.id)
+            #expect(desk.moved() == [1, 1])
+        }
+    }
+
+    @Test("A request that can never be charged is voided by its cancellation")
+    func afterRefusedRequest() async throws {
+        try await PaymentDesk.open { desk async throws in
+            #expect(try await desk.requestToken(token: "pm_unknown") == .permanent("payment.provider-refused"))
+            #expect(try await desk.cancel() == .done)
+            #expect(try await desk.told() == ["voided"])
+        }
+    }
+
+    @Test("Cancelled between the provider's answer and the commit: charged, told and refunded once")
+    func cancelledDuringCharge() async throws {
+        try await PaymentDesk.open { desk async throws in
+            desk.hooks.set { hooks in
+                hooks.afterCharge = { () async throws in #expect(try await desk.cancel() == .done) }
+            }
+            #expect(try await desk.request() == .done)
+            #expect(desk.moved() == [1, 1])
+            #expect(try await desk.told() == ["captured", "refunded"])
+            #expect(try await desk.payment()?.state == .refunded)
+        }
+    }
+
+    @Test("A charge that comes to light on a voided payment is told and refunded", arguments: [false, true])
+    func lateCharge(crashing: Bool) async throws {
+        try await PaymentDesk.open { desk async throws in
+            desk.hooks.set { hooks in
+                hooks.afterCharge = { () async throws in
+                    // The provider neither finds the charge nor knows its key: the cancellation voids the payment.
+                    desk.hooks.set {
+                        $0.isLookUpBlind = true
+                        $0.isKeyForgotten = true
+                    }
+                    #expect(try await desk.cancel() == .done)
+                    #expect(try await desk.payment()?.state == .voided)
+                    desk.hooks.set { $0.isLookUpBlind = false }
+                    if crashing { throw PaymentDesk.Crash() }
+                }
+            }
+            #expect(try await desk.request() == (crashing ? .crashed : .transient("payment.late-charge")))
+            desk.hooks.set { $0.afterCharge = nil }
+            if crashing { #expect(try await desk.request() == .transient("payment.late-charge")) }
+            #expect(try await desk.payment()?.state == .refunding)
+            #expect(try await desk.request() == .done)
+            #expect(desk.moved() == [1, 1])
+            #expect(try await desk.told() == ["voided", "captured", "refunded"])
+        }
+    }
+}

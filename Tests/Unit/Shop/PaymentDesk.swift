@@ -1,0 +1,261 @@
+import Database
+import Events
+import Foundation
+import HTTP
+import ShopEvents
+import Synchronization
+import Telemetry
+
+@testable import Messaging
+@testable import Payment
+@testable import Sandbox
+
+/// Payment at work for a test: its handlers over a real database, its gateway over HTTP, and the sandbox at the other
+/// end, whose clock the test moves.
+final class PaymentDesk: Sendable {
+    let database: Database
+    let events: EventStore
+    let hooks = ProviderHooks()
+    private let gateway: StripeGateway
+    private let sandbox: Provider
+    private let clock: TestClock
+
+    /// How a delivery ended.
+    enum Ending: Equatable {
+        case done
+        case transient(String)
+        case permanent(String)
+        case crashed
+    }
+
+    /// What a test throws where a process would die.
+    struct Crash: Error {}
+
+    private init(database: Database, gateway: StripeGateway, sandbox: Provider, clock: TestClock) {
+        self.database = database
+        self.gateway = gateway
+        self.sandbox = sandbox
+        self.clock = clock
+        self.events = EventStore(
+            database: database,
+            source: "/payment-service",
+            limits: .standard,
+            onCommit: {}
+        )
+    }
+
+    /// Short enough to wait for a provider that is silent, long enough for one that answers on a busy machine.
+    static let impatient: Duration = .seconds(2)
+
+    /// Opens the desk for as long as `body` runs.
+    /// - Parameter timeout: how long Payment waits for the provider.
+    static func open(
+        timeout: Duration = .seconds(20),
+        _ body: (PaymentDesk) async throws -> Void
+    ) async throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("payment-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let database = try await Database.open(
+            "sqlite:\(folder.path)/payment.db",
+            migrations: [MessagingRuntime.migrations, PaymentStore.migrations],
+            logger: .silent
+        )
+        let clock = TestClock()
+        let sandbox = Provider(logger: .silent, now: { clock.now })
+        let routes = Mutex(Router())
+        ProviderAPI(provider: sandbox, key: "sk_test").register { method, pattern, handler in
+            routes.withLock { $0.on(method, pattern, handler) }
+        }
+        let client = HTTPClient()
+        do {
+            try await withServer(routes.withLock { $0 }) { url in
+                let gateway = StripeGateway(url: url, key: "sk_test", timeout: timeout, client: client)
+                try await body(PaymentDesk(database: database, gateway: gateway, sandbox: sandbox, clock: clock))
+            }
+        } catch {
+            client.close()
+            await database.close()
+            throw error
+        }
+        client.close()
+        await database.close()
+    }
+
+    // MARK: Deliveries
+
+    /// Delivers a request for payment once.
+    /// - Parameter crashing: the process dies before the delivery's transaction commits.
+    @discardableResult
+    func request(
+        _ order: String = "order-1",
+        method: PaymentMethod = .visa,
+        amount: Int64 = 1250,
+        crashing: Bool = false
+    ) async throws -> Ending {
+        try await requestToken(order, token: method.rawValue, amount: amount, crashing: crashing)
+    }
+
+    /// The same with any payment method.
+    func requestToken(
+        _ order: String = "order-1",
+        token: String,
+        amount: Int64 = 1250,
+        crashing: Bool = false
+    ) async throws -> Ending {
+        let event = OrderPaymentRequested(
+            orderID: order,
+            total: Money(amount: amount, currency: "EUR"),
+            paymentMethod: token
+        )
+        return try await ending { try await $0.paymentRequested(event, commit: commit(crashing)) }
+    }
+
+    /// Delivers a cancellation once.
+    @discardableResult
+    func cancel(_ order: String = "order-1", crashing: Bool = false) async throws -> Ending {
+        let event = OrderCancelled(
+            orderID: order,
+            customer: Customer(email: "ann@example.org", name: "Ann"),
+            total: Money(amount: 1250, currency: "EUR")
+        )
+        return try await ending { try await $0.orderCancelled(event, commit: commit(crashing)) }
+    }
+
+    private func commit(_ crashing: Bool) -> PaymentHandlers.Commit {
+        { [events] body in
+            try await events.write { transaction in
+                try body(transaction)
+                if crashing { throw Crash() }
+            }
+        }
+    }
+
+    private func ending(_ body: (PaymentHandlers) async throws -> Void) async throws -> Ending {
+        let handlers = PaymentHandlers(
+            events: events,
+            provider: HookedProvider(gateway: gateway, hooks: hooks),
+            logger: .silent,
+            now: { [clock] in clock.now }
+        )
+        do {
+            try await body(handlers)
+            return .done
+        } catch let error as HandlerError {
+            switch error.kind {
+            case .transient: return .transient(error.errorClass)
+            case .permanent: return .permanent(error.errorClass)
+            case .deferred: throw error
+            }
+        } catch is Crash {
+            return .crashed
+        }
+    }
+
+    // MARK: What is there to be seen
+
+    /// The row of an order.
+    func payment(_ order: String = "order-1") async throws -> Payment? {
+        try await database.read { try PaymentStore().find(order, in: $0) }
+    }
+
+    /// The types of the events about an order, in order, without what they have in common.
+    func told(_ order: String = "order-1") async throws -> [String] {
+        try await database.read { transaction in
+            try transaction.query("SELECT type FROM warren_events WHERE subject = $1 ORDER BY position", order).map {
+                let type: String = try $0["type"]
+                return String(type.dropFirst("dev.warren.payment.".count))
+            }
+        }
+    }
+
+    /// How often the provider has charged and refunded an order.
+    func moved(_ order: String = "order-1") -> [Int] {
+        let ledger = sandbox.control { $0.ledger(at: $1) }
+        return [ledger.chargesByOrder[order] ?? 0, ledger.refundsByOrder[order] ?? 0]
+    }
+
+    /// Plans a fault of the provider.
+    func plan(_ kind: Fault.Kind, for operation: Fault.Operation, count: Int = 1) {
+        sandbox.control { state, _ in
+            state.plan(Fault(kind: kind, delayMilliseconds: 3000), for: operation, count: count)
+        }
+    }
+
+    /// Ends planned faults.
+    func clearFaults() {
+        sandbox.control { state, _ in state.clearFaults() }
+    }
+
+    /// Does something at the provider past Payment, as an operator would.
+    func atProvider(_ body: @Sendable (inout ProviderState, Int64) -> ProviderReply) -> ProviderReply {
+        sandbox.control(body)
+    }
+
+    /// Lets time pass for the provider and for Payment.
+    func wait(milliseconds: Int64) {
+        clock.advance(milliseconds)
+    }
+}
+
+/// A clock that stands still until it is moved.
+final class TestClock: Sendable {
+    private let time = Mutex<Int64>(1_700_000_000_000)
+    var now: Int64 { time.withLock { $0 } }
+    func advance(_ milliseconds: Int64) { time.withLock { $0 += milliseconds } }
+}
+
+/// What a test does in the middle of a conversation with the provider.
+final class ProviderHooks: Sendable {
+    typealias Hook = @Sendable () async throws -> Void
+
+    struct Hooks: Sendable {
+        /// Before a charge is sent.
+        var beforeCharge: Hook?
+        /// After the provider's answer to a charge, before Payment sees it.
+        var afterCharge: Hook?
+        /// After a key was used up.
+        var afterBlock: Hook?
+        /// The provider's look-up lags behind: it finds nothing.
+        var isLookUpBlind = false
+        /// The key is not known to the provider any more: using it up succeeds whatever was done under it.
+        var isKeyForgotten = false
+    }
+
+    private let hooks = Mutex(Hooks())
+    var now: Hooks { hooks.withLock { $0 } }
+    func set(_ change: @Sendable (inout Hooks) -> Void) { hooks.withLock { change(&$0) } }
+}
+
+private struct HookedProvider: PaymentProvider {
+    let gateway: StripeGateway
+    let hooks: ProviderHooks
+
+    func charge(_ payment: Payment, _ charge: Payment.Charge) async throws -> ChargeStatus {
+        try await hooks.now.beforeCharge?()
+        let status = try await gateway.charge(payment, charge)
+        try await hooks.now.afterCharge?()
+        return status
+    }
+    func lookUpCharge(of payment: Payment) async throws -> ChargeStatus {
+        hooks.now.isLookUpBlind ? .none : try await gateway.lookUpCharge(of: payment)
+    }
+    func block(_ payment: Payment, _ charge: Payment.Charge) async throws -> String {
+        var charge = charge
+        if hooks.now.isKeyForgotten {
+            charge = Payment.Charge(paymentMethod: charge.paymentMethod, key: UUID().uuidString, keyAt: 0)
+        }
+        let intent = try await gateway.block(payment, charge)
+        try await hooks.now.afterBlock?()
+        return intent
+    }
+    func cancel(intent: String) async throws {
+        try await gateway.cancel(intent: intent)
+    }
+    func refund(paymentID: String, orderID: String, key: String) async throws -> RefundStatus {
+        try await gateway.refund(paymentID: paymentID, orderID: orderID, key: key)
+    }
+    func lookUpRefund(paymentID: String, amount: Int64) async throws -> RefundStatus {
+        try await gateway.lookUpRefund(paymentID: paymentID, amount: amount)
+    }
+}
