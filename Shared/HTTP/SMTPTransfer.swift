@@ -20,8 +20,9 @@ import Glibc
     private let payload: [UInt8]
     private var offset = 0
 
-    /// The longest that one reply may take, but for the one to the final dot. Also bounds the wait for the reply to `QUIT`
-    /// after a refusal, for which libcurl holds the thread.
+    /// The longest that one reply may take, but for the one to the final dot.
+    ///
+    /// Also bounds the wait for the reply to `QUIT` after a refusal, for which libcurl holds the thread.
     private static let replyTimeout = 120
 
     init(

@@ -20,6 +20,7 @@ struct DeliveryTable: Sendable {
         var life: DeliveryLife
         var receivedAt: Int64
         var source: String
+        var type: String
         var subject: String
         var body: [UInt8]
         var properties: String

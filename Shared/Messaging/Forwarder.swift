@@ -29,7 +29,9 @@ final class Forwarder: Sendable {
     private let table: DeliveryTable
     private let policy: RetryPolicy
     private let window: Int
-    /// The types that somebody subscribes to. An event of another type reaches no queue, and nobody misses it.
+    /// The types that somebody subscribes to.
+    ///
+    /// An event of another type reaches no queue, and nobody misses it.
     private let subscribedTypes: Set<EventType>
     private let counters: CounterBox
     private let logger: Logger

@@ -120,7 +120,7 @@ final class RetryScheduler: Sendable {
             // More than are free, since some of the first may be at work.
             let rows = try transaction.query(
                 """
-                SELECT id, subscriber, suspect, generation, attempts, received_at, source, subject, body,
+                SELECT id, subscriber, suspect, generation, attempts, received_at, source, type, subject, body,
                     properties, due_at
                 FROM warren_deliveries WHERE status = 'scheduled' AND due_at <= $1 ORDER BY due_at, id LIMIT $2
                 """,
@@ -168,6 +168,7 @@ extension DeliveryTable.Due {
             ),
             receivedAt: try row["received_at"],
             source: try row["source"],
+            type: try row["type"],
             subject: try row["subject"],
             body: try row["body"],
             properties: try row["properties"]
