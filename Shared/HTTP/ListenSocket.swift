@@ -1,3 +1,4 @@
+import CMicroHTTPD
 import Glibc
 
 /// Where a server listens: `host:port`, with IPv6 in brackets.
