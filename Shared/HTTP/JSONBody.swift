@@ -109,8 +109,13 @@ extension DecodingError {
         }
     }
 
+    /// What `JSONDecoder` says of a number that does not fit, among other things.
+    static let bareReason = "The given data was not valid JSON."
+
     private static func detail(of context: Context) -> String {
         let reason = context.debugDescription
+        // The body has been checked: it is JSON, but a number of it does not fit its field.
+        if reason == bareReason { return "holds a number that does not fit its field" }
         if reason.hasPrefix("Cannot initialize") { return "has a value that is not known" }
         return reason.isEmpty ? "is not valid" : "is not valid: \(reason)"
     }

@@ -7,24 +7,26 @@ import FoundationEssentials
 /// with a string in its place, the decoder then names its path and type. That takes about log2(n) decodings of n numbers, and
 /// only when a body is refused anyway.
 enum NumberFault {
+    /// Larger bodies are not searched: decoding them many times over would cost more than the hint is worth.
+    private static let largestBody = 64 << 10
+
     /// The fault, or nil when there is none of this kind or it cannot be told which number it is.
     static func find<Value: Decodable>(_ type: Value.Type, in body: [UInt8], _ error: DecodingError) -> Problem.Fault? {
-        guard isBare(error), var candidates = try? JSONScanner.check(body) else { return nil }
-        let all = candidates
-        func fails(keeping kept: some Collection<Range<Int>>) -> Bool {
-            var replaced = all
-            replaced.removeAll { kept.contains($0) }
+        guard isBare(error), body.count <= largestBody, let numbers = try? JSONScanner.check(body) else { return nil }
+        func fails(keeping kept: Range<Int>) -> Bool {
+            let replaced = numbers[..<kept.lowerBound] + numbers[kept.upperBound...]
             return self.error(type, replacing(replaced, by: "1", in: body)).map(isBare) ?? false
         }
-        guard fails(keeping: all) else { return nil }
+        var candidates = numbers.indices
         while candidates.count > 1 {
             let half = candidates.prefix(candidates.count / 2)
-            candidates = fails(keeping: half) ? Array(half) : Array(candidates.dropFirst(half.count))
+            candidates = fails(keeping: half) ? half : candidates.dropFirst(half.count)
         }
-        guard let found = candidates.first, fails(keeping: [found]) else { return nil }
-        var edited = replacing(all.filter { $0.lowerBound > found.lowerBound }, by: "1", in: body)
+        guard let index = candidates.first, fails(keeping: candidates) else { return nil }
+        let found = numbers[index]
+        var edited = replacing(numbers[(index + 1)...], by: "1", in: body)
         edited.replaceSubrange(found, with: Array("\"\"".utf8))
-        edited = replacing(all.filter { $0.lowerBound < found.lowerBound }, by: "1", in: edited)
+        edited = replacing(numbers[..<index], by: "1", in: edited)
         guard case .typeMismatch(let expected, let context) = self.error(type, edited) else { return nil }
         let isFraction = body[found].contains { $0 == UInt8(ascii: ".") || lowercased($0) == UInt8(ascii: "e") }
         return Problem.Fault(
@@ -36,7 +38,7 @@ enum NumberFault {
     /// Whether it is the error without a path.
     private static func isBare(_ error: DecodingError) -> Bool {
         guard case .dataCorrupted(let context) = error else { return false }
-        return context.codingPath.isEmpty && context.debugDescription == "The given data was not valid JSON."
+        return context.codingPath.isEmpty && context.debugDescription == DecodingError.bareReason
     }
 
     private static func error<Value: Decodable>(_ type: Value.Type, _ bytes: [UInt8]) -> DecodingError? {
@@ -48,7 +50,11 @@ enum NumberFault {
         }
     }
 
-    private static func replacing(_ ranges: [Range<Int>], by text: StaticString, in bytes: [UInt8]) -> [UInt8] {
+    private static func replacing(
+        _ ranges: some Sequence<Range<Int>>,
+        by text: StaticString,
+        in bytes: [UInt8]
+    ) -> [UInt8] {
         var result: [UInt8] = []
         var end = 0
         for range in ranges {

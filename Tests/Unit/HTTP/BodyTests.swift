@@ -148,6 +148,22 @@ struct BodyTests {
         #expect(problem?.detail?.contains("not UTF-8") == true)
     }
 
+    @Test("A long list is searched for the number that does not fit, a very long one only refused")
+    func manyNumbers() {
+        func body(_ count: Int) -> String {
+            let lines = (0..<count).map { #"{"sku":"a","quantity":"# + ($0 == count - 2 ? "1.5" : "\($0)") + "}" }
+            return #"{"customer":"c","lines":["# + lines.joined(separator: ",") + "]}"
+        }
+        #expect(
+            Self.problem(Self.request(body(1000).utf8))?.faults
+                == [.init(field: "lines[998].quantity", detail: "must be a whole number")]
+        )
+        #expect(
+            Self.problem(Self.request(body(10_000).utf8))?.faults
+                == [.init(field: "", detail: "holds a number that does not fit its field")]
+        )
+    }
+
     @Test("32 levels are let through")
     func deepest() throws {
         indirect enum Nest: Decodable {
