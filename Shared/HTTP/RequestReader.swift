@@ -25,7 +25,9 @@ struct RequestReader {
         }
     }
 
-    /// Refuses the request before its headers are looked at. False ends the connection.
+    /// Refuses the request before its headers are looked at.
+    ///
+    /// False ends the connection.
     func refuse(_ reason: String) -> Bool { answer(Problem.malformedRequest(reason).response) }
 
     private func readHead(method: String) -> Bool {

@@ -1,4 +1,5 @@
 import Events
+import JSON
 import ServiceKit
 
 /// `warren order`: what a customer does.

@@ -1,3 +1,4 @@
+import JSON
 import ServiceKit
 
 /// `warren status`: health and backlog of every service.

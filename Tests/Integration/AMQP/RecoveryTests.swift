@@ -255,6 +255,22 @@ struct RecoveryTests {
         #expect(proxy.accepted >= 2)
     }
 
+    @Test(
+        "Why there is no connection is said in words that help",
+        arguments: [
+            ("amqp://127.0.0.1:1/", "refused"), ("amqp://warren.invalid/", "hostname"), ("vhost", "virtual host"),
+        ]
+    )
+    func reasons(uri: String, mention: String) async throws {
+        let url = uri == "vhost" ? try #require(TestBroker.url) + "warren-nowhere" : uri
+        let publisher = Publisher(try ConnectionConfiguration(urls: [url], name: "n"), logger: testLogger)
+        try await running([publisher]) {
+            try await reached(publisher.states, "the reason") {
+                if case .closed(let cause) = $0 { cause.contains(mention) } else { false }
+            }
+        }
+    }
+
     @Test("Of several brokers the first that answers is used")
     func severalBrokers() async throws {
         let unused = try TestProxy(to: TestBroker.port)

@@ -10,7 +10,9 @@ struct LifetimeTests {
     func close() async throws {
         try await withFolder { folder async throws in
             let url = "sqlite:\(folder)/test.db"
-            let database = try await Database.open(url, migrations: [notes], logger: .silent)
+            let log = RecordingSink()
+            let logger = Logger("test", level: .info, sink: log)
+            let database = try await Database.open(url, migrations: [notes], logger: logger)
             let gate = await database.holdWriter()
             let outcomes = Outcomes(700)
             for number in 0..<700 {
@@ -18,21 +20,24 @@ struct LifetimeTests {
                     outcomes.take(number, $0)
                 }
             }
-            let readers = (0..<3).map { _ in Gate() }
-            async let read = database.read { _ in
-                readers[0].open()
-                readers[1].waitOnThread()
-                return 7
+            let reading = Gate()
+            let written = Gate()
+            async let closedUnderRead = database.read { _ in
+                reading.open()
+                written.waitOnThread()
+                // Nothing closes under a read, though the writer has the time for it.
+                return log.wait(for: "database closed", upTo: .milliseconds(300))
             }
-            await readers[0].wait()
-            async let closed: Void = database.close()
-            async let closedAgain: Void = database.close()
+            await reading.wait()
+            database.engine.beginClosing()
+            #expect(await databaseError { try await database.add("too late") }?.code == .closed)
             gate.open()
             #expect(await outcomes.wait().allSatisfy { (try? $0.get()) == 1 })
-            readers[1].open()
-            #expect(try await read == 7)
+            async let closed: Void = database.close()
+            written.open()
+            #expect(try await closedUnderRead == false)
             await closed
-            await closedAgain
+            #expect(log.messages.last == "database closed")
             await database.close()
             // The log is moved into the file: one file is the whole database.
             #expect(FileManager.default.fileExists(atPath: "\(folder)/test.db-wal") == false)

@@ -145,18 +145,24 @@ struct StatementTests {
     @Test("tells how many rows it changed, and gives the rows of RETURNING")
     func changes() async throws {
         try await withDatabase { database async throws in
-            try await database.write { transaction in
-                #expect(try transaction.execute("INSERT INTO notes (text) VALUES ('a'), ('b'), ('c')") == 3)
-                #expect(try transaction.execute("CREATE TABLE other (i)") == 0)
-                #expect(try transaction.execute("UPDATE notes SET text = text || 'x' WHERE id > 1") == 2)
-                #expect(try transaction.execute("SELECT * FROM notes") == 0)
-                let conflict = "INSERT INTO notes (id) VALUES (1) ON CONFLICT DO NOTHING"
-                #expect(try transaction.execute(conflict) == 0)
-                let insert = "INSERT INTO notes (text) VALUES ('d'), ('e') RETURNING id"
-                let row = try transaction.first(insert)
-                #expect(try row?.value("id", as: Int.self) == 4)
-                #expect(try transaction.execute("DELETE FROM notes") == 5)
+            let statements = [
+                ("INSERT INTO notes (text) VALUES ('a'), ('b'), ('c')", 3),
+                ("CREATE TABLE other (i)", 0),
+                ("UPDATE notes SET text = text || 'x' WHERE id > 1", 2),
+                ("SELECT * FROM notes", 0),
+                ("INSERT INTO notes (id) VALUES (1) ON CONFLICT DO NOTHING", 0),
+                ("INSERT INTO notes (text) VALUES ('d'), ('e') RETURNING id", 2),
+                ("DELETE FROM notes WHERE id <= 3", 3),
+            ]
+            for (sql, expected) in statements {
+                let changed = try await database.write { try $0.execute(sql) }
+                #expect(changed == expected, "\(sql)")
             }
+            let insert = "INSERT INTO notes (text) VALUES ('f'), ('g') RETURNING id"
+            let first: Int? = try await database.write { try $0.first(insert)?["id"] }
+            #expect(first == 6)
+            // The statement has run to its end, though only its first row was asked for.
+            #expect(try await database.texts() == ["d", "e", "f", "g"])
         }
     }
 

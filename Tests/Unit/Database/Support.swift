@@ -156,10 +156,27 @@ extension Row {
 /// Keeps the messages of a log.
 final class RecordingSink: LogSink {
     private let lines = Mutex<[String]>([])
+    private let arrival = NSCondition()
 
     var messages: [String] { lines.withLock { $0 } }
 
-    func write(_ record: LogRecord) { lines.withLock { $0.append("\(record.message)") } }
+    func write(_ record: LogRecord) {
+        arrival.withLock {
+            lines.withLock { $0.append("\(record.message)") }
+            arrival.broadcast()
+        }
+    }
+
+    /// Blocks a thread of the database until a message has come; false when it does not in time.
+    func wait(for message: String, upTo limit: Duration) -> Bool {
+        let end = Date(timeIntervalSinceNow: limit / .seconds(1))
+        return arrival.withLock {
+            while !messages.contains(message) {
+                guard arrival.wait(until: end) else { return false }
+            }
+            return true
+        }
+    }
 
     func clear() { lines.withLock { $0 = [] } }
 }
