@@ -1,3 +1,5 @@
+// Compiled as a whole, in release, the compiler finds `sockaddr` in the first C module that names it.
+import CMicroHTTPD
 import Glibc
 
 /// Where a server listens: `host:port`, with IPv6 in brackets.
