@@ -53,6 +53,7 @@ func tests(_ name: String, at path: String, _ dependencies: [Target.Dependency])
 
 /// Documents that live beside the code.
 let documents: [String: [String]] = [
+    "CommandLine": ["README.md"],
     "ShopEvents": ["asyncapi.yaml"],
     "Order": ["README.md", "openapi.yaml"],
     "Notification": ["README.md"],
@@ -63,6 +64,7 @@ let package = Package(
     products: [
         .library(name: "AMQP", targets: ["AMQP"]),
         .library(name: "Database", targets: ["Database"]),
+        .library(name: "JSON", targets: ["JSON"]),
         .library(name: "Events", targets: ["Events"]),
         .library(name: "Messaging", targets: ["Messaging"]),
         .library(name: "HTTP", targets: ["HTTP"]),
@@ -87,28 +89,34 @@ let package = Package(
         kit("Telemetry"),
         kit("AMQP", ["CRabbitMQ", "Telemetry"], settings: wrapsC),
         kit("Database", ["CSQLite", "Telemetry"], settings: wrapsC),
-        kit("Events"),
-        kit("Messaging", ["AMQP", "Database", "Events", "Telemetry"]),
-        kit("HTTP", ["CMicroHTTPD", "CCurl", "Telemetry"], settings: wrapsC),
-        kit("ServiceKit", ["Messaging", "Database", "Events", "HTTP", "Telemetry"]),
+        kit("JSON"),
+        kit("Events", ["JSON"]),
+        kit("Messaging", ["AMQP", "Database", "Events", "JSON", "Telemetry"]),
+        kit("HTTP", ["CMicroHTTPD", "CCurl", "JSON", "Telemetry"], settings: wrapsC),
+        kit("ServiceKit", ["JSON", "Messaging", "Database", "Events", "HTTP", "Telemetry"]),
         kit("ShopEvents", ["Events", "Messaging"]),
 
         // The shop.
-        service("Order", ["ServiceKit", "ShopEvents", "Messaging", "Database", "Events", "HTTP", "Telemetry"]),
+        service("Order", ["ServiceKit", "ShopEvents", "Messaging", "Database", "Events", "HTTP", "JSON", "Telemetry"]),
         service("Payment", ["ServiceKit", "ShopEvents", "Messaging", "Database", "Events", "HTTP", "Telemetry"]),
         service("Notification", ["ServiceKit", "ShopEvents", "Messaging", "Database", "Events", "HTTP", "Telemetry"]),
         service("Sandbox", ["ServiceKit", "HTTP", "Telemetry"]),
-        service("CommandLine", ["ServiceKit", "ShopEvents", "Messaging", "Events", "HTTP", "Telemetry"]),
+        service("CommandLine", ["ServiceKit", "ShopEvents", "Messaging", "Events", "HTTP", "JSON", "Telemetry"]),
 
         // The tests.
         .target(name: "TestSupport", path: "Tests/Support", swiftSettings: strict),
         tests("TelemetryTests", at: "Unit/Telemetry", ["Telemetry"]),
+        tests("JSONTests", at: "Unit/JSON", ["JSON"]),
         tests("EventsTests", at: "Unit/Events", ["Events"]),
         tests("AMQPTests", at: "Unit/AMQP", ["AMQP"]),
         tests("DatabaseTests", at: "Unit/Database", ["Database", "Telemetry"]),
-        tests("HTTPTests", at: "Unit/HTTP", ["HTTP", "Telemetry"]),
+        tests("HTTPTests", at: "Unit/HTTP", ["HTTP", "JSON", "Telemetry"]),
         tests("MessagingTests", at: "Unit/Messaging", ["Messaging", "AMQP", "Database", "Events", "Telemetry"]),
-        tests("ServiceKitTests", at: "Unit/ServiceKit", ["ServiceKit", "HTTP", "Database", "Messaging", "Telemetry"]),
+        tests(
+            "ServiceKitTests",
+            at: "Unit/ServiceKit",
+            ["ServiceKit", "HTTP", "JSON", "Database", "Messaging", "Telemetry"]
+        ),
         tests(
             "ShopTests",
             at: "Unit/Shop",
@@ -120,7 +128,7 @@ let package = Package(
         tests(
             "CommandLineTests",
             at: "Unit/CommandLine",
-            ["CommandLine", "ServiceKit", "ShopEvents", "Messaging", "Events", "HTTP", "Telemetry"]
+            ["CommandLine", "ServiceKit", "ShopEvents", "Messaging", "Events", "HTTP", "JSON", "Telemetry"]
         ),
         tests("AMQPIntegrationTests", at: "Integration/AMQP", ["AMQP", "Telemetry"]),
         tests(

@@ -1,17 +1,9 @@
-import Dispatch
 import FoundationEssentials
 import Glibc
 
 // A reader that went away is noticed by the failed write.
 signal(SIGPIPE, SIG_IGN)
-
-// Ctrl-C ends at once, whatever is waited for: every deed is whole on its service's side.
-let interruptions = [SIGINT, SIGTERM].map { number in
-    let source = DispatchSource.makeSignalSource(signal: number, queue: DispatchQueue(label: "warren.signals"))
-    source.setEventHandler { _exit(128 + number) }
-    source.activate()
-    return source
-}
+let interruptions = Interruption.watch()
 
 let transport = NetworkTransport()
 let code = await run(

@@ -1,6 +1,6 @@
 import Database
 import Events
-import FoundationEssentials
+import JSON
 import ShopEvents
 
 /// The orders in the service's database.
@@ -207,15 +207,13 @@ struct OrderStore: Sendable {
     }
 }
 
-/// JSON as columns hold it: UTF-8 text with sorted keys, so that equal values are equal texts.
+/// JSON as columns hold it: UTF-8 text.
 enum JSONColumn {
     static func encode(_ value: some Encodable) throws -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return String(decoding: try encoder.encode(value), as: UTF8.self)
+        String(decoding: try StrictJSON.encode(value), as: UTF8.self)
     }
 
     static func decode<Value: Decodable>(_ type: Value.Type, from text: String) throws -> Value {
-        try JSONDecoder().decode(type, from: Data(text.utf8))
+        try StrictJSON.decode(type, from: Array(text.utf8))
     }
 }

@@ -252,15 +252,3 @@ extension Link {
         }
     }
 }
-
-/// A link's statistics, shared between its thread and whoever asks.
-final class Counts: Sendable {
-    private let statistics = Mutex(Statistics())
-
-    /// The statistics now.
-    var current: Statistics { statistics.withLock { $0 } }
-
-    func update(_ body: (inout Statistics) -> Void) {
-        statistics.withLock { body(&$0) }
-    }
-}

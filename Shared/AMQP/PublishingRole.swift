@@ -35,7 +35,9 @@ final class PublishingRole: LinkRole {
 
     private let window: Int
     private let counts: Counts
-    private var queue = Fifo<Outgoing>()
+    private var queue = Fifo<Outgoing>() {
+        didSet { counts.setWaiting(queue.count) }
+    }
     private var tracker = ConfirmTracker<Outgoing>()
     private var isConnected = false
     private var isBlocked = false
@@ -95,6 +97,7 @@ final class PublishingRole: LinkRole {
                     // Remembered first: if writing fails, it may have arrived.
                     try next.publication.validate(frameSize: session.frameSize)
                     tracker.sent(next)
+                    counts.setInFlight(tracker.count)
                     try session.publish(next.publication)
                 } catch {
                     guard error.code == .invalidMessage else { throw error }
@@ -141,6 +144,7 @@ final class PublishingRole: LinkRole {
             case .returned: returned += 1
             }
         }
+        counts.setInFlight(tracker.count)
         counts.update { statistics in
             statistics.confirmed += confirmed
             statistics.nacked += nacked
@@ -169,6 +173,7 @@ final class PublishingRole: LinkRole {
     func disconnected(_ error: AMQPError) {
         isConnected = false
         let waiting = tracker.connectionLost()
+        counts.setInFlight(0)
         counts.update { $0.unknown += waiting.count { $0.returned == nil } }
         for (entry, returned) in waiting {
             if let returned {

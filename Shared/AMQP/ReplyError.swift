@@ -4,6 +4,10 @@ extension AMQPError {
     /// What a status of the C library means.
     init(status: Int32, doing what: String, code: Code = .connectionLost) {
         let text = unsafe amqp_error_string2(status).map { unsafe String(cString: $0) } ?? "status \(status)"
+        if status == AMQP_STATUS_SOCKET_ERROR.rawValue, code == .connectionFailed {
+            self.init(code: code, reason: "\(what): the connection was refused or the host cannot be reached")
+            return
+        }
         let found: Code =
             switch status {
             case Int32(AMQP_STATUS_TIMEOUT.rawValue), Int32(AMQP_STATUS_HEARTBEAT_TIMEOUT.rawValue):
@@ -21,6 +25,9 @@ extension AMQPError {
         case 403:
             code = .accessRefused
             mend = "; check the user, its password and its permissions"
+        case 530:
+            code = .accessRefused
+            mend = "; check the virtual host in the URI and the user's permissions there"
         case 404:
             code = .notFound
             mend = "; declare it first, or have the service declare its topology"

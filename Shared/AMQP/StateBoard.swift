@@ -26,7 +26,7 @@ final class StateBoard: Sendable {
             of: ConnectionState.self,
             bufferingPolicy: .bufferingNewest(256)
         )
-        // The termination handler is called under no lock of ours only where `yield` and `finish` are, too: it takes the lock.
+        // `finish` calls the termination handler, which takes the lock: so it is called outside of it, here and below.
         let finished = board.withLock { board -> Bool in
             continuation.yield(board.current)
             guard !board.isFinished else { return true }

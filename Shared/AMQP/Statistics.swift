@@ -12,6 +12,10 @@ public struct Statistics: Sendable, Equatable {
     public var nacked = 0
     /// Messages in flight at the loss of a connection: they may have arrived.
     public var unknown = 0
+    /// Messages that wait to be sent now: for a connection, for room in the window, or for the broker to unblock.
+    public var waiting = 0
+    /// Messages that are sent and wait for their confirm now.
+    public var inFlight = 0
     /// Messages that were delivered.
     public var delivered = 0
     /// Acks and rejects that were written.

@@ -9,7 +9,7 @@ public final class Database: Sendable {
     /// How long a read may take unless its caller says otherwise.
     public static let readDeadline: Duration = .seconds(10)
 
-    private let engine: any Engine
+    let engine: any Engine
 
     init(engine: any Engine) {
         self.engine = engine
@@ -33,8 +33,9 @@ public final class Database: Sendable {
     ///   `.corrupt`; `.migration` when the sets contradict what has been applied.
     public static func open(_ url: String, migrations: [MigrationSet], logger: Logger) async throws -> Database {
         let logger = logger.labelled("database")
-        let engine = try await SQLiteEngine.open(SQLiteLocation(url), migrations: migrations, logger: logger)
-        return Database(engine: engine)
+        return Database(
+            engine: try await SQLiteEngine.open(SQLiteLocation(url), migrations: migrations, logger: logger)
+        )
     }
 
     /// Runs `body` in a transaction shared with whatever else is waiting, in a step of its own; returns after the commit
@@ -45,6 +46,7 @@ public final class Database: Sendable {
     ///
     /// - Throws: what `body` throws; or a `DatabaseError` when the commit fails, and then every closure of the group gets
     ///   it and none has had an effect.
+    @discardableResult
     public func write<Result: Sendable>(
         _ body: @escaping @Sendable (Transaction) throws -> Result
     ) async throws -> Result {
@@ -83,7 +85,7 @@ public final class Database: Sendable {
 
     /// Copies the database, as it is now, into a new file, while reads and writes go on.
     ///
-    /// The file appears under its name when it is complete and durable; a copy that fails leaves nothing under it.
+    /// Folders that are missing are made. The file appears under its name when it is complete and durable; a copy that fails leaves nothing under it.
     ///
     /// - Throws: `DatabaseError` when the file exists already, or cannot be written.
     public func backup(to path: String) async throws {
@@ -118,5 +120,5 @@ public final class Database: Sendable {
         public init() {}
     }
 
-    private static let closed = DatabaseError(code: .closed, reason: "the database has been closed")
+    static let closed = DatabaseError(code: .closed, reason: "the database has been closed")
 }

@@ -1,6 +1,8 @@
+import JSON
+
 /// Envelopes to and from bytes.
 ///
-/// Decoding is hostile-input code: everything that `JSONScanner` refuses, and every attribute that is missing or not
+/// Decoding is hostile-input code: everything that `JSONDocument` refuses, and every attribute that is missing or not
 /// what CloudEvents 1.0 and this kit's profile allow, is a fault that names it. The profile requires `subject`, `time`
 /// and a JSON `data` beside the attributes that CloudEvents requires, and bounds each attribute to 255 bytes without
 /// control characters, which is what an AMQP property can hold. Unknown attributes are passed over.
@@ -12,11 +14,16 @@ extension Envelope {
         guard bytes.count <= limits.size else {
             throw EventFault(.tooLarge, "\(bytes.count) bytes, at most \(limits.size) are allowed")
         }
-        var scanner = JSONScanner(bytes, maximumDepth: limits.depth)
-        guard try scanner.scan() == .object else {
+        let document: JSONDocument
+        do throws(JSONFault) {
+            document = try JSONDocument(bytes, maximumDepth: limits.depth)
+        } catch {
+            throw EventFault(error)
+        }
+        guard document.kind == .object else {
             throw EventFault(.malformed, "a JSON object is expected")
         }
-        let attributes = Attributes(bytes: bytes, members: scanner.members)
+        let attributes = Attributes(document: document)
         let version = try attributes.required("specversion")
         guard version == "1.0" else {
             throw EventFault(.invalidAttribute, "specversion must be 1.0, it is \(version)")
@@ -28,7 +35,7 @@ extension Envelope {
         guard RFC3339.milliseconds(time) != nil else {
             throw EventFault(.invalidAttribute, "time must be an RFC 3339 time, it is \(time)")
         }
-        guard let data = attributes.members.first(where: { $0.name == "data" }) else {
+        guard let data = document.member("data") else {
             throw EventFault(.missingAttribute, "data is missing")
         }
         self.init(
@@ -41,7 +48,7 @@ extension Envelope {
             correlationID: try attributes.optional("correlationid"),
             causationID: try attributes.optional("causationid"),
             traceparent: try attributes.optional("traceparent"),
-            data: Array(bytes[data.range])
+            data: Array(data.bytes)
         )
     }
 
@@ -88,16 +95,13 @@ extension Envelope {
 
 /// The attributes of an envelope that is being read.
 private struct Attributes {
-    let bytes: [UInt8]
-    let members: [JSONScanner.Member]
+    let document: JSONDocument
 
-    func optional(_ name: String) throws(EventFault) -> String? {
-        guard let member = members.first(where: { $0.name == name }) else { return nil }
-        if member.kind == .literal, bytes[member.range.lowerBound] == UInt8(ascii: "n") { return nil }
-        guard member.kind == .string else {
+    func optional(_ name: StaticString) throws(EventFault) -> String? {
+        guard let member = document.member(name), member.kind != .null else { return nil }
+        guard let value = member.string else {
             throw EventFault(.invalidAttribute, "\(name) must be a string")
         }
-        let value = JSONText.unescape(bytes[member.range.lowerBound + 1..<member.range.upperBound - 1])
         guard !value.isEmpty, value.utf8.count <= 255 else {
             throw EventFault(.invalidAttribute, "\(name) must have 1 to 255 bytes, it has \(value.utf8.count)")
         }
@@ -107,7 +111,7 @@ private struct Attributes {
         return value
     }
 
-    func required(_ name: String) throws(EventFault) -> String {
+    func required(_ name: StaticString) throws(EventFault) -> String {
         guard let value = try optional(name) else {
             throw EventFault(.missingAttribute, "\(name) is missing")
         }
@@ -120,5 +124,20 @@ private struct Attributes {
             throw EventFault(.invalidAttribute, "sequence must be a decimal number, it is \(text)")
         }
         return value
+    }
+}
+
+extension EventFault {
+    /// What is wrong with the text.
+    init(_ fault: JSONFault) {
+        let code: Code =
+            switch fault.code {
+            case .malformed: .malformed
+            case .invalidUTF8: .invalidUTF8
+            case .duplicateKey: .duplicateKey
+            case .nul: .nul
+            case .tooDeep: .tooDeep
+            }
+        self.init(code, fault.description)
     }
 }

@@ -33,8 +33,6 @@ public struct EventFault: Error, Sendable, Equatable, CustomStringConvertible {
         case duplicateKey = "event.duplicate-key"
         /// A NUL, written plainly or as an escape.
         case nul = "event.nul"
-        /// An integer written with a fraction or an exponent.
-        case inexactInteger = "event.inexact-integer"
         /// A required attribute that is absent.
         case missingAttribute = "event.missing-attribute"
         /// An attribute whose value is not what CloudEvents or this profile allows.

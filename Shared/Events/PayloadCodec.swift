@@ -1,4 +1,4 @@
-import FoundationEssentials
+import JSON
 
 /// Payloads to and from the `data` of an envelope.
 extension Event {
@@ -6,9 +6,7 @@ extension Event {
     ///
     /// - Throws: what the type's `encode(to:)` throws; for synthesized conformances only a non-finite number can do so.
     public func encodedData() throws -> [UInt8] {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = .withoutEscapingSlashes
-        return Array(try encoder.encode(self))
+        try StrictJSON.encode(self)
     }
 
     /// Reads an event from the data of an envelope that `Envelope(decoding:)` has checked.
@@ -16,7 +14,9 @@ extension Event {
     /// - Throws: `EventFault` with code `.invalidData` that names the field.
     public init(decodingData bytes: [UInt8]) throws(EventFault) {
         do {
-            self = try JSONDecoder().decode(Self.self, from: Data(bytes))
+            self = try StrictJSON.decode(Self.self, from: bytes)
+        } catch let fault as JSONFault {
+            throw EventFault(fault)
         } catch let error as DecodingError {
             throw EventFault(.invalidData, error.explanation)
         } catch {
@@ -31,11 +31,7 @@ extension DecodingError {
         switch self {
         case .keyNotFound(let key, let context):
             "\(Self.path(context.codingPath + [key])) is missing"
-        case .valueNotFound(_, let context):
-            "\(Self.path(context.codingPath)) must not be null"
-        case .typeMismatch(let type, let context):
-            "\(Self.path(context.codingPath)) must be of type \(type)"
-        case .dataCorrupted(let context):
+        case .valueNotFound(_, let context), .typeMismatch(_, let context), .dataCorrupted(let context):
             "\(Self.path(context.codingPath)) is not valid: \(context.debugDescription)"
         @unknown default:
             "the data cannot be read"

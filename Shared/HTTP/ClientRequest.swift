@@ -1,3 +1,5 @@
+import JSON
+
 extension HTTPClient {
     /// A request.
     ///
@@ -48,7 +50,7 @@ extension HTTPClient {
         /// - Throws: `Failure` with the code `malformedResponse`, whose outcome is unknown.
         public func decode<Value: Decodable>(_ type: Value.Type) throws -> Value {
             do {
-                return try decodeStrictJSON(type, from: body)
+                return try StrictJSON.decode(type, from: body)
             } catch let fault as JSONFault {
                 throw Failure(
                     .malformedResponse,

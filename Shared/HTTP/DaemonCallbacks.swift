@@ -18,7 +18,7 @@ let onTarget: warren_mhd_target_callback = { context, target, connection in
     return unsafe Unmanaged.passRetained(exchange).toOpaque()
 }
 
-let onRequest: MHD_AccessHandlerCallback = { context, connection, _, method, version, data, size, requestContext in
+let onRequest: MHD_AccessHandlerCallback = { context, connection, url, method, version, data, size, requestContext in
     guard
         let daemon = unsafe daemon(context), let connection = unsafe connection, let size = unsafe size,
         let opaque = unsafe requestContext?.pointee
@@ -31,6 +31,13 @@ let onRequest: MHD_AccessHandlerCallback = { context, connection, _, method, ver
     )
     let bytes = unsafe UnsafeRawBufferPointer(start: data, count: data == nil ? 0 : size.pointee)
     unsafe size.pointee = 0
+    // Both lie in the request's line, with the target and one more byte between them; more is a target that holds NUL, of
+    // which a C string shows the beginning only.
+    if let url = unsafe url, let version = unsafe version {
+        let distance = unsafe version - url
+        let isCut = distance > exchange.target.count + 1 && distance <= daemon.limits.headerSize
+        if isCut { return reader.refuse("The request target holds NUL.") ? .YES : .NO }
+    }
     let method = unsafe method.map { unsafe String(cString: $0) } ?? ""
     return unsafe reader.advance(method: method, received: bytes) ? .YES : .NO
 }

@@ -48,11 +48,14 @@ final class Exchange: Sendable {
         }
     }
 
-    /// Keeps the handler's task, so that it can be cancelled.
+    /// Keeps the handler's task, so that it can be cancelled; cancels it if the answer has been given meanwhile.
     func keep(_ task: Task<Void, Never>) {
-        state.withLock { state in
-            if case .handling(nil) = state.phase { state.phase = .handling(task) }
+        let isHandling = state.withLock { state in
+            guard case .handling = state.phase else { return false }
+            state.phase = .handling(task)
+            return true
         }
+        if !isHandling { task.cancel() }
     }
 
     /// Hands over the answer and resumes the connection; the first call wins.

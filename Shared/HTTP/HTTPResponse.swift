@@ -1,4 +1,4 @@
-import FoundationEssentials
+import JSON
 
 /// An answer.
 public struct HTTPResponse: Sendable {
@@ -16,7 +16,7 @@ public struct HTTPResponse: Sendable {
         self.body = body
     }
 
-    /// An answer with a JSON body: `application/json` (or another JSON type), keys sorted.
+    /// An answer with a JSON body: `application/json` (or another JSON type).
     ///
     /// - Throws: `EncodingError` when the value cannot be encoded.
     public static func json(
@@ -25,11 +25,9 @@ public struct HTTPResponse: Sendable {
         contentType: String = "application/json",
         headers: HTTPHeaders = [:]
     ) throws -> HTTPResponse {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         var headers = headers
         headers["Content-Type"] = contentType
-        return HTTPResponse(status: status, headers: headers, body: Array(try encoder.encode(value)))
+        return HTTPResponse(status: status, headers: headers, body: try StrictJSON.encode(value))
     }
 
     /// An answer with a text body, as UTF-8.

@@ -1,4 +1,4 @@
-import FoundationEssentials
+import JSON
 
 extension HTTPRequest {
     /// Decodes a JSON body.
@@ -19,13 +19,13 @@ extension HTTPRequest {
         }
         guard !body.isEmpty else { throw Problem.malformedBody("The body is empty.") }
         do {
-            return try decodeStrictJSON(type, from: body)
+            return try StrictJSON.decode(type, from: body)
         } catch let problem as Problem {
             throw problem
         } catch let fault as JSONFault {
             throw Problem.malformedBody("At byte \(fault.offset): \(fault.reason).")
         } catch let error as DecodingError {
-            throw Problem.invalidRequest([NumberFault.find(type, in: body, error) ?? error.inputFault])
+            throw Problem.invalidRequest([error.inputFault])
         } catch {
             // What a type's own initialiser throws beside that is not made for the eyes of clients.
             throw Problem.invalidRequest([])
@@ -38,14 +38,6 @@ extension HTTPRequest {
         let lowered = type.filter { $0 != " " && $0 != "\t" }.lowercased()
         return lowered == "application/json" || (lowered.hasPrefix("application/") && lowered.hasSuffix("+json"))
     }
-}
-
-/// Checks the bytes and decodes them.
-///
-/// - Throws: `JSONFault`, `DecodingError`, or what the type's initialiser throws.
-func decodeStrictJSON<Value: Decodable>(_ type: Value.Type, from bytes: [UInt8]) throws -> Value {
-    try JSONScanner.check(bytes)
-    return try JSONDecoder().decode(type, from: Data(bytes))
 }
 
 extension Problem {
@@ -111,6 +103,7 @@ extension DecodingError {
 
     private static func detail(of context: Context) -> String {
         let reason = context.debugDescription
+        if reason.hasPrefix("is out of range") { return reason }
         if reason.hasPrefix("Cannot initialize") { return "has a value that is not known" }
         return reason.isEmpty ? "is not valid" : "is not valid: \(reason)"
     }

@@ -1,4 +1,3 @@
-// Compiled as a whole, in release, the compiler finds `sockaddr` in the first C module that names it.
 import CMicroHTTPD
 import Glibc
 
@@ -89,7 +88,7 @@ func boundPort(of descriptor: Int32) -> Int {
         guard let base = bytes.baseAddress else { return 0 }
         let address = unsafe base.assumingMemoryBound(to: sockaddr.self)
         guard unsafe getsockname(descriptor, address, &length) == 0 else { return 0 }
-        switch Int32(unsafe address.pointee.sa_family) {
+        switch unsafe warren_address_family(address) {
         case AF_INET:
             return Int(UInt16(bigEndian: unsafe base.assumingMemoryBound(to: sockaddr_in.self).pointee.sin_port))
         case AF_INET6:
@@ -102,7 +101,7 @@ func boundPort(of descriptor: Int32) -> Int {
 /// Whether an address is of 127.0.0.0/8 or ::1, as IPv4-mapped IPv6 too.
 func isLoopback(_ address: UnsafePointer<sockaddr>) -> Bool {
     let raw = unsafe UnsafeRawPointer(address)
-    switch Int32(unsafe address.pointee.sa_family) {
+    switch unsafe warren_address_family(address) {
     case AF_INET:
         let value = UInt32(bigEndian: unsafe raw.assumingMemoryBound(to: sockaddr_in.self).pointee.sin_addr.s_addr)
         return value >> 24 == 127

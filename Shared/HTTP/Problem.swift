@@ -1,4 +1,4 @@
-import FoundationEssentials
+import JSON
 
 /// An RFC 9457 problem: thrown by a handler, answered as `application/problem+json`.
 public struct Problem: Error, Sendable, Equatable {
@@ -55,12 +55,10 @@ public struct Problem: Error, Sendable, Equatable {
             detail: detail,
             errors: faults.isEmpty ? nil : faults
         )
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         var headers = headers
         headers["Content-Type"] = "application/problem+json"
         // Strings and integers always encode; without them the status still says what happened.
-        let body = (try? encoder.encode(document)).map(Array.init) ?? []
+        let body = (try? StrictJSON.encode(document)) ?? []
         return HTTPResponse(status: status, headers: headers, body: body)
     }
 

@@ -1,4 +1,3 @@
-// Compiled as a whole, in release, the compiler finds `SHUT_RDWR` in the first C module that names it.
 import CMicroHTTPD
 import Dispatch
 import Glibc

@@ -25,6 +25,11 @@ struct RequestReader {
         }
     }
 
+    /// Refuses the request before its headers are looked at.
+    ///
+    /// False ends the connection.
+    func refuse(_ reason: String) -> Bool { answer(Problem.malformedRequest(reason).response) }
+
     private func readHead(method: String) -> Bool {
         let headers = readHeaders()
         exchange.state.withLock { state in

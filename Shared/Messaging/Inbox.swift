@@ -62,24 +62,32 @@ final class Inbox: Sendable {
         counters.add(burst.count, to: \.received)
         let now = WallClock.milliseconds()
         let arrivals = burst.map { Arrival($0, limits: limits, now: now) }
+        let lines = arrivals.map(line)
+        // What shares a line with work that is under way at this moment has to look again when its turn comes.
+        var busy = lanes.busy(among: lines)
         // One snapshot for the burst. It only saves work: what decides is asked again in the transaction that writes.
-        let standings = await persistently { [table, database] in
-            try await database.read { transaction in
-                try arrivals.map { arrival -> Standing in
-                    if try table.state(of: arrival.record.key, in: transaction) != nil { return .duplicate }
-                    return try table.isBlocked(arrival.record.subjectKey, in: transaction) ? .blocked : .fresh
-                }
+        let standings = await persistently { try await self.standings(of: arrivals) }
+        guard let standings else { return }
+        for (index, message) in burst.enumerated() {
+            let arrival = arrivals[index]
+            let known = busy.insert(lines[index]).inserted ? standings[index] : nil
+            lanes.run(in: lines[index]) { lane in
+                if await self.process(arrival, known, in: lane) { acknowledge(message.tag) }
             }
         }
-        guard let standings else { return }
-        for ((message, arrival), standing) in zip(zip(burst, arrivals), standings) {
-            let work: @Sendable (Lanes.Lane) async -> Void = { lane in
-                if await self.process(arrival, standing, in: lane) { acknowledge(message.tag) }
-            }
-            if table.ordering == .perSubject, case .event = arrival.content {
-                lanes.run(work, in: arrival.record.subjectKey)
-            } else {
-                lanes.run(work)
+    }
+
+    /// The line that an arrival stands in: its subject's, or, where order does not matter, that of its copies.
+    private func line(of arrival: Arrival) -> LineKey {
+        if table.ordering == .perSubject, case .event = arrival.content { return .subject(arrival.record.subjectKey) }
+        return .delivery(arrival.record.key)
+    }
+
+    private func standings(of arrivals: [Arrival]) async throws -> [Standing] {
+        try await database.read { [table] transaction in
+            try arrivals.map { arrival -> Standing in
+                if try table.state(of: arrival.record.key, in: transaction) != nil { return .duplicate }
+                return try table.isBlocked(arrival.record.subjectKey, in: transaction) ? .blocked : .fresh
             }
         }
     }
@@ -96,7 +104,12 @@ final class Inbox: Sendable {
 
     /// Leads one arrival to its place.
     /// - Returns: whether it may be acknowledged.
-    private func process(_ arrival: Arrival, _ standing: Standing, in lane: Lanes.Lane) async -> Bool {
+    private func process(_ arrival: Arrival, _ known: Standing?, in lane: Lanes.Lane) async -> Bool {
+        var standing = known
+        if standing == nil {
+            standing = await persistently { try await self.standings(of: [arrival])[0] }
+        }
+        guard let standing else { return false }
         if standing == .duplicate {
             counters.add(to: \.duplicates)
             return true

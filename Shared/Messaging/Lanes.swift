@@ -1,10 +1,18 @@
 import Synchronization
 
-/// Runs work in tasks: what shares a subject one after the other, the rest side by side.
+/// What stands in one line: the deliveries of a subject, or the copies of one delivery.
+enum LineKey: Hashable, Sendable {
+    case subject(SubjectKey)
+    case delivery(DeliveryKey)
+    /// A row of the table.
+    case row(Int64)
+}
+
+/// Runs work in tasks: what shares a line one after the other, the rest side by side.
 final class Lanes: Sendable {
     typealias Work = @Sendable (Lane) async -> Void
 
-    /// The line of one subject while it has work.
+    /// A line while it has work.
     final class Lane: Sendable {
         private let blocked = Mutex(false)
 
@@ -16,7 +24,7 @@ final class Lanes: Sendable {
     }
 
     private struct State {
-        var waiting: [SubjectKey: [Work]] = [:]
+        var waiting: [LineKey: [Work]] = [:]
         var tasks: [Int: Task<Void, Never>] = [:]
         var nextTask = 0
         var isCancelled = false
@@ -25,14 +33,21 @@ final class Lanes: Sendable {
 
     private let state = Mutex(State())
 
-    /// Runs work in the line of its subject.
-    func run(_ work: @escaping Work, in subject: SubjectKey) {
+    /// Which of these lines have work now.
+    func busy(among lines: [LineKey]) -> Set<LineKey> {
+        state.withLock { state in
+            state.waiting.isEmpty ? [] : Set(lines.filter { state.waiting[$0] != nil })
+        }
+    }
+
+    /// Runs work in its line.
+    func run(in key: LineKey, _ work: @escaping Work) {
         let isFirst = state.withLock { state in
-            if state.waiting[subject] != nil {
-                state.waiting[subject]?.append(work)
+            if state.waiting[key] != nil {
+                state.waiting[key]?.append(work)
                 return false
             }
-            state.waiting[subject] = []
+            state.waiting[key] = []
             return true
         }
         guard isFirst else { return }
@@ -42,21 +57,16 @@ final class Lanes: Sendable {
             while let current = next {
                 await current(lane)
                 next = self.state.withLock { state in
-                    guard var line = state.waiting[subject], !line.isEmpty else {
-                        state.waiting[subject] = nil
+                    guard var line = state.waiting[key], !line.isEmpty else {
+                        state.waiting[key] = nil
                         return nil
                     }
                     let first = line.removeFirst()
-                    state.waiting[subject] = line
+                    state.waiting[key] = line
                     return first
                 }
             }
         }
-    }
-
-    /// Runs work beside everything else.
-    func run(_ work: @escaping Work) {
-        start { await work(Lane()) }
     }
 
     /// Returns when nothing is in work.

@@ -136,7 +136,7 @@ final class RetryScheduler: Sendable {
         for row in choose(from: due, busy: busy, free: free) {
             guard let table = tables[row.subscriber] else { continue }
             running.withLock { $0[row.id] = row.isSuspect }
-            lanes.run { _ in
+            lanes.run(in: .row(row.id)) { _ in
                 await self.attempt(row, table)
                 self.running.withLock { $0[row.id] = nil }
                 self.wake.raise()

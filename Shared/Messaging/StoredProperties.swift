@@ -1,5 +1,6 @@
 internal import AMQP
 import FoundationEssentials
+import JSON
 
 /// What came with a message beside its body, as it is kept in a row: a JSON object that an operator can read.
 ///
@@ -28,17 +29,15 @@ struct StoredProperties: Sendable {
         case .text(let text):
             return text
         case .message(let properties, let exchange, let routingKey):
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-            // Every value below is encodable as it stands; numbers that JSON cannot hold are written as text.
             let value = StoredProperties.value(of: properties, exchange: exchange, routingKey: routingKey)
-            guard let data = try? encoder.encode(value) else { return "{}" }
-            return String(decoding: data, as: UTF8.self)
+            // Every value below can be encoded: numbers that JSON cannot hold are written as text.
+            guard let bytes = try? StrictJSON.encode(value) else { return "{}" }
+            return String(decoding: bytes, as: UTF8.self)
         }
     }
 
-    private static func value(of properties: MessageProperties, exchange: String, routingKey: String) -> PlainValue {
-        var fields: [String: PlainValue] = ["exchange": .text(exchange), "routingKey": .text(routingKey)]
+    private static func value(of properties: MessageProperties, exchange: String, routingKey: String) -> JSONValue {
+        var fields: [String: JSONValue] = ["exchange": .string(exchange), "routingKey": .string(routingKey)]
         let texts: [(String, String?)] = [
             ("contentType", properties.contentType),
             ("contentEncoding", properties.contentEncoding),
@@ -51,21 +50,21 @@ struct StoredProperties: Sendable {
             ("appId", properties.appID),
             ("clusterId", properties.clusterID),
         ]
-        for case (let name, let text?) in texts { fields[name] = .text(text) }
+        for case (let name, let text?) in texts { fields[name] = .string(text) }
         if let mode = properties.deliveryMode { fields["deliveryMode"] = .integer(Int64(mode)) }
         if let priority = properties.priority { fields["priority"] = .integer(Int64(priority)) }
-        if let timestamp = properties.timestamp { fields["timestamp"] = .unsigned(timestamp) }
+        if let timestamp = properties.timestamp { fields["timestamp"] = .integer(Int64(clamping: timestamp)) }
         if let headers = properties.headers { fields["headers"] = value(of: headers) }
         return .object(fields)
     }
 
-    private static func value(of table: FieldTable) -> PlainValue {
+    private static func value(of table: FieldTable) -> JSONValue {
         .object(Dictionary(table.entries.map { ($0.name, value(of: $0.value)) }) { first, _ in first })
     }
 
-    private static func value(of field: FieldValue) -> PlainValue {
+    private static func value(of field: FieldValue) -> JSONValue {
         switch field {
-        case .boolean(let value): .boolean(value)
+        case .boolean(let value): .bool(value)
         case .int8(let value): .integer(Int64(value))
         case .uint8(let value): .integer(Int64(value))
         case .int16(let value): .integer(Int64(value))
@@ -73,42 +72,16 @@ struct StoredProperties: Sendable {
         case .int32(let value): .integer(Int64(value))
         case .uint32(let value): .integer(Int64(value))
         case .int64(let value): .integer(value)
-        case .float(let value): value.isFinite ? .real(Double(value)) : .text("\(value)")
-        case .double(let value): value.isFinite ? .real(value) : .text("\(value)")
+        case .float(let value): value.isFinite ? .number(Double(value)) : .string("\(value)")
+        case .double(let value): value.isFinite ? .number(value) : .string("\(value)")
         case .decimal(let scale, let value):
             .object(["decimal": .integer(Int64(value)), "scale": .integer(Int64(scale))])
-        case .string(let value): .text(value)
-        case .bytes(let value): .object(["base64": .text(Data(value).base64EncodedString())])
-        case .timestamp(let value): .object(["timestamp": .unsigned(value)])
+        case .string(let value): .string(value)
+        case .bytes(let value): .object(["base64": .string(Data(value).base64EncodedString())])
+        case .timestamp(let value): .object(["timestamp": .integer(Int64(clamping: value))])
         case .table(let table): StoredProperties.value(of: table)
         case .array(let values): .array(values.map { StoredProperties.value(of: $0) })
         case .void: .null
-        }
-    }
-}
-
-/// A JSON value that can be encoded.
-private enum PlainValue: Encodable {
-    case null
-    case boolean(Bool)
-    case integer(Int64)
-    case unsigned(UInt64)
-    case real(Double)
-    case text(String)
-    case array([PlainValue])
-    case object([String: PlainValue])
-
-    func encode(to encoder: any Encoder) throws {
-        var container = encoder.singleValueContainer()
-        switch self {
-        case .null: try container.encodeNil()
-        case .boolean(let value): try container.encode(value)
-        case .integer(let value): try container.encode(value)
-        case .unsigned(let value): try container.encode(value)
-        case .real(let value): try container.encode(value)
-        case .text(let value): try container.encode(value)
-        case .array(let values): try container.encode(values)
-        case .object(let fields): try container.encode(fields)
         }
     }
 }

@@ -30,8 +30,9 @@ final class MessagingMetrics: Sendable {
         let source = source
         let read = await Deadline.value(within: .seconds(2)) { () -> Result<Snapshot, any Error> in
             do {
-                let groups = try await source.groups(DeadLetterFilter())
-                return .success(Snapshot(backlog: try await source.backlog(), deadByType: self.countByType(groups)))
+                let backlog = try await source.backlog()
+                let counts = try await self.countByType(total: backlog.dead)
+                return .success(Snapshot(backlog: backlog, deadByType: counts))
             } catch {
                 return .failure(error)
             }
@@ -63,8 +64,8 @@ final class MessagingMetrics: Sendable {
             Double($0.held)
         }
         registry.gauge("warren_dead_letters", help: "Dead letters, by event type.") { [self] in
-            guard let counts = snapshot.withLock({ $0.deadByType }) else { return [] }
-            return types.union(counts.keys).sorted().map { (["type": $0], Double(counts[$0] ?? 0)) }
+            let counts = snapshot.withLock { $0.deadByType } ?? [:]
+            return counts.sorted { $0.key < $1.key }.map { (["type": $0.key], Double($0.value)) }
         }
     }
 
@@ -79,8 +80,16 @@ final class MessagingMetrics: Sendable {
         }
     }
 
-    private func countByType(_ groups: [DeadLetterGroup]) -> [String: Int] {
-        groups.reduce(into: [:]) { $0[types.contains($1.type) ? $1.type : "other", default: 0] += $1.count }
+    /// The dead letters of each type that the service subscribes to, and of all others together.
+    private func countByType(total: Int) async throws -> [String: Int] {
+        var counts = Dictionary(uniqueKeysWithValues: types.map { ($0, 0) })
+        if !types.isEmpty {
+            var filter = DeadLetterFilter()
+            filter.types = types.sorted()
+            for group in try await source.groups(filter) { counts[group.type, default: 0] += group.count }
+        }
+        counts["other"] = max(0, total - counts.values.reduce(0, +))
+        return counts
     }
 }
 

@@ -1,3 +1,5 @@
+public import JSON
+
 /// The JSON of the operations API, for the service that answers it and for the program that asks.
 ///
 /// Ids are decimal strings, times RFC 3339 in UTC with milliseconds. A member without a value is `null`, never absent.

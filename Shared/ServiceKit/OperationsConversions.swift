@@ -1,4 +1,5 @@
 import FoundationEssentials
+import JSON
 import Messaging
 import Telemetry
 
@@ -32,7 +33,7 @@ extension OperationsAPI.DeadLetterDetail {
             summary: OperationsAPI.DeadLetterSummary(letter, service: service),
             body: text,
             bodyBase64: text == nil ? Data(letter.body).base64EncodedString() : nil,
-            properties: try JSONDecoder().decode(JSONValue.self, from: Data(letter.properties.utf8)),
+            properties: try StrictJSON.decode(JSONValue.self, from: Array(letter.properties.utf8)),
             attempts: letter.attempts.map { OperationsAPI.Attempt($0) }
         )
     }

@@ -21,7 +21,7 @@ final class SignalHandler: @unchecked Sendable {
                     EmergencyExit.leave("a second signal ended the program at once", logger: logger)
                     return
                 }
-                logger.info("a signal asks for an orderly stop", [LogField("signal.number", number)])
+                // No log line here: a log that blocks would keep the second signal from being heard.
                 stop.request()
             }
             source.resume()

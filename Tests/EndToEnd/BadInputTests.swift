@@ -13,8 +13,7 @@ extension EndToEnd {
                 var unknown = Shop.order()
                 unknown["currency"] = "XXX"
                 unknown["discount"] = 5
-                var incomplete = Shop.order()
-                incomplete["customer"] = nil
+                let incomplete = Shop.order().without("customer")
                 var deep = "1"
                 for _ in 0..<10_000 { deep = "[\(deep)]" }
 

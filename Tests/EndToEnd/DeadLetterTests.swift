@@ -46,7 +46,7 @@ extension EndToEnd {
                 }
                 #expect(dead["errorClass"] == "event.invalid-data")
                 let key = "notification-\(try #require(dead["id"].text))"
-                let done = try await shop.warren("dead-letters", "discard", key, "--reason", "a test", "--yes")
+                let done = try await shop.warren("dead-letters", "discard", key, "--reason", "a test")
                 #expect(done.end == .exit(0), "\(done.errors)")
                 #expect(try await shop.deliveries(.notification, "dead").isEmpty)
                 #expect(try await shop.deliveries(.notification, "discarded").count == 1)

@@ -11,7 +11,7 @@ extension EndToEnd {
             var body: [UInt8]
             var properties: JSON
             let errorClass: String
-            let saying: String
+            let saying: String?
             /// Straight into Notification's queue, for what the exchange would not bring there.
             var bypassesExchange = false
         }
@@ -20,7 +20,7 @@ extension EndToEnd {
             func make(
                 _ name: String,
                 _ errorClass: String,
-                saying: String,
+                saying: String?,
                 _ body: [UInt8]? = nil,
                 change: (inout JSON, inout JSON) -> Void = { _, _ in }
             ) -> Malformed {
@@ -47,8 +47,8 @@ extension EndToEnd {
             unknown.bypassesExchange = true
             return [
                 unknown,
-                make("malformed JSON", "event.malformed-json", saying: "", Array("{\"specversion\": \"1.0\", ".utf8)),
-                make("no JSON at all", "event.malformed-json", saying: "", []),
+                make("malformed JSON", "event.malformed-json", saying: nil, Array("{\"specversion\": \"1.0\", ".utf8)),
+                make("no JSON at all", "event.malformed-json", saying: nil, []),
                 make("another content type", "event.invalid-attribute", saying: "content-type") { _, properties in
                     properties["content_type"] = "text/plain"
                 },
@@ -59,9 +59,9 @@ extension EndToEnd {
                     properties = ["content_type": properties["content_type"]]
                 },
                 make("a missing attribute", "event.missing-attribute", saying: "subject") { envelope, _ in
-                    envelope["subject"] = nil
+                    envelope = envelope.without("subject")
                 },
-                make("data of another shape", "event.invalid-data", saying: "") { envelope, _ in
+                make("data of another shape", "event.invalid-data", saying: nil) { envelope, _ in
                     envelope["data"] = ["orderID": 7]
                 },
                 make("2 MiB", "event.too-large", saying: "1048576") { envelope, _ in
@@ -70,13 +70,13 @@ extension EndToEnd {
                 make(
                     "10,000 levels",
                     "event.too-deep",
-                    saying: "",
+                    saying: nil,
                     Array(good.dropLast().utf8) + Array(",\"deep\":\(nested)}".utf8)
                 ),
                 make(
                     "bytes that are no UTF-8",
                     "event.invalid-utf8",
-                    saying: "",
+                    saying: nil,
                     Array("{\"specversion\":\"".utf8) + [0xC3, 0x28] + Array("\"}".utf8)
                 ),
                 make(
@@ -120,10 +120,9 @@ extension EndToEnd {
                 for message in malformed {
                     let letter = try #require(letters[message.body], "\(message.name): no dead letter has its bytes")
                     #expect(letter["errorClass"].text == message.errorClass, "\(message.name)")
-                    #expect(
-                        letter["error"].text?.contains(message.saying) == true,
-                        "\(message.name): \(letter["error"])"
-                    )
+                    let error = letter["error"].text ?? ""
+                    #expect(!error.isEmpty, "\(message.name)")
+                    if let saying = message.saying { #expect(error.contains(saying), "\(message.name): \(error)") }
                     #expect(letter["attempts"].elements.count == 1, "\(message.name)")
                     #expect(letter["attemptCount"] == 1, "\(message.name)")
                 }

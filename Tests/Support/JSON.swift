@@ -48,6 +48,13 @@ public enum JSON: Sendable, Equatable, CustomStringConvertible {
         }
     }
 
+    /// The object without that member.
+    public func without(_ name: String) -> JSON {
+        guard case .object(var members) = self else { return self }
+        members[name] = nil
+        return .object(members)
+    }
+
     /// The element at that place, or `null`.
     public subscript(index: Int) -> JSON {
         elements.indices.contains(index) ? elements[index] : .null
@@ -105,8 +112,9 @@ extension JSON: Codable {
     }
 }
 
+// Not by a `nil` literal: `condition ? value : nil` would then be a value.
 extension JSON: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByBooleanLiteral,
-    ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral, ExpressibleByNilLiteral
+    ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral
 {
     /// A text.
     public init(stringLiteral value: String) { self = .string(value) }
@@ -120,6 +128,4 @@ extension JSON: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, Express
     public init(dictionaryLiteral elements: (String, JSON)...) {
         self = .object(Dictionary(elements) { _, last in last })
     }
-    /// `null`.
-    public init(nilLiteral: ()) { self = .null }
 }

@@ -1,4 +1,5 @@
 import Events
+import JSON
 import ServiceKit
 
 /// `warren dead-letters`: what services have given up on.

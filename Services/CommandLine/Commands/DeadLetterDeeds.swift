@@ -1,3 +1,4 @@
+import JSON
 import ServiceKit
 
 /// `warren dead-letters retry|discard|restore`: what an operator does, recorded in the audit with who and why.

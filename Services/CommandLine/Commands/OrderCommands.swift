@@ -1,4 +1,6 @@
 import Events
+import JSON
+import ServiceKit
 
 /// `warren order`: what a customer does.
 enum OrderCommands {
@@ -13,11 +15,6 @@ enum OrderCommands {
     )
 
     private static let identifier = Argument(name: "ID", help: "the order's id")
-    private static let first = [
-        "id", "status", "payment.status", "payment.reason", "total.amount", "total.currency", "customer.email",
-        "customer.name",
-    ]
-
     private static let place = Command(
         name: "place",
         summary: "Place an order with one line.",
@@ -65,7 +62,7 @@ enum OrderCommands {
             )
         }
         let order = try await invocation.orders().place(draft, idempotencyKey: key)
-        invocation.printer.record(order, first: first)
+        invocation.printer.order(order)
     }
 
     private static let show = Command(
@@ -74,7 +71,7 @@ enum OrderCommands {
         arguments: [identifier],
         examples: [.init("warren order show 0198c5d2-…", "How does the order stand?")]
     ) { invocation in
-        invocation.printer.record(try await invocation.orders().show(invocation.words[0]), first: first)
+        invocation.printer.order(try await invocation.orders().show(invocation.words[0]))
     }
 
     private static let cancel = Command(
@@ -87,7 +84,7 @@ enum OrderCommands {
         arguments: [identifier],
         examples: [.init("warren order cancel 0198c5d2-…", "Call the order off")]
     ) { invocation in
-        invocation.printer.record(try await invocation.orders().cancel(invocation.words[0]), first: first)
+        invocation.printer.order(try await invocation.orders().cancel(invocation.words[0]))
     }
 
     private static let list = Command(
@@ -128,5 +125,34 @@ extension Invocation {
     /// Orders, as their customer sees them.
     func orders() throws -> OrderClient {
         OrderClient(client: try client(of: .order))
+    }
+}
+
+extension Printer {
+    /// Writes an order: what it is, and in a table what has happened to it.
+    func order(_ order: JSONValue) {
+        guard format == .table else {
+            record(order)
+            return
+        }
+        var facts = order
+        facts["history"] = .null
+        record(
+            facts,
+            first: [
+                "id", "status", "payment.status", "payment.reason", "total.amount", "total.currency", "customer.email",
+                "customer.name",
+            ]
+        )
+        guard let history = order["history"]?.array, !history.isEmpty else { return }
+        text("\nHistory")
+        list(
+            history,
+            columns: [
+                .init("AT", "at"), .init("STATUS", "status"), .init("PAYMENT", "payment"),
+                .init(eventType: "EVENT", "event"),
+            ],
+            empty: ""
+        )
     }
 }

@@ -1,4 +1,5 @@
 import Events
+import JSON
 import ServiceKit
 
 /// Writes down what was published, while it happens.

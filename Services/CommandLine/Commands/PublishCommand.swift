@@ -1,4 +1,5 @@
 import Events
+import JSON
 import ServiceKit
 
 /// `warren publish`: test events, as any service would publish them.

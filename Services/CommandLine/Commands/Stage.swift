@@ -1,4 +1,5 @@
 import Events
+import JSON
 import ServiceKit
 import ShopEvents
 
@@ -69,7 +70,7 @@ final class Stage {
         }
         step(
             "compare",
-            "notification knew the second of them; the mail about order \(envelope.subject) goes out once",
+            "notification took one of the two and knew the other already",
             order: envelope.subject,
             event: envelope.id
         )

@@ -1,3 +1,4 @@
+import JSON
 import ServiceKit
 
 /// `warren status`: health and backlog of every service.
@@ -20,7 +21,7 @@ enum StatusCommand {
         let printer = invocation.printer
         printer.list(records.map(\.record), columns: columns, empty: "")
         for report in records {
-            for problem in report.problems { printer.note("\(report.service.rawValue): \(problem)") }
+            for problem in report.problems { printer.note(problem) }
         }
         let codes = records.map(\.code)
         for (code, message) in [
@@ -57,10 +58,12 @@ enum StatusCommand {
             report.record["reachable"] = .bool(true)
             report.record["ready"] = .bool(health.status == 200)
             report.record["checks"] = .array(checks.map(\.record))
-            report.problems = checks.filter { !$0.isWell }.map { "\($0.name): \($0.detail)" }
+            report.problems = checks.filter { !$0.isWell }.map {
+                "\(client.service.rawValue): \($0.name): \($0.detail)"
+            }
             if health.status != 200 {
                 report.code = .failed
-                if report.problems.isEmpty { report.problems = ["not ready"] }
+                if report.problems.isEmpty { report.problems = ["\(client.service.rawValue) is not ready"] }
             }
         } catch let failure as CommandFailure {
             // A service that does not answer its health check in time is as good as away.
@@ -74,7 +77,7 @@ enum StatusCommand {
         do {
             report.record["backlog"] = try await client.get("/backlog", timeout: .seconds(5))
         } catch let failure as CommandFailure {
-            report.problems.append("its backlog is not known: \(failure.message)")
+            report.problems.append(failure.message)
             if report.code == .done {
                 report.code = failure.code
                 report.mend = failure.mend

@@ -38,6 +38,6 @@ enum WaitCommand {
             timeout: try invocation.duration("timeout") ?? .seconds(30),
             note: { printer.note($0) }
         )
-        printer.record(order, first: ["id", "status", "payment.status"])
+        printer.order(order)
     }
 }

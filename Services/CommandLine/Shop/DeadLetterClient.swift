@@ -1,3 +1,4 @@
+import JSON
 import ServiceKit
 
 /// The operations API's dead letters of one service.

@@ -64,7 +64,10 @@ enum EventCatalogue {
 
 extension Printer.Column {
     /// The type of an event under its short name.
-    static let eventType = Printer.Column("TYPE") { record in
-        EventCatalogue.shortName(of: EventType(rawValue: record["type"]?.text ?? ""))
+    static let eventType = Printer.Column(eventType: "TYPE", "type")
+
+    /// A column of event types under their short names.
+    init(eventType title: String, _ path: String) {
+        self.init(title) { EventCatalogue.shortName(of: EventType(rawValue: $0.member(at: path)?.text ?? "")) }
     }
 }

@@ -52,7 +52,18 @@ final class NetworkTransport: HTTPTransport {
             let response = try await client.send(outgoing)
             return ServiceResponse(status: response.status, body: response.body)
         } catch let failure as HTTPClient.Failure {
-            throw TransportFailure(reason: failure.description, mayHaveArrived: failure.isUnknown)
+            throw TransportFailure(reason: Self.describe(failure), mayHaveArrived: failure.isUnknown)
+        }
+    }
+
+    /// Short where the kind says it all: the address stands in the message already.
+    private static func describe(_ failure: HTTPClient.Failure) -> String {
+        switch failure.code {
+        case .refused: "connection refused"
+        case .unresolved: "the name of its host is not known"
+        case .timeout: "no answer in time"
+        case .reset: "the connection broke off"
+        default: failure.reason
         }
     }
 

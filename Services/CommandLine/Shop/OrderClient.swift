@@ -1,3 +1,4 @@
+import JSON
 import ServiceKit
 
 /// What can be done with orders, as their customer would do it.

@@ -1,3 +1,4 @@
+import JSON
 import ServiceKit
 
 /// Talks to one service and turns what can go wrong into failures that say what to do.

@@ -1,3 +1,4 @@
+import JSON
 import ServiceKit
 
 /// The form of data on standard output.

@@ -1,13 +1,13 @@
 import FoundationEssentials
-import ServiceKit
+import JSON
 
 /// What services answer is passed on whole, fields that this command does not know included.
 extension JSONValue {
     /// Reads JSON.
     ///
-    /// - Throws: `DecodingError` where the bytes are not one JSON value.
+    /// - Throws: `JSONFault` where the bytes are not one JSON value.
     init(parsing bytes: [UInt8]) throws {
-        self = try JSONDecoder().decode(JSONValue.self, from: Data(bytes))
+        self = try StrictJSON.decode(JSONValue.self, from: bytes)
     }
 
     /// The member of that name, if this is an object that has it and it is not null; sets a member of an object.

@@ -4,6 +4,7 @@
 #include <microhttpd.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 /// What is called with the undecoded request target before the request's headers are parsed; its result becomes the
 /// request's context.
@@ -65,3 +66,6 @@ static inline size_t warren_mhd_header_size(struct MHD_Connection *connection) {
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
     return info == NULL ? 0 : info->header_size;
 }
+
+/// The family of an address. Which module declares this member of `sockaddr` to Swift depends on how it is compiled.
+static inline int warren_address_family(const struct sockaddr *address) { return address->sa_family; }

@@ -30,6 +30,9 @@ protocol EngineConnection: AnyObject {
     /// Whether the transaction is still there. Some errors end it in the middle.
     var isTransactionOpen: Bool { get }
 
+    /// Bytes that are committed and wait to be moved to their place; 0 where an engine has no such log.
+    var logBytes: Int { get }
+
     /// Called on the connection's thread when a group is done and its callers have been resumed: time for upkeep.
     func maintain()
 }

@@ -30,6 +30,7 @@ final class GroupCommitter: Sendable {
             let group = Group(jobs)
             group.run(on: connection)
             counters.withLock { counters in
+                counters.walBytes = connection.logBytes
                 counters.largestGroup = max(counters.largestGroup, jobs.count)
                 counters.closures += group.committed
                 counters.failedClosures += jobs.count - group.committed
@@ -50,6 +51,8 @@ final class GroupCommitter: Sendable {
         private(set) var committed = 0
         /// The first job that has not run.
         private var next = 0
+        /// Why the engine gave up the transaction in the middle, where it is not the error of the job that ran.
+        private var loss: (any Error)?
 
         init(_ jobs: [any Job]) {
             self.jobs = jobs
@@ -65,6 +68,7 @@ final class GroupCommitter: Sendable {
         /// Runs jobs in one transaction: all that are left, or up to the one with which the transaction is lost.
         private func runTransaction(on connection: any EngineConnection) {
             let first = next
+            loss = nil
             do {
                 try connection.beginWrite()
             } catch {
@@ -80,7 +84,7 @@ final class GroupCommitter: Sendable {
                 guard let error = runStep(jobs[position], isAlone: isAlone, on: connection) else { continue }
                 errors[position] = error
                 if !connection.isTransactionOpen {
-                    return fail(first..<position, with: Self.shared(error))
+                    return fail(first..<position, with: Self.shared(loss ?? error))
                 }
             }
             guard committed > 0 else { return connection.rollBack() }
@@ -111,12 +115,14 @@ final class GroupCommitter: Sendable {
                 committed += 1
                 return nil
             } catch {
+                let failure = error
                 do {
                     if isAlone { connection.rollBack() } else { try connection.undoStep() }
                 } catch {
+                    loss = error
                     connection.rollBack()
                 }
-                return error
+                return failure
             }
         }
 

@@ -13,7 +13,7 @@ import Telemetry
 
     /// Ends the process, where nothing may be promised any more.
     private let giveUp: @Sendable (DatabaseError) -> Void
-    /// For tests: called before each COMMIT; what it throws is taken for the commit's failure.
+    /// For tests: called before each COMMIT; what it throws is taken for what SQLite reported.
     var beforeCommit: (() throws -> Void)?
     /// The write-ahead log, seen from its only checkpointer.
     private var log = SQLiteLogGauge()
@@ -22,6 +22,8 @@ import Telemetry
     private let role: Role
     private let logger: Logger
     private var statements = SQLiteStatementCache()
+    /// Apart from those of callers, who must not find a COMMIT that has been let through once.
+    private var ownStatements = SQLiteStatementCache()
     /// Set where this class itself speaks: it may begin and end transactions, callers may not.
     private var isTrusted = false
     /// When the read that is running has to be given up.
@@ -52,6 +54,7 @@ import Telemetry
 
     deinit {
         statements.removeAll()
+        ownStatements.removeAll()
         unsafe sqlite3_close_v2(handle)
     }
 
@@ -81,13 +84,16 @@ import Telemetry
         statements.removeAll()
     }
 
+    /// How many statements of callers are kept prepared.
+    var preparedStatements: Int { statements.count }
+
     /// Runs a statement of this class's own.
     @discardableResult
     func own(_ sql: String) throws -> [Row] {
         isTrusted = true
         defer { isTrusted = false }
         return try report {
-            unsafe try statements.statement(sql, on: handle).run([], limit: .max, on: handle)
+            unsafe try ownStatements.statement(sql, on: handle).run([], limit: .max, on: handle)
         }
     }
 
@@ -129,7 +135,7 @@ import Telemetry
 
     func commit() throws {
         deadline = nil
-        try beforeCommit?()
+        try report { try beforeCommit?() }
         try own("COMMIT")
         isInTransaction = false
     }
@@ -261,9 +267,13 @@ import Telemetry
         }
     }
 
+    /// Begins to copy this database into another; nil when SQLite refuses, with the reason in the other connection.
+    func beginCopy(to target: OpaquePointer) -> OpaquePointer? {
+        unsafe sqlite3_backup_init(target, "main", handle, "main")
+    }
+
     // MARK: Upkeep
 
-    /// Bytes of the log that are in use.
     var logBytes: Int { log.bytes }
 
     /// Checkpoints when the log has grown enough.

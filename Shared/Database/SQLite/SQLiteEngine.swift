@@ -12,9 +12,13 @@ final class SQLiteEngine: Engine {
         /// What is done when a sync has failed.
         ///
         /// The process ends: the system may have dropped the data that it could not write, so neither the file's content
-        /// nor any later success could be believed. What was acknowledged is safe; after the start the log is read anew.
+        /// nor any later success could be believed. What was acknowledged before is safe; the next start reads the log
+        /// anew and checks the file.
         var giveUp: @Sendable (DatabaseError, Logger) -> Void = { error, logger in
-            logger.error("database.sync-failed: the process ends", [LogField("error", error: error)])
+            logger.error(
+                "database cannot be trusted after a failed sync, the process ends",
+                [LogField("error", error: error)]
+            )
             _exit(EX_IOERR)
         }
     }
@@ -24,14 +28,16 @@ final class SQLiteEngine: Engine {
     private let options: Options
     private let writer = GroupCommitter()
     private let readers = ReaderPool()
-    private let closing: ClosingDoor
+    let door = ClosingDoor()
+    private let isBackingUp = Atomic(false)
 
     private init(path: String, logger: Logger, options: Options) {
         self.path = path
         self.logger = logger
         self.options = options
-        closing = ClosingDoor(readers: options.readers)
     }
+
+    // MARK: Opening
 
     /// Opens the file, on the writer's thread.
     static func open(
@@ -43,7 +49,7 @@ final class SQLiteEngine: Engine {
         try await withCheckedThrowingContinuation { continuation in
             do {
                 try WorkerThread.start("database-writer") {
-                    write(to: location, migrations: migrations, logger: logger, options: options) {
+                    live(at: location, migrations: migrations, logger: logger, options: options) {
                         continuation.resume(with: $0)
                     }
                 }
@@ -54,55 +60,69 @@ final class SQLiteEngine: Engine {
     }
 
     /// The writer's thread, from opening to closing.
-    private static func write(
-        to location: SQLiteLocation,
+    private static func live(
+        at location: SQLiteLocation,
         migrations: [MigrationSet],
         logger: Logger,
         options: Options,
         opened: (Result<SQLiteEngine, any Error>) -> Void
     ) {
-        let engine: SQLiteEngine
-        let lock: SQLiteLockFile
-        let connection: SQLiteConnection
         do {
             try configureProcess()
             let path = try SQLiteFile.prepare(location.path)
-            lock = try SQLiteLockFile(path + ".lock")
-            engine = SQLiteEngine(path: path, logger: logger, options: options)
+            let lock = try SQLiteLockFile(path + ".lock")
+            let engine = SQLiteEngine(path: path, logger: logger, options: options)
+            var connection: SQLiteConnection?
             do {
                 connection = try engine.start(migrations, lock: lock)
             } catch {
+                // Readers that have started already end, and let go of the file before the lock is let go of.
                 engine.beginClosing()
+                engine.door.waitForUsers()
                 throw error
             }
+            opened(.success(engine))
+            engine.run(&connection, lock: lock)
         } catch {
-            return opened(.failure(error))
+            opened(.failure(error))
         }
-        opened(.success(engine))
-        engine.writer.run(on: connection)
-        engine.closing.waitForReaders()
-        engine.finish(connection, lock: lock)
-        engine.closing.open()
     }
 
     /// Opens the writer's connection, brings the schema up to date and starts the readers.
     private func start(_ migrations: [MigrationSet], lock: SQLiteLockFile) throws -> SQLiteConnection {
         let isUnclean = lock.wasLeftOpen || (SQLiteFile.size(path + "-wal") ?? 0) > 0
+        try SQLiteFile.create(path)
         let connection = try connect(.writer)
         if isUnclean { try check(connection) }
         for migration in try Migrator(sets: migrations).apply(on: connection) {
             logger.info("migration applied", [LogField("database.migration", migration)])
         }
         for number in 1...options.readers {
-            // Opened here, so that a failure is one of `open`; handed over to the only thread that uses it then.
-            let reader = Handover(try connect(.reader))
-            try WorkerThread.start("database-read-\(number)") { [self] in
-                if let connection = reader.take() { readers.run(on: connection) }
-                closing.readerEnded()
+            // Opened here, so that a failure is one of `open`.
+            try startUser("database-read-\(number)", on: Handover(try connect(.reader))) { [readers] connection in
+                readers.run(on: connection)
             }
         }
         logger.info("database opened", [LogField("database.path", path)])
         return connection
+    }
+
+    /// Starts a thread that uses a connection of its own; closing waits for it.
+    private func startUser(
+        _ name: String,
+        on connection: Handover,
+        _ body: @escaping @Sendable (SQLiteConnection) -> Void
+    ) throws {
+        guard door.enter() else { throw Database.closed }
+        do {
+            try WorkerThread.start(name) { [door] in
+                if let connection = connection.take() { body(connection) }
+                door.leave()
+            }
+        } catch {
+            door.leave()
+            throw error
+        }
     }
 
     private func connect(_ role: SQLiteConnection.Role) throws -> SQLiteConnection {
@@ -111,24 +131,18 @@ final class SQLiteEngine: Engine {
 
     /// Looks for damage after an unclean stop.
     private func check(_ connection: SQLiteConnection) throws {
-        logger.info("database checked after an unclean stop", [LogField("database.path", path)])
-        let finding: String = try connection.own("PRAGMA quick_check(1)").first?[0] ?? "no answer"
+        logger.info("database is checked after an unclean stop", [LogField("database.path", path)])
+        let finding: String
+        do {
+            finding = try connection.own("PRAGMA quick_check(1)").first?[0] ?? "no answer"
+        } catch let error as DatabaseError where error.code == .corrupt {
+            finding = error.reason
+        }
         guard finding == "ok" else {
             throw DatabaseError(
                 code: .corrupt,
                 reason: "\(path) is damaged (\(finding)): restore the last backup, and keep this file for repair"
             )
-        }
-    }
-
-    private func finish(_ connection: SQLiteConnection, lock: SQLiteLockFile) {
-        do {
-            try connection.checkpoint(.truncate)
-            try lock.markClosed()
-            logger.info("database closed", [LogField("database.path", path)])
-        } catch {
-            // Nothing is lost: what is in the log is applied at the next start, which will check the file.
-            logger.warning("database closed without its checkpoint", [LogField("error", error: error)])
         }
     }
 
@@ -143,24 +157,68 @@ final class SQLiteEngine: Engine {
     /// Refused where the program itself has used SQLite before; it then works as well, only slower.
     private static let processStatus = csqlite_configure_process()
 
-    // MARK: Engine
+    // MARK: Living and closing
 
-    func enqueueWrite(_ job: any Job) -> Bool { writer.enqueue(job) }
-
-    func enqueueRead(_ job: any Job) -> Bool { readers.enqueue(job) }
-
-    func backUp(to path: String) async throws {
-        throw DatabaseError(code: .other, reason: "not yet")
+    /// Writes until closed, then closes in order.
+    private func run(_ connection: inout SQLiteConnection?, lock: SQLiteLockFile) {
+        if let connection { writer.run(on: connection) }
+        door.waitForUsers()
+        do {
+            try connection?.checkpoint(.truncate)
+            connection = nil
+            try lock.markClosed()
+            logger.info("database closed", [LogField("database.path", path)])
+        } catch {
+            // Nothing is lost: what is in the log is applied at the next start, which will check the file.
+            logger.warning("database closed without its checkpoint", [LogField("error", error: error)])
+        }
+        connection = nil
+        lock.release()
+        door.close()
     }
 
     func beginClosing() {
+        door.beginClosing()
         readers.close()
         writer.close()
     }
 
     func waitUntilClosed() async {
-        await closing.wait()
+        await door.waitUntilClosed()
     }
 
+    // MARK: Work
+
+    func enqueueWrite(_ job: any Job) -> Bool { writer.enqueue(job) }
+
+    func enqueueRead(_ job: any Job) -> Bool { readers.enqueue(job) }
+
     var statistics: Database.Statistics { writer.statistics }
+
+    func backUp(to target: String) async throws {
+        guard !isBackingUp.exchange(true, ordering: .acquiringAndReleasing) else {
+            throw DatabaseError(code: .busy, reason: "another backup of this database is running")
+        }
+        defer { isBackingUp.store(false, ordering: .releasing) }
+        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+            do {
+                try WorkerThread.start("database-backup") { [self] in
+                    continuation.resume(with: Result { try copy(to: target) })
+                }
+            } catch {
+                continuation.resume(throwing: error)
+            }
+        }
+        logger.info("database backed up", [LogField("database.backup", target)])
+    }
+
+    /// Copies, on the thread of the backup; gives up when the database is closed meanwhile.
+    private func copy(to target: String) throws {
+        guard door.enter() else { throw Database.closed }
+        defer { door.leave() }
+        let path = try SQLiteFile.prepare(target)
+        try SQLiteBackup(path: path).run(from: connect(.reader)) {
+            if door.isClosing { throw Database.closed }
+        }
+    }
 }

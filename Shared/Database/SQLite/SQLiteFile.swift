@@ -15,6 +15,13 @@ enum SQLiteFile {
         return real == "/" ? "/" + name : real + "/" + name
     }
 
+    /// Makes sure that a file is there and takes writes; what is in it concerns nobody but this process's user.
+    static func create(_ path: String) throws(DatabaseError) {
+        let descriptor = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw error("cannot write to \(path)") }
+        _ = close(descriptor)
+    }
+
     /// The size of a file in bytes, or nil when there is none.
     static func size(_ path: String) -> Int? {
         var status = stat()
@@ -36,13 +43,14 @@ enum SQLiteFile {
         let number = errno
         let code: DatabaseError.Code =
             switch number {
-            case EROFS: .readOnly
+            case EROFS, EACCES, EPERM: .readOnly
             case ENOSPC, EDQUOT: .full
             case EIO: .ioFailed
             default: .cannotOpen
             }
         let reason = unsafe strerror(number).map { unsafe String(cString: $0) } ?? "error \(number)"
-        return DatabaseError(code: code, reason: "\(what): \(reason)")
+        let mend = code == .readOnly ? "; give this process write permission on the file and its folder" : ""
+        return DatabaseError(code: code, reason: "\(what): \(reason)\(mend)")
     }
 
     private static func makeFolder(_ folder: String) throws(DatabaseError) {

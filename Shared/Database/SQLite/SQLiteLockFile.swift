@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 
 /// The file `<database>.lock`: one process per database, and a mark of whether the last one ended in order.
 ///
@@ -9,13 +10,14 @@ final class SQLiteLockFile: Sendable {
     let wasLeftOpen: Bool
 
     private let descriptor: Int32
+    private let isReleased = Atomic(false)
     private static let closedMark = "closed\n"
 
     /// Takes the lock.
     ///
-    /// - Throws: `.cannotOpen` when somebody else has it; `.readOnly` or `.cannotOpen` when the file cannot be made.
+    /// - Throws: `.cannotOpen` when somebody else has it; `.readOnly` when the file cannot be made.
     init(_ path: String) throws(DatabaseError) {
-        descriptor = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+        descriptor = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw SQLiteFile.error("cannot open \(path)") }
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
             let isTaken = errno == EWOULDBLOCK
@@ -40,6 +42,12 @@ final class SQLiteLockFile: Sendable {
     }
 
     deinit {
+        release()
+    }
+
+    /// Lets the next one have the database.
+    func release() {
+        guard !isReleased.exchange(true, ordering: .acquiringAndReleasing) else { return }
         _ = Glibc.close(descriptor)
     }
 

@@ -8,7 +8,7 @@ struct PublishingTests {
     @Test("A published message is confirmed and can be consumed and acknowledged")
     func roundTrip() async throws {
         let name = TestBroker.uniqueName()
-        let topology = TestBroker.topology(TestBroker.queue(name))
+        let topology = try await TestBroker.declared(TestBroker.queue(name))
         let publisher = Publisher(try TestBroker.configuration(), topology: topology, logger: testLogger)
         let consumer = Consumer(try TestBroker.configuration(), queue: name, topology: topology, logger: testLogger)
         try await running([publisher], [consumer]) {

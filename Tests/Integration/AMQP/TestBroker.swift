@@ -1,7 +1,8 @@
-import AMQP
 import Foundation
 import Telemetry
 import Testing
+
+@testable import AMQP
 
 /// The broker that the tests run against.
 enum TestBroker {
@@ -41,6 +42,33 @@ enum TestBroker {
         return BrokerTopology.Queue(name: name, arguments: arguments)
     }
 
+    /// A topology that exists already.
+    ///
+    /// RabbitMQ 3.10 lets a second connection declare a quorum queue while the first is still making it; that one's messages
+    /// are then refused, or its consumer's channel crashes. So the tests declare once before they connect twice.
+    static func declared(_ queues: BrokerTopology.Queue...) async throws -> BrokerTopology {
+        var topology = BrokerTopology()
+        topology.queues = queues
+        let declared = topology
+        try await withSession { session throws(AMQPError) in try session.declare(declared) }
+        return topology
+    }
+
+    /// Does something to the broker over a connection of its own, on a thread of its own.
+    static func withSession(_ body: @escaping @Sendable (Session) throws(AMQPError) -> Void) async throws {
+        let configuration = try configuration("operator")
+        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+            Thread.detachNewThread {
+                let result = Result {
+                    let session = try Session(configuration.endpoints[0], configuration, CallGuard())
+                    try body(session)
+                    session.close(within: .seconds(1))
+                }
+                continuation.resume(with: result)
+            }
+        }
+    }
+
     static func topology(_ queues: BrokerTopology.Queue...) -> BrokerTopology {
         var topology = BrokerTopology()
         topology.queues = queues
@@ -49,6 +77,7 @@ enum TestBroker {
 }
 
 /// Runs publishers and consumers beside the body; cancels them after it and waits for their end.
+@discardableResult
 func running<Result: Sendable>(
     _ publishers: [Publisher] = [],
     _ consumers: [Consumer] = [],
@@ -132,5 +161,15 @@ extension Message {
     }
 }
 
-/// Standard error of the tests, for the kit's own log where a test is being looked into.
-let testLogger = Logger.silent
+/// Silent, or standard error where `WARREN_TEST_LOG` is set, for looking into a test.
+let testLogger =
+    ProcessInfo.processInfo.environment["WARREN_TEST_LOG"] == nil
+    ? Logger.silent : Logger("test", level: .debug, sink: StandardErrorSink())
+
+private struct StandardErrorSink: LogSink {
+    func write(_ record: LogRecord) {
+        let fields = record.fields.map { "\($0.key)=\($0.value)" }.joined(separator: " ")
+        let time = ProcessInfo.processInfo.systemUptime
+        FileHandle.standardError.write(Data("\(time) \(record.level.name) \(record.message) \(fields)\n".utf8))
+    }
+}

@@ -46,8 +46,8 @@ struct ConfirmTrackerTests {
     @Test("A return comes before its ack and turns it into `returned`")
     func returned() {
         var tracker = tracker(3)
-        let isMatched = tracker.returned(reason: "312 NO_ROUTE", matching: { $0 == 2 })
-        #expect(isMatched)
+        let isFound = tracker.returned(reason: "312 NO_ROUTE", matching: { $0 == 2 })
+        #expect(isFound)
         let outcomes = tracker.settled(upTo: 3, multiple: true, positive: true).map(\.outcome)
         #expect(outcomes == [.confirmed, .returned(reason: "312 NO_ROUTE"), .confirmed])
     }
@@ -57,8 +57,8 @@ struct ConfirmTrackerTests {
         var tracker = tracker(3)
         tracker.returned(reason: "first", matching: { _ in true })
         tracker.returned(reason: "second", matching: { _ in true }, preferring: { $0 == 3 })
-        let isMatched = tracker.returned(reason: "none", matching: { $0 == 1 })
-        #expect(!isMatched)
+        let isFound = tracker.returned(reason: "none", matching: { $0 == 1 })
+        #expect(!isFound)
         let outcomes = tracker.settled(upTo: 3, multiple: true, positive: true).map(\.outcome)
         #expect(outcomes == [.returned(reason: "first"), .confirmed, .returned(reason: "second")])
     }

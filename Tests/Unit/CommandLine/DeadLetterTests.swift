@@ -1,3 +1,4 @@
+import JSON
 import ServiceKit
 import Testing
 

@@ -1,3 +1,4 @@
+import JSON
 import ServiceKit
 import Synchronization
 import Testing
@@ -79,6 +80,21 @@ struct OrderTests {
         #expect(wrong.messages.contains("WARREN_ORDER_URL"))
     }
 
+    @Test("shows what has happened to an order, in the order in which it did")
+    func show() async {
+        var full = order("confirmed", payment: "captured")
+        full["history"] = [
+            ["at": "2026-01-01", "status": "placed", "payment": "requested", "event": "dev.warren.order.placed"],
+            ["at": "2026-01-02", "status": "confirmed", "payment": "captured", "event": "dev.warren.payment.captured"],
+        ]
+        let services = FakeServices { [full] _ in .json(full) }
+        let outcome = await warren("order show o-1", http: services)
+        #expect(outcome.lines.first == "id              o-1")
+        #expect(!outcome.data.contains("history["))
+        #expect(outcome.lines.last?.hasSuffix("confirmed  captured   payment.captured") == true)
+        #expect(await warren("order show o-1 -o jsonl", http: services).records == [full])
+    }
+
     @Test("lists a page and says how to get the next one")
     func list() async {
         let services = FakeServices { _ in
@@ -141,7 +157,7 @@ struct OrderTests {
     }
 }
 
-@Suite("warren wait")
+@Suite("warren wait", .timeLimit(.minutes(1)))
 struct WaitTests {
     @Test("ends when the order has come to what is waited for")
     func met() async {

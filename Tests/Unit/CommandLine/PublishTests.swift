@@ -1,4 +1,5 @@
 import Events
+import JSON
 import Messaging
 import ServiceKit
 import ShopEvents
@@ -6,7 +7,7 @@ import Testing
 
 @testable import CommandLine
 
-@Suite("warren publish")
+@Suite("warren publish", .timeLimit(.minutes(1)))
 struct PublishTests {
     @Test("sends an envelope under the full type, about the subject, as part of its flow")
     func envelope() async throws {

@@ -1,4 +1,5 @@
 import Events
+import JSON
 import ServiceKit
 import ShopEvents
 import Synchronization
@@ -6,7 +7,7 @@ import Testing
 
 @testable import CommandLine
 
-@Suite("warren trigger")
+@Suite("warren trigger", .timeLimit(.minutes(1)))
 struct TriggerTests {
     /// A shop in which every order comes at once to what its payment method stands for.
     private static func shop() -> FakeServices {

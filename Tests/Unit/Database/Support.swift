@@ -14,7 +14,7 @@ func withFolder<Result>(_ body: (String) async throws -> Result) async throws ->
 
 /// A fresh database with a table `notes(id INTEGER PRIMARY KEY, text TEXT UNIQUE)`, closed and removed after the test.
 func withDatabase<Result>(_ body: (Database) async throws -> Result) async throws -> Result {
-    try await withFolder { folder in
+    try await withFolder { folder async throws in
         let database = try await Database.open("sqlite:\(folder)/test.db", migrations: [notes], logger: .silent)
         do {
             let result = try await body(database)
@@ -132,4 +132,60 @@ func databaseError(_ body: () async throws -> Void) async -> DatabaseError? {
     } catch {
         return error as? DatabaseError
     }
+}
+
+extension Gate {
+    /// Waits until opened, on a thread that may block.
+    func wait() async {
+        await withCheckedContinuation { continuation in
+            DispatchQueue.global().async {
+                self.waitOnThread()
+                continuation.resume()
+            }
+        }
+    }
+}
+
+extension Row {
+    /// The value of a column, with its type as an argument, which macros take more easily.
+    func value<Value: DatabaseConvertible>(_ column: String, as type: Value.Type) throws -> Value {
+        try self[column]
+    }
+}
+
+/// Keeps the messages of a log.
+final class RecordingSink: LogSink {
+    private let lines = Mutex<[String]>([])
+    private let arrival = NSCondition()
+
+    var messages: [String] { lines.withLock { $0 } }
+
+    func write(_ record: LogRecord) {
+        arrival.withLock {
+            lines.withLock { $0.append("\(record.message)") }
+            arrival.broadcast()
+        }
+    }
+
+    /// Blocks a thread of the database until a message has come; false when it does not in time.
+    func wait(for message: String, upTo limit: Duration) -> Bool {
+        let end = Date(timeIntervalSinceNow: limit / .seconds(1))
+        return arrival.withLock {
+            while !messages.contains(message) {
+                guard arrival.wait(until: end) else { return false }
+            }
+            return true
+        }
+    }
+
+    func clear() { lines.withLock { $0 = [] } }
+}
+
+/// Something that one task says and others see.
+final class Flag: Sendable {
+    private let state = Atomic(false)
+
+    var isRaised: Bool { state.load(ordering: .acquiring) }
+
+    func raise() { state.store(true, ordering: .releasing) }
 }

@@ -7,7 +7,7 @@ import Testing
 struct WritingTests {
     @Test("returns what its closure returns, and is there for the next read")
     func writeAndRead() async throws {
-        try await withDatabase { database in
+        try await withDatabase { database async throws in
             let id: Int = try await database.write { transaction in
                 try transaction.execute("INSERT INTO notes (text) VALUES ($1)", "hello")
                 return try #require(try transaction.first("SELECT id FROM notes WHERE text = $1", "hello"))["id"]
@@ -19,7 +19,7 @@ struct WritingTests {
 
     @Test("is there after closing and opening again")
     func reopen() async throws {
-        try await withFolder { folder in
+        try await withFolder { folder async throws in
             let url = "sqlite:\(folder)/deep/er/test.db"
             let first = try await Database.open(url, migrations: [notes], logger: .silent)
             try await first.add("kept")

@@ -59,7 +59,7 @@ struct ServerTests {
         "A target that cannot be decoded is 400",
         arguments: [
             "/things/%", "/things/%2", "/things/%zz", "/things/%00", "/things/%ff", "/query?a=%g1", "/query?a=%00",
-            "things",
+            "things", "/things/a\0b", "/things/a\0", "/things/a?\0",
         ]
     )
     func badTargets(target: String) async throws {
@@ -128,6 +128,17 @@ struct ServerTests {
                 "POST /length HTTP/1.1\r\nHost: x\r\nContent-Length: 1001\r\nExpect: 100-continue\r\n\r\n"
             )
             #expect(waiting.hasPrefix("HTTP/1.1 413 "))
+        }
+    }
+
+    @Test("Who sends a large body to its end before reading gets the 413 too, no reset")
+    func largeBodyWithoutReading() async throws {
+        try await withServer(routes: Self.routes) { port in
+            let socket = try await RawSocket.connect(port)
+            try await socket.send("POST /length HTTP/1.1\r\nHost: x\r\nContent-Length: \(4 << 20)\r\n\r\n")
+            for _ in 0..<64 { try await socket.send([UInt8](repeating: 65, count: 64 << 10)) }
+            let answer = try await socket.receiveAll()
+            #expect(answer.hasPrefix("HTTP/1.1 413 "))
         }
     }
 

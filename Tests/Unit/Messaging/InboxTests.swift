@@ -51,6 +51,33 @@ struct InboxTests {
         }
     }
 
+    @Test("twice in one burst, or while its first copy is at work, calls the outside once", arguments: [true, false])
+    func copiesTogether(isOrdered: Bool) async throws {
+        try await withBench(ordering: isOrdered ? .perSubject : .none) { bench in
+            let calls = Mutex<[Int]>([])
+            let (began, begun) = AsyncStream.makeStream(of: Void.self)
+            let (mayEnd, end) = AsyncStream.makeStream(of: Void.self)
+            bench.subscriber.on(Happened.self) { event, delivery in
+                calls.withLock { $0.append(event.number) }
+                begun.yield()
+                for await _ in mayEnd { break }
+                try await delivery.commit { _ in }
+            }
+            let copies = try (0..<3).map { _ in try bench.message(Happened(subject: "a", number: 1), id: "one") }
+            let acknowledge: @Sendable (IncomingMessage.Tag) -> Void = { tag in
+                bench.acknowledged.withLock { $0.append(tag.number) }
+            }
+            await bench.inbox.receive([copies[0], copies[1]], acknowledge: acknowledge)
+            for await _ in began { break }
+            await bench.inbox.receive([copies[2]], acknowledge: acknowledge)
+            end.finish()
+            await bench.inbox.drained()
+            #expect(calls.withLock { $0 } == [1])
+            #expect(bench.counters.value.duplicates == 2)
+            #expect(bench.acknowledged.withLock { $0.count } == 3)
+        }
+    }
+
     @Test("whose handler does not commit gets its receipt alone")
     func receiptAlone() async throws {
         try await withBench { bench in

@@ -17,6 +17,10 @@ final class TableOperations: OperationsSource {
         let reason: String
     }
 
+    struct Failure: Error {}
+
+    /// Whether every call fails, as with a broken database.
+    let isBroken = MutexBox(false)
     let letters = MutexBox<[DeadLetter]>([])
     let lists = MutexBox<[List]>([])
     let deeds = MutexBox<[Deed]>([])
@@ -32,7 +36,8 @@ final class TableOperations: OperationsSource {
     }
 
     func groups(_ filter: DeadLetterFilter) async throws -> [DeadLetterGroup] {
-        [DeadLetterGroup(type: "t", errorClass: "e", count: 2, firstSeen: 1, lastSeen: 2, example: "no")]
+        guard !isBroken.value else { throw Failure() }
+        return [DeadLetterGroup(type: "t", errorClass: "e", count: 2, firstSeen: 1, lastSeen: 2, example: "no")]
     }
 
     func retry(_ id: Int64, actor: String, reason: String) async throws -> DeadLetter {
@@ -55,7 +60,15 @@ final class TableOperations: OperationsSource {
     }
 
     func backlog() async throws -> Backlog {
-        Backlog(unforwarded: 1, oldestUnforwardedAge: 1.5, scheduled: 0, oldestScheduledAge: nil, held: 2, dead: 3)
+        guard !isBroken.value else { throw Failure() }
+        return Backlog(
+            unforwarded: 1,
+            oldestUnforwardedAge: 1.5,
+            scheduled: 0,
+            oldestScheduledAge: nil,
+            held: 2,
+            dead: 3
+        )
     }
 
     private func change(

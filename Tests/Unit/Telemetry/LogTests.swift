@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import Testing
 
 @testable import Telemetry
@@ -87,20 +88,22 @@ struct LogTests {
         let pipe = Pipe()
         let sink = StandardErrorLogSink(format: .json, descriptor: pipe.fileHandleForWriting.fileDescriptor)
         let logger = Logger("test", sink: sink)
-        let reading = Task.detached { pipe.fileHandleForReading.readDataToEndOfFile() }
-        await withTaskGroup(of: Void.self) { group in
-            for writer in 0..<8 {
-                group.addTask {
-                    for number in 0..<200 {
-                        // Longer than a pipe takes at once without tearing it.
-                        let filler = String(repeating: "x", count: 6000)
-                        logger.info("written", [LogField("w", writer), LogField("n", number), LogField("f", filler)])
-                    }
-                }
+        let received = Mutex(Data())
+        // The ninth thread reads, while eight write lines that are longer than a pipe takes without tearing them.
+        let writing = Atomic(8)
+        await onThreads(9) { thread in
+            guard thread < 8 else {
+                let data = pipe.fileHandleForReading.readDataToEndOfFile()
+                received.withLock { $0 = data }
+                return
             }
+            let filler = String(repeating: "x", count: 6000)
+            for number in 0..<200 {
+                logger.info("written", [LogField("w", thread), LogField("n", number), LogField("f", filler)])
+            }
+            if writing.subtract(1, ordering: .relaxed).newValue == 0 { pipe.fileHandleForWriting.closeFile() }
         }
-        try pipe.fileHandleForWriting.close()
-        let lines = await reading.value.split(separator: UInt8(ascii: "\n"))
+        let lines = received.withLock { $0 }.split(separator: UInt8(ascii: "\n"))
         #expect(lines.count == 1600)
         var seen: Set<[Int]> = []
         for line in lines {

@@ -1,29 +1,12 @@
-/// Checks bytes from outside against RFC 8259 and this kit's rules in one pass, before anything is decoded.
+/// Checks a text against RFC 8259 and this module's rules in one pass, and indexes it.
 ///
 /// It refuses what decoders let pass or take differently: duplicate names (also when escaped differently), NUL, invalid
-/// UTF-8, lone surrogates, deep nesting, and integers written as `1e3` or `10.0`. It allocates for nothing but escaped
-/// names and keeps what an envelope needs: the members of the outermost object.
+/// UTF-8, lone surrogates and deep nesting. Beside the index it allocates for escaped names and large objects only.
 struct JSONScanner {
-    /// What a value is.
-    enum Kind {
-        case object
-        case array
-        case string
-        case number
-        case literal
-    }
-
-    /// A member of the outermost object: its name and where its value lies.
-    struct Member {
-        var name: String
-        var kind: Kind
-        var range: Range<Int>
-    }
-
     private let bytes: [UInt8]
     private let maximumDepth: Int
     private var position = 0
-    private(set) var members: [Member] = []
+    private var nodes: [JSONDocument.Node] = []
 
     init(_ bytes: [UInt8], maximumDepth: Int) {
         self.bytes = bytes
@@ -31,51 +14,59 @@ struct JSONScanner {
     }
 
     /// Checks the whole text.
-    /// - Returns: what the outermost value is; when it is an object, `members` holds its members.
-    mutating func scan() throws(EventFault) -> Kind {
-        members.reserveCapacity(16)
+    ///
+    /// - Returns: the index; the first node is the outermost value.
+    mutating func scan() throws(JSONFault) -> [JSONDocument.Node] {
+        nodes.reserveCapacity(16 + bytes.count / 12)
         skipSpace()
-        let kind = try value(depth: 1)
+        try value(depth: 1)
         skipSpace()
         guard position == bytes.count else { throw malformed("something follows the end of the value") }
-        return kind
+        return nodes
     }
 
-    private mutating func value(depth: Int) throws(EventFault) -> Kind {
+    /// Opens a node; `close` says where it ends.
+    private mutating func open(_ kind: JSONDocument.Kind) -> Int {
+        nodes.append(.init(kind: kind, start: UInt32(position), end: 0, next: 0, count: 0))
+        return nodes.count - 1
+    }
+
+    private mutating func close(_ node: Int, end: Int, count: Int = 0) {
+        nodes[node].end = UInt32(end)
+        nodes[node].next = UInt32(nodes.count)
+        nodes[node].count = UInt32(count)
+    }
+
+    private mutating func value(depth: Int) throws(JSONFault) {
         guard position < bytes.count else { throw malformed("the text ends where a value is expected") }
         switch bytes[position] {
         case UInt8(ascii: "{"):
             try object(depth: depth)
-            return .object
         case UInt8(ascii: "["):
             try array(depth: depth)
-            return .array
         case UInt8(ascii: "\""):
             _ = try string()
-            return .string
         case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"):
             try number()
-            return .number
         case UInt8(ascii: "t"):
-            try literal("true")
-            return .literal
+            try literal("true", .yes)
         case UInt8(ascii: "f"):
-            try literal("false")
-            return .literal
+            try literal("false", .no)
         case UInt8(ascii: "n"):
-            try literal("null")
-            return .literal
+            try literal("null", .null)
         default:
             throw malformed("unexpected character where a value is expected")
         }
     }
 
-    private mutating func object(depth: Int) throws(EventFault) {
+    private mutating func object(depth: Int) throws(JSONFault) {
         guard depth <= maximumDepth else { throw tooDeep }
+        let node = open(.object)
         position += 1
         var names = NameSet()
+        var count = 0
         skipSpace()
-        if consume(UInt8(ascii: "}")) { return }
+        if consume(UInt8(ascii: "}")) { return close(node, end: position) }
         while true {
             guard position < bytes.count, bytes[position] == UInt8(ascii: "\"") else {
                 throw malformed("a name in double quotes is expected")
@@ -83,66 +74,69 @@ struct JSONScanner {
             let start = position + 1
             let hasEscapes = try string()
             let raw = start..<(position - 1)
-            let fingerprint: UInt64
-            if hasEscapes {
-                fingerprint = NameSet.fingerprint(Array(JSONText.unescape(bytes[raw]).utf8)[...])
-            } else {
-                fingerprint = NameSet.fingerprint(bytes[raw])
-            }
+            let fingerprint =
+                hasEscapes
+                ? NameSet.fingerprint(Array(JSONText.unescape(bytes[raw]).utf8)[...]) : NameSet.fingerprint(bytes[raw])
             guard names.insert(fingerprint) else {
-                throw EventFault(
+                throw JSONFault(
                     .duplicateKey,
-                    "the name \"\(JSONText.unescape(bytes[raw].prefix(100)))\" occurs twice in one object"
+                    "the name \"\(JSONText.unescape(bytes[raw].prefix(100)))\" occurs twice in one object",
+                    at: start - 1
                 )
             }
             skipSpace()
             guard consume(UInt8(ascii: ":")) else { throw malformed("a colon is expected after a name") }
             skipSpace()
-            let valueStart = position
-            let kind = try value(depth: depth + 1)
-            if depth == 1 {
-                members.append(Member(name: JSONText.unescape(bytes[raw]), kind: kind, range: valueStart..<position))
-            }
+            try value(depth: depth + 1)
+            count += 1
             skipSpace()
-            if consume(UInt8(ascii: "}")) { return }
+            if consume(UInt8(ascii: "}")) { return close(node, end: position, count: count) }
             guard consume(UInt8(ascii: ",")) else { throw malformed("a comma or a closing brace is expected") }
             skipSpace()
         }
     }
 
-    private mutating func array(depth: Int) throws(EventFault) {
+    private mutating func array(depth: Int) throws(JSONFault) {
         guard depth <= maximumDepth else { throw tooDeep }
+        let node = open(.array)
         position += 1
+        var count = 0
         skipSpace()
-        if consume(UInt8(ascii: "]")) { return }
+        if consume(UInt8(ascii: "]")) { return close(node, end: position) }
         while true {
-            _ = try value(depth: depth + 1)
+            try value(depth: depth + 1)
+            count += 1
             skipSpace()
-            if consume(UInt8(ascii: "]")) { return }
+            if consume(UInt8(ascii: "]")) { return close(node, end: position, count: count) }
             guard consume(UInt8(ascii: ",")) else { throw malformed("a comma or a closing bracket is expected") }
             skipSpace()
         }
     }
 
-    /// Passes over a string, the quotes included, and says whether it holds escapes.
-    private mutating func string() throws(EventFault) -> Bool {
+    /// Indexes a string, and says whether it holds escapes.
+    private mutating func string() throws(JSONFault) -> Bool {
         position += 1
+        let node = open(.plainString)
         var hasEscapes = false
         while position < bytes.count {
             let byte = bytes[position]
+            if byte >= 0x20, byte < 0x80, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") {
+                position += 1
+                continue
+            }
             switch byte {
             case UInt8(ascii: "\""):
+                if hasEscapes { nodes[node].kind = .escapedString }
+                close(node, end: position)
                 position += 1
                 return hasEscapes
             case UInt8(ascii: "\\"):
                 hasEscapes = true
                 try escape()
             case 0:
-                throw EventFault(.nul, "a NUL at byte \(position)")
+                throw JSONFault(.nul, "there is a NUL", at: position)
             case 1..<0x20:
                 throw malformed("a control character in a string must be escaped")
-            case 0x20..<0x80:
-                position += 1
             default:
                 try multibyte()
             }
@@ -150,7 +144,7 @@ struct JSONScanner {
         throw malformed("the text ends inside a string")
     }
 
-    private mutating func escape() throws(EventFault) {
+    private mutating func escape() throws(JSONFault) {
         guard position + 1 < bytes.count else { throw malformed("the text ends inside a string") }
         switch bytes[position + 1] {
         case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"), UInt8(ascii: "b"), UInt8(ascii: "f"),
@@ -158,7 +152,7 @@ struct JSONScanner {
             position += 2
         case UInt8(ascii: "u"):
             let unit = try codeUnit(at: position + 2)
-            guard unit != 0 else { throw EventFault(.nul, "an escaped NUL at byte \(position)") }
+            guard unit != 0 else { throw JSONFault(.nul, "there is an escaped NUL", at: position) }
             position += 6
             if unit & 0xFC00 == 0xD800 {
                 guard position + 1 < bytes.count, bytes[position] == UInt8(ascii: "\\"),
@@ -174,7 +168,7 @@ struct JSONScanner {
         }
     }
 
-    private func codeUnit(at start: Int) throws(EventFault) -> UInt16 {
+    private func codeUnit(at start: Int) throws(JSONFault) -> UInt16 {
         guard start + 4 <= bytes.count else { throw malformed("the text ends inside a string") }
         var unit: UInt16 = 0
         for byte in bytes[start..<start + 4] {
@@ -187,7 +181,7 @@ struct JSONScanner {
     }
 
     /// One scalar of two to four bytes, by the table of the Unicode Standard (3-7, well-formed UTF-8).
-    private mutating func multibyte() throws(EventFault) {
+    private mutating func multibyte() throws(JSONFault) {
         let first = bytes[position]
         let second: ClosedRange<UInt8>
         let count: Int
@@ -206,8 +200,8 @@ struct JSONScanner {
         position += count
     }
 
-    private mutating func number() throws(EventFault) {
-        let start = position
+    private mutating func number() throws(JSONFault) {
+        let node = open(.integer)
         _ = consume(UInt8(ascii: "-"))
         guard position < bytes.count, isDigit(bytes[position]) else { throw malformed("a digit is expected") }
         if bytes[position] == UInt8(ascii: "0") {
@@ -215,50 +209,36 @@ struct JSONScanner {
         } else {
             skipDigits()
         }
-        var isInteger = true
-        var fractionIsZero = true
-        var exponent = false
         if position < bytes.count, bytes[position] == UInt8(ascii: ".") {
-            isInteger = false
+            nodes[node].kind = .real
             position += 1
-            let digits = position
-            skipDigits()
-            guard position > digits else { throw malformed("a digit is expected after the decimal point") }
-            fractionIsZero = bytes[digits..<position].allSatisfy { $0 == UInt8(ascii: "0") }
+            try digits("a digit is expected after the decimal point")
         }
         if position < bytes.count, bytes[position] | 0x20 == UInt8(ascii: "e") {
-            isInteger = false
-            exponent = true
+            nodes[node].kind = .real
             position += 1
             if position < bytes.count, bytes[position] == UInt8(ascii: "+") || bytes[position] == UInt8(ascii: "-") {
                 position += 1
             }
-            let digits = position
-            skipDigits()
-            guard position > digits else { throw malformed("a digit is expected in the exponent") }
+            try digits("a digit is expected in the exponent")
         }
-        if isInteger { return }
-        // A decoder would take these for integers; whoever wrote them may have rounded.
-        var isIntegral = fractionIsZero && !exponent
-        if exponent, let value = Double(String(decoding: bytes[start..<position], as: UTF8.self)) {
-            guard value.isFinite else { throw malformed("a number is out of range") }
-            isIntegral = value == value.rounded()
-        }
-        if isIntegral {
-            throw EventFault(
-                .inexactInteger,
-                "the whole number at byte \(start) must be written without a fraction or an exponent"
-            )
-        }
+        close(node, end: position)
     }
 
-    private mutating func literal(_ text: StaticString) throws(EventFault) {
+    private mutating func digits(_ reason: String) throws(JSONFault) {
+        guard position < bytes.count, isDigit(bytes[position]) else { throw malformed(reason) }
+        skipDigits()
+    }
+
+    private mutating func literal(_ text: StaticString, _ kind: JSONDocument.Kind) throws(JSONFault) {
+        let node = open(kind)
         let count = text.utf8CodeUnitCount
         guard position + count <= bytes.count else { throw malformed("an unknown word") }
         for index in 0..<count where text.utf8Start[index] != bytes[position + index] {
             throw malformed("an unknown word")
         }
         position += count
+        close(node, end: position)
     }
 
     private mutating func skipSpace() {
@@ -282,22 +262,22 @@ struct JSONScanner {
 
     private func isDigit(_ byte: UInt8) -> Bool { byte &- 0x30 < 10 }
 
-    private func malformed(_ detail: String) -> EventFault {
+    private func malformed(_ reason: String) -> JSONFault {
         if position < bytes.count, bytes[position] == 0 {
-            return EventFault(.nul, "a NUL at byte \(position)")
+            return JSONFault(.nul, "there is a NUL", at: position)
         }
         if position < bytes.count, bytes[position] >= 0x80 {
-            return EventFault(.malformed, "a character outside of ASCII at byte \(position) that is not in a string")
+            return JSONFault(.malformed, "a character outside of ASCII stands outside of a string", at: position)
         }
-        return EventFault(.malformed, "\(detail), at byte \(position)")
+        return JSONFault(.malformed, reason, at: position)
     }
 
-    private var tooDeep: EventFault {
-        EventFault(.tooDeep, "more than \(maximumDepth) levels of nesting at byte \(position)")
+    private var tooDeep: JSONFault {
+        JSONFault(.tooDeep, "there are more than \(maximumDepth) levels of nesting", at: position)
     }
 
-    private var invalidUTF8: EventFault {
-        EventFault(.invalidUTF8, "byte \(position) does not belong to UTF-8")
+    private var invalidUTF8: JSONFault {
+        JSONFault(.invalidUTF8, "there is a byte that does not belong to UTF-8", at: position)
     }
 }
 

@@ -37,6 +37,14 @@ public enum JSONValue: Codable, Sendable, Equatable {
 
     /// Writes the value.
     public func encode(to encoder: any Encoder) throws {
+        if case .object(let members) = self {
+            // In alphabetical order, so that equal values are equal texts.
+            var object = encoder.container(keyedBy: PathKey.self)
+            for (name, value) in members.sorted(by: { $0.key < $1.key }) {
+                try object.encode(value, forKey: PathKey(stringValue: name))
+            }
+            return
+        }
         var container = encoder.singleValueContainer()
         switch self {
         case .null: try container.encodeNil()
@@ -45,7 +53,7 @@ public enum JSONValue: Codable, Sendable, Equatable {
         case .number(let value): try container.encode(value)
         case .string(let value): try container.encode(value)
         case .array(let value): try container.encode(value)
-        case .object(let value): try container.encode(value)
+        case .object: break
         }
     }
 }

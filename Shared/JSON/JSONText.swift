@@ -1,5 +1,5 @@
 /// Strings to and from their JSON form.
-enum JSONText {
+public enum JSONText {
     /// The text of a string's inside (without the quotes) that a `JSONScanner` has checked.
     static func unescape(_ bytes: ArraySlice<UInt8>) -> String {
         guard bytes.contains(UInt8(ascii: "\\")) else { return String(decoding: bytes, as: UTF8.self) }
@@ -37,7 +37,7 @@ enum JSONText {
     /// Appends the text as a JSON string with its quotes.
     ///
     /// Only what JSON demands is escaped.
-    static func append(_ text: String, to bytes: inout [UInt8]) {
+    public static func append(_ text: String, to bytes: inout [UInt8]) {
         bytes.append(UInt8(ascii: "\""))
         for byte in text.utf8 {
             switch byte {

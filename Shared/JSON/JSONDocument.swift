@@ -1,0 +1,138 @@
+/// JSON text that has been checked, with an index of its values.
+///
+/// What is refused is listed at `JSONFault.Code`: it is what decoders let pass or take differently, so that two readers of
+/// the same bytes cannot disagree. The index is one flat array in the order of the text; nothing is decoded before it is
+/// asked for. Immutable, and so safe to share.
+public final class JSONDocument: Sendable {
+    /// The deepest nesting that is allowed unless another is given; the outermost value is the first level.
+    public static let standardDepth = 32
+
+    /// What a value is.
+    public enum Kind: UInt8, Sendable {
+        /// An object.
+        case object
+        /// An array.
+        case array
+        /// A string without escapes.
+        case plainString
+        /// A string with escapes.
+        case escapedString
+        /// A number without fraction and exponent.
+        case integer
+        /// A number with a fraction or an exponent.
+        case real
+        /// `true`
+        case yes
+        /// `false`
+        case no
+        /// `null`
+        case null
+    }
+
+    /// A value, or the name of a member, in the index.
+    struct Node: Sendable {
+        var kind: Kind
+        /// Where its text begins; of a string, the first byte behind the quote.
+        var start: UInt32
+        /// Where its text ends; of a string, the closing quote.
+        var end: UInt32
+        /// The node after this one and everything in it.
+        var next: UInt32
+        /// Of an object its members, of an array its elements.
+        var count: UInt32
+    }
+
+    /// The text.
+    public let bytes: [UInt8]
+    let nodes: [Node]
+
+    /// Checks and indexes a text of less than 4 GiB.
+    ///
+    /// - Throws: the first `JSONFault`.
+    public init(_ bytes: [UInt8], maximumDepth: Int = JSONDocument.standardDepth) throws(JSONFault) {
+        guard bytes.count < Int(UInt32.max) else {
+            throw JSONFault(.malformed, "the text has 4 GiB or more", at: 0)
+        }
+        var scanner = JSONScanner(bytes, maximumDepth: maximumDepth)
+        nodes = try scanner.scan()
+        self.bytes = bytes
+    }
+
+    /// What the outermost value is.
+    public var kind: Kind { nodes[0].kind }
+
+    /// A member of the outermost object.
+    public struct Member: Sendable {
+        /// What its value is.
+        public let kind: Kind
+        let document: JSONDocument
+        let node: Int
+
+        /// The value's text, a string's quotes included.
+        public var bytes: ArraySlice<UInt8> { document.text(of: node) }
+
+        /// The value where it is a string, otherwise nil.
+        public var string: String? { document.string(at: node) }
+    }
+
+    /// The member of the outermost object with that name; nil when there is none, or no object.
+    public func member(_ name: StaticString) -> Member? {
+        guard let node = firstMember(of: 0, where: { matches($0, name) }) else { return nil }
+        return Member(kind: nodes[node].kind, document: self, node: node)
+    }
+
+    // MARK: For the decoder
+
+    func string(at index: Int) -> String? {
+        let node = nodes[index]
+        let range = Int(node.start)..<Int(node.end)
+        switch node.kind {
+        case .plainString: return String(decoding: bytes[range], as: UTF8.self)
+        case .escapedString: return JSONText.unescape(bytes[range])
+        default: return nil
+        }
+    }
+
+    /// The text of a value, a string's quotes included.
+    func text(of index: Int) -> ArraySlice<UInt8> {
+        let node = nodes[index]
+        switch node.kind {
+        case .plainString, .escapedString: return bytes[Int(node.start) - 1...Int(node.end)]
+        default: return bytes[Int(node.start)..<Int(node.end)]
+        }
+    }
+
+    /// The value of the first member whose name satisfies a condition.
+    func firstMember(of index: Int, where condition: (Int) -> Bool) -> Int? {
+        guard nodes[index].kind == .object else { return nil }
+        var name = index + 1
+        for _ in 0..<nodes[index].count {
+            if condition(name) { return name + 1 }
+            name = Int(nodes[name + 1].next)
+        }
+        return nil
+    }
+
+    private func matches(_ index: Int, _ name: StaticString) -> Bool {
+        let node = nodes[index]
+        guard node.kind == .plainString else { return string(at: index) == name.description }
+        let start = Int(node.start)
+        let count = Int(node.end) - start
+        guard count == name.utf8CodeUnitCount else { return false }
+        for offset in 0..<count where bytes[start + offset] != name.utf8Start[offset] { return false }
+        return true
+    }
+
+    func matches(_ index: Int, _ name: String) -> Bool {
+        let node = nodes[index]
+        guard node.kind == .plainString else { return string(at: index) == name }
+        let range = Int(node.start)..<Int(node.end)
+        guard name.utf8.count == range.count else { return false }
+        var position = range.lowerBound
+        for byte in name.utf8 {
+            guard bytes[position] == byte else { return false }
+            position += 1
+        }
+        return true
+    }
+}

@@ -1,0 +1,90 @@
+import Testing
+
+@testable import Database
+
+@Suite("A read", .timeLimit(.minutes(1)))
+struct ReadingTests {
+    @Test("sees one snapshot, whatever is committed meanwhile")
+    func snapshot() async throws {
+        try await withDatabase { database async throws in
+            try await database.add("one")
+            let began = Gate()
+            let goOn = Gate()
+            async let counts = database.read { transaction in
+                let before = try transaction.query("SELECT id FROM notes").count
+                began.open()
+                goOn.waitOnThread()
+                return [before, try transaction.query("SELECT id FROM notes").count]
+            }
+            await began.wait()
+            try await database.add("two")
+            goOn.open()
+            #expect(try await counts == [1, 1])
+            #expect(try await database.texts() == ["one", "two"])
+        }
+    }
+
+    @Test("is given up at its deadline, and the reader serves the next one")
+    func deadline() async throws {
+        try await withDatabase { database async throws in
+            let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+            // Both readers are hit, so that a reader that stays behind is noticed.
+            for _ in 0..<3 {
+                let error = await databaseError {
+                    _ = try await database.read(deadline: .milliseconds(50)) { try $0.query(endless) }
+                }
+                #expect(error?.code == .timedOut)
+            }
+            let late = await databaseError {
+                try await database.read(deadline: .zero) { _ = try $0.query("SELECT 1") }
+            }
+            #expect(late?.code == .timedOut)
+            #expect(try await database.texts().isEmpty)
+        }
+    }
+
+    @Test(
+        "cannot write",
+        arguments: ["INSERT INTO notes (text) VALUES ('x')", "CREATE TABLE t (i)", "DELETE FROM notes"]
+    )
+    func writing(statement: String) async throws {
+        try await withDatabase { database async throws in
+            let error = await databaseError { _ = try await database.read { try $0.execute(statement) } }
+            #expect(error?.code == .misuse)
+        }
+    }
+
+    @Test("goes on while the writer is busy, and beside another read")
+    func concurrency() async throws {
+        try await withDatabase { database async throws in
+            let writer = await database.holdWriter()
+            let gate = Gate()
+            let began = Gate()
+            async let slow = database.read { _ in
+                began.open()
+                gate.waitOnThread()
+                return 1
+            }
+            await began.wait()
+            #expect(try await database.texts().isEmpty)
+            gate.open()
+            #expect(try await slow == 1)
+            writer.open()
+        }
+    }
+
+    @Test("calls its after-commit actions when it has ended well, and not when it threw")
+    func afterCommit() async throws {
+        try await withDatabase { database async throws in
+            let notebook = Notebook()
+            try await database.read { $0.afterCommit { notebook.note("called") } }
+            _ = await databaseError {
+                try await database.read { transaction in
+                    transaction.afterCommit { notebook.note("not called") }
+                    throw DatabaseError(code: .other, reason: "planted")
+                }
+            }
+            #expect(notebook.all == ["called"])
+        }
+    }
+}

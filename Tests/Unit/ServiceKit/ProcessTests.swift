@@ -1,0 +1,264 @@
+import Events
+import Foundation
+import HTTP
+import Messaging
+import Telemetry
+import Testing
+
+@testable import ServiceKit
+
+/// Each test runs a service in a process of its own, with the real database, messaging and HTTP; the broker is away.
+@Suite("The process of a service", .serialized, .timeLimit(.minutes(1)))
+struct ProcessTests {
+    @Test("serves health, metrics and operations without a broker, and ends with 0 on SIGTERM")
+    func orderlyEnd() async throws {
+        let result = await #expect(processExitsWith: .exitCode(0), observing: [\.standardErrorContent]) {
+            await TestService.run { context, port in
+                context.route("GET", "/hello") { _ in .text("hello") }
+                context.readinessCheck("provider") { nil }
+                context.onClose { context.logger.info("the hook ran") }
+                context.background("visitor") {
+                    let client = HTTPClient()
+                    func get(_ path: String) async throws -> (status: Int, text: String) {
+                        let response = try await client.send(.init("GET", "http://127.0.0.1:\(port)\(path)"))
+                        return (response.status, String(decoding: response.body, as: UTF8.self))
+                    }
+                    #expect(try await get("/livez") == (200, "ok"))
+                    #expect(try await get("/hello") == (200, "hello"))
+                    let ready = try await get("/readyz?verbose")
+                    #expect(ready.status == 503)
+                    #expect(ready.text.hasPrefix("[+] database ok\n[-] broker.publisher: "))
+                    #expect(ready.text.hasSuffix("[+] provider ok\n"))
+                    let failing = try await get("/readyz").text
+                    #expect(failing.contains("[-] broker.consumer: ") && !failing.contains("database"))
+                    let letters = try await get("/dead-letters")
+                    #expect(letters == (200, #"{"service":"test","items":[],"next":null}"#))
+                    #expect(try await get("/backlog").text.contains(#""oldestUnforwardedAge":null"#))
+                    #expect(try await get("/audit").status == 200)
+                    #expect(try await get("/dead-letters/groups").status == 200)
+                    #expect(try await get("/dead-letters/1").status == 404)
+                    let metrics = try await get("/metrics").text
+                    for line in [
+                        #"messaging_client_published_messages_total{messaging_system="rabbitmq"} 0"#,
+                        "warren_oldest_unforwarded_age_seconds 0", "warren_held_deliveries 0",
+                        #"warren_dead_letters{type="dev.warren.test.happened"} 0"#,
+                        #"warren_build_info{service="test",version="\#(Warren.version)"} 1"#,
+                        #"http_server_requests_total{http_request_method="GET","#
+                            + #"http_response_status_code="200",http_route="/hello"} 1"#,
+                    ] {
+                        #expect(metrics.contains("\n\(line)\n"), "\(line)")
+                    }
+                    #expect(metrics.contains("\nwarren_database_commits_total "))
+                    #expect(metrics.contains("\nprocess_resident_memory_bytes "))
+                    client.close()
+                    kill(getpid(), SIGTERM)
+                }
+            }
+        }
+        let lines = try Self.lines(of: result)
+        let messages = lines.compactMap { $0["message"] as? String }
+        #expect(messages.first == "the program starts")
+        #expect(messages.last == "the program has stopped")
+        #expect(messages.contains("the program serves") && messages.contains("the hook ran"))
+        let start = try #require(lines.first)
+        #expect(start["messaging.broker"] as? String == "amqp://guest@127.0.0.1:1/")
+        #expect(start["service.version"] as? String == Warren.version)
+        #expect(!lines.contains { $0["level"] as? String == "error" })
+    }
+
+    @Test("ends at once with 1 on a second signal, whatever is still in work")
+    func secondSignal() async throws {
+        let result = await #expect(processExitsWith: .exitCode(1), observing: [\.standardErrorContent]) {
+            await TestService.run(["WARREN_SHUTDOWN_GRACE": "1h"]) { context, _ in
+                context.background("impatient") {
+                    kill(getpid(), SIGINT)
+                    while !Task.isCancelled { await Task.yield() }
+                    kill(getpid(), SIGTERM)
+                    await withCheckedContinuation { Stuck.keep($0) }
+                }
+            }
+        }
+        #expect(try Self.errors(in: result) == ["a second signal ended the program at once"])
+    }
+
+    @Test("ends with 1 when the grace is over, though every thread of the pool is blocked")
+    func blockedPool() async throws {
+        let clock = ContinuousClock()
+        let start = clock.now
+        let result = await #expect(processExitsWith: .exitCode(1), observing: [\.standardErrorContent]) {
+            await TestService.run(["WARREN_SHUTDOWN_GRACE": "500ms"]) { context, _ in
+                context.background("blocking") {
+                    for _ in 0..<64 { Task { while true { sleep(3600) } } }
+                    kill(getpid(), SIGTERM)
+                    while true { sleep(3600) }
+                }
+            }
+        }
+        #expect(start.duration(to: clock.now) < .seconds(30))
+        #expect(try Self.errors(in: result) == ["the grace for an orderly stop is over"])
+    }
+
+    @Test("ends with 1 when the grace is over, though nobody reads the log")
+    func blockedLog() async {
+        await #expect(processExitsWith: .exitCode(1)) {
+            await TestService.run(["WARREN_SHUTDOWN_GRACE": "500ms"]) { context, _ in
+                context.background("filling") {
+                    var ends: [Int32] = [0, 0]
+                    pipe(&ends)
+                    let flags = fcntl(ends[1], F_GETFL)
+                    _ = fcntl(ends[1], F_SETFL, flags | O_NONBLOCK)
+                    let filler = [UInt8](repeating: 0, count: 4096)
+                    while write(ends[1], filler, filler.count) > 0 {}
+                    _ = fcntl(ends[1], F_SETFL, flags)
+                    dup2(ends[1], STDERR_FILENO)
+                    kill(getpid(), SIGTERM)
+                }
+            }
+        }
+    }
+
+    @Test("ends with 1 and says why when its address is taken")
+    func takenAddress() async throws {
+        let result = await #expect(processExitsWith: .exitCode(1), observing: [\.standardErrorContent]) {
+            let socket = TestService.listeningSocket()
+            await TestService.run(["WARREN_HTTP_ADDRESS": "127.0.0.1:\(socket.port)"]) { _, _ in }
+        }
+        let error = try #require(try Self.lines(of: result).first { $0["level"] as? String == "error" })
+        #expect(error["part"] as? String == "http")
+        #expect((error["error"] as? String)?.contains("127.0.0.1:") == true)
+    }
+
+    @Test("ends with 1 and says why when its database cannot be opened")
+    func badDatabase() async throws {
+        let result = await #expect(processExitsWith: .exitCode(1), observing: [\.standardErrorContent]) {
+            await TestService.run(["WARREN_DATABASE_URL": "sqlite:/dev/null/test.db"]) { _, _ in }
+        }
+        #expect(try Self.errors(in: result) == ["the database cannot be opened"])
+    }
+
+    @Test("ends with 1 and says why when its wiring fails")
+    func failingWiring() async throws {
+        let result = await #expect(processExitsWith: .exitCode(1), observing: [\.standardErrorContent]) {
+            await TestService.run { context, _ in
+                context.route("GET", "/livez") { _ in .text("mine") }
+            }
+        }
+        let error = try #require(try Self.lines(of: result).first { $0["level"] as? String == "error" })
+        #expect(error["error"] as? String == "GET /livez is registered twice")
+    }
+
+    @Test("ends with 2 on bad settings, all named, and has not even made its database")
+    func badSettings() async throws {
+        let result = await #expect(processExitsWith: .exitCode(2), observing: [\.standardErrorContent]) {
+            await TestService.run(["WARREN_PREFETCH": "x", "WARREN_LOG_FORMAT": "y"], mustNotMakeDatabase: true) {
+                _,
+                _ in
+            }
+        }
+        let text = String(decoding: try #require(result).standardErrorContent, as: UTF8.self)
+        #expect(text.contains("test-service: WARREN_PREFETCH: ") && text.contains("test-service: WARREN_LOG_FORMAT: "))
+    }
+
+    @Test("without database and messaging serves and ends alike")
+    func server() async throws {
+        let result = await #expect(processExitsWith: .exitCode(0), observing: [\.standardErrorContent]) {
+            alarm(20)
+            let port = TestService.freePort()
+            let run = ServerRun(
+                name: "sandbox",
+                summary: "The outside world.",
+                httpPort: port,
+                declarations: [],
+                process: .current(arguments: ["sandbox"], environment: [:]),
+                wire: { context in
+                    context.background("visitor") {
+                        let client = HTTPClient()
+                        let response = try await client.send(.init("GET", "http://127.0.0.1:\(port)/readyz"))
+                        #expect(response.status == 200)
+                        let letters = try await client.send(.init("GET", "http://127.0.0.1:\(port)/dead-letters"))
+                        #expect(letters.status == 404)
+                        client.close()
+                        kill(getpid(), SIGINT)
+                    }
+                }
+            )
+            exit(await run.run())
+        }
+        #expect(try Self.lines(of: result).last?["message"] as? String == "the program has stopped")
+    }
+
+    /// The log lines of a process; what is no JSON is not of the log.
+    private static func lines(of result: ExitTest.Result?) throws -> [[String: Any]] {
+        try #require(result).standardErrorContent.split(separator: UInt8(ascii: "\n")).compactMap { line in
+            try? JSONSerialization.jsonObject(with: Data(line)) as? [String: Any]
+        }
+    }
+
+    private static func errors(in result: ExitTest.Result?) throws -> [String] {
+        try lines(of: result).filter { $0["level"] as? String == "error" }.compactMap { $0["message"] as? String }
+    }
+}
+
+/// A service for one test, with a folder of its own.
+enum TestService {
+    static func run(
+        _ environment: [String: String] = [:],
+        mustNotMakeDatabase: Bool = false,
+        wire: @escaping @Sendable (ServiceContext, _ port: Int) async throws -> Void
+    ) async -> Never {
+        // What hangs is ended by the kernel, and so fails its test.
+        alarm(20)
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("warren-\(UUID())")
+        do {
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        } catch {
+            exit(98)
+        }
+        let port = freePort()
+        let defaults = [
+            "WARREN_AMQP_URL": "amqp://guest:guest@127.0.0.1:1/",
+            "WARREN_DATABASE_URL": "sqlite:\(folder.path)/test.db",
+            "WARREN_HTTP_ADDRESS": "127.0.0.1:\(port)",
+        ]
+        let run = ServiceRun(
+            description: ServiceDescription(
+                name: "test",
+                summary: "A service under test.",
+                httpPort: port,
+                topology: Topology([Topology.Subscription("test", to: ["dev.warren.test.happened"])])
+            ),
+            process: .current(
+                arguments: ["test-service"],
+                environment: defaults.merging(environment) { $1 }
+            ),
+            wire: { try await wire($0, port) }
+        )
+        let code = await run.run()
+        let hasDatabase = FileManager.default.fileExists(atPath: "\(folder.path)/test.db")
+        try? FileManager.default.removeItem(at: folder)
+        exit(mustNotMakeDatabase && hasDatabase ? 97 : code)
+    }
+
+    static func freePort() -> Int {
+        let socket = listeningSocket()
+        close(socket.descriptor)
+        return socket.port
+    }
+
+    static func listeningSocket() -> (descriptor: Int32, port: Int) {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = inet_addr("127.0.0.1")
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let port = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+                guard bind(descriptor, pointer, length) == 0, listen(descriptor, 1) == 0,
+                    getsockname(descriptor, pointer, &length) == 0
+                else { exit(99) }
+            }
+            return Int(UInt16(bigEndian: pointer.pointee.sin_port))
+        }
+        return (descriptor, port)
+    }
+}

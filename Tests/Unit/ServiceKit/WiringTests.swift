@@ -1,0 +1,58 @@
+import HTTP
+import Telemetry
+import Testing
+
+@testable import ServiceKit
+
+@Suite("Wiring", .timeLimit(.minutes(1)))
+struct WiringTests {
+    @Test("keeps what is registered, in order, and takes nothing once it is over")
+    func sealing() {
+        let log = CollectingLogSink()
+        let wiring = Wiring(logger: Logger("test", sink: log))
+        wiring.route("GET", "/a") { _ in .text("a") }
+        wiring.route("GET", "/b") { _ in .text("b") }
+        wiring.background("webhooks") {}
+        wiring.check("provider") { nil }
+        wiring.onClose {}
+        let parts = wiring.seal()
+        #expect(parts.routes.map(\.pattern) == ["/a", "/b"])
+        #expect(parts.backgrounds.map(\.name) == ["webhooks"] && parts.checks.map(\.name) == ["provider"])
+        #expect(parts.closers.count == 1)
+        #expect(log.records.isEmpty)
+        wiring.route("GET", "/late") { _ in .text("late") }
+        #expect(wiring.seal().routes.count == 2)
+        #expect(log.records.map(\.level) == [.error])
+    }
+
+    @Test("can be stopped once, and who asks later is told at once")
+    func stopSignal() {
+        let stop = StopSignal()
+        let told = MutexBox(0)
+        stop.onRequest { told.change { $0 += 1 } }
+        #expect(!stop.isRequested && told.value == 0)
+        stop.request()
+        stop.request()
+        #expect(stop.isRequested && told.value == 1)
+        stop.onRequest { told.change { $0 += 10 } }
+        #expect(told.value == 11)
+    }
+
+    @Test("waits for work no longer than it has time, and cancels what is late")
+    func deadlines() async {
+        #expect(await Deadline.value(within: .seconds(60)) { 7 } == 7)
+        let wasCancelled = MutexBox(false)
+        let (ended, hasEnded) = AsyncStream.makeStream(of: Void.self)
+        let late = await Deadline.value(within: .milliseconds(20)) {
+            let (never, continuation) = AsyncStream.makeStream(of: Never.self)
+            for await _ in never {}
+            continuation.finish()
+            wasCancelled.change { $0 = Task.isCancelled }
+            hasEnded.yield()
+            return 7
+        }
+        #expect(late == nil)
+        for await _ in ended { break }
+        #expect(wasCancelled.value)
+    }
+}

@@ -1,0 +1,154 @@
+# shellcheck shell=bash
+# The scenarios of the demonstration, on a shop that runs. To be sourced after story.sh; needs $bin, $mail_url,
+# $sandbox_url, $notification_port and the environment of the `warren` command.
+# shellcheck disable=SC2154 # The script that sources this sets them.
+
+# place METHOD: places an order paid like that; its id is in $order.
+place() {
+    warren order place --email ada@example.com --name 'Ada Lovelace' --sku tea-500 --quantity 2 --price 1250 \
+        --payment-method "$1"
+    order=$(in_answer .id)
+    done_well "order $order is $(in_answer .status)"
+}
+
+# reach STATUS: waits until the order has come to it.
+reach() {
+    local began
+    began=$(now_milliseconds)
+    warren wait order "$order" --for "$1" --timeout 30s
+    done_well "it is $1 ($(seconds_since "$began") s)"
+}
+
+mails() { curl --silent --fail --max-time 5 "$mail_url/api/v1/messages"; }
+
+# How many mails have a subject with both words.
+count_mails() {
+    mails | jq --arg first "$1" --arg second "$2" \
+        '[.messages[] | select((.Subject | contains($first)) and (.Subject | contains($second)))] | length'
+}
+
+has_mail() { [ "$(count_mails "$1" "$2")" -ge 1 ]; }
+
+# expect_mail WORD: waits for a mail about the order that says so, and shows it.
+expect_mail() {
+    current_step="a mail that says: $1"
+    wait_until 30 has_mail "$order" "$1" || fail "there is no mail about order $order that says: $1"
+    mails | jq -r --arg order "$order" --arg word "$1" '
+        [.messages[] | select((.Subject | contains($order)) and (.Subject | contains($word)))][0]
+        | "mail to \(.To[0].Address): \(.Subject)"' | while IFS= read -r line; do done_well "$line"; done
+}
+
+# metric NAME: a counter of Notification.
+metric() {
+    curl --silent --fail --max-time 5 "http://127.0.0.1:$notification_port/metrics" |
+        awk -v name="$1" 'index($1, name) == 1 { total += $2 } END { print total + 0 }'
+}
+
+scenario_happy() {
+    heading '1. An order that goes well'
+    note 'Order stores it, Payment charges the card, Order confirms, Notification mails.'
+    place pm_card_visa
+    reach confirmed
+    first_confirmed=$(seconds_since "$started_at")
+    expect_mail 'is confirmed'
+}
+
+scenario_declined() {
+    heading '2. A card that is declined'
+    place pm_card_chargeDeclinedInsufficientFunds
+    reach rejected
+    done_well "the provider says: $(in_answer .payment.reason)"
+    expect_mail 'could not be accepted'
+}
+
+scenario_cancelled() {
+    heading '3. A paid order is cancelled and the money goes back'
+    place pm_card_visa
+    reach confirmed
+    warren order cancel "$order"
+    done_well "it is $(in_answer .status)"
+    reach refunded
+    expect_mail 'is cancelled'
+    expect_mail 'is refunded'
+}
+
+scenario_unsure() {
+    heading '4. The provider charges and then does not answer'
+    note 'Unknown is not failed: Payment asks again under the same key and finds that the charge was made.'
+    place pm_sandbox_timeout_once
+    reach confirmed
+    current_step='the ledger of the provider'
+    charges=$(curl --silent --fail "$sandbox_url/sandbox/ledger" | jq --arg order "$order" '.chargesByOrder[$order]')
+    [ "$charges" = 1 ] || fail "the provider charged $charges times"
+    done_well 'the provider charged once'
+}
+
+saw_duplicate() { [ "$(metric warren_duplicate_deliveries_total)" -gt "$duplicates_before" ]; }
+
+scenario_duplicate() {
+    local id
+    heading '5. The same event comes twice'
+    id=$(cat /proc/sys/kernel/random/uuid)
+    order=duplicate-$RANDOM
+    duplicates_before=$(metric warren_duplicate_deliveries_total)
+    warren publish order.confirmed --subject "$order" --id "$id"
+    expect_mail 'is confirmed'
+    warren publish order.confirmed --subject "$order" --id "$id"
+    expect 'Notification knows the second one and does nothing' 20 saw_duplicate
+    [ "$(count_mails "$order" 'is confirmed')" = 1 ] || fail 'there is more than one mail'
+    done_well 'there is one mail'
+}
+
+# The dead letter about the order, as `service-number`, in $letter.
+find_dead_letter() {
+    letter=$("$bin/warren" dead-letters list --service notification --subject "$order" --output json | jq -er '.[0].id')
+}
+
+refuse_mail() {
+    show_command curl -X PUT "$mail_url/api/v1/chaos" -d "$1"
+    curl --silent --fail --max-time 5 -X PUT "$mail_url/api/v1/chaos" -d "$1" >/dev/null
+}
+
+scenario_dead_letter() {
+    heading '6. A message that cannot be handled, until its cause is mended'
+    note 'The mail server refuses every recipient for a while. Notification tries three times and gives up.'
+    refuse_mail '{"Recipient": {"ErrorCode": 451, "Probability": 100}}'
+    place pm_card_visa
+    reach confirmed
+    expect 'its mail is a dead letter' 30 find_dead_letter
+    show_command warren dead-letters show "$letter"
+    "$bin/warren" dead-letters show "$letter" | indent
+    note 'The mail server takes mail again, and the dead letter is tried once more.'
+    refuse_mail '{}'
+    warren dead-letters retry "$letter" --reason 'the mail server takes mail again'
+    expect_mail 'is confirmed'
+}
+
+scenario_malformed() {
+    heading '7. A message that no handler can read'
+    note 'It goes to the dead letters at once: no retry could help. An operator decides what becomes of it.'
+    order=malformed-$RANDOM
+    warren publish order.confirmed --subject "$order" --data '{"poison": true}'
+    expect 'it is a dead letter' 20 find_dead_letter
+    current_step="the error of dead letter $letter"
+    done_well "because: $("$bin/warren" dead-letters show "$letter" --output json | jq -er '"\(.errorClass): \(.error)"')"
+    warren dead-letters discard "$letter" --reason 'a test message'
+    done_well 'it is discarded, and the audit keeps why'
+}
+
+# Everything there is to see at the end.
+show_outcome() {
+    heading 'What became of it all'
+    current_step='the outcome'
+    show_command warren order list
+    "$bin/warren" order list | indent
+    printf '\n'
+    show_command curl -s "$mail_url/api/v1/messages"
+    mails | jq -r '.messages | reverse[] | "\(.To[0].Address)  \(.Subject)"' | indent
+    printf '\n'
+    show_command warren dead-letters list --state dead --state scheduled --state held --state discarded
+    "$bin/warren" dead-letters list --state dead --state scheduled --state held --state discarded | indent
+    printf '\n'
+    show_command warren status
+    "$bin/warren" status | indent
+}
