@@ -67,8 +67,9 @@ final class Shop: Sendable {
                         "WARREN_AMQP_URL": brokerURL,
                         "WARREN_DATABASE_URL": "sqlite:\(home.appendingPathComponent("\(program.queue).db").path)",
                         "WARREN_LOG_FORMAT": "text",
-                        // As quick as a test wants it; the shape of the schedule is the usual one.
+                        // Quicker than usual, and so many that a provider's slow charge is waited for.
                         "WARREN_RETRY_BASE": "100ms", "WARREN_RETRY_FACTOR": "2", "WARREN_RETRY_CAP": "1s",
+                        "WARREN_RETRY_ATTEMPTS": "20",
                     ],
                     uniquingKeysWith: { _, new in new }
                 )

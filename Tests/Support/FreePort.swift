@@ -7,16 +7,17 @@ public enum FreePort {
 
     /// A port that nothing listens on, and that this process gives out once only.
     ///
-    /// Below the range of outgoing connections, so that none of those takes it before the server does.
+    /// Below the range of outgoing connections, so that none of those takes it before the server does, and above the
+    /// ports that the scripts choose for brokers.
     public static func next() throws -> UInt16 {
         for _ in 0..<200 {
-            let port = UInt16.random(in: 20_000..<32_000)
+            let port = UInt16.random(in: 26_000..<32_000)
             guard given.withLock({ $0.insert(port).inserted }) else { continue }
             if let socket = try? Socket.listen(on: port) {
                 socket.close()
                 return port
             }
         }
-        throw TimedOut("no free port between 20000 and 32000")
+        throw TimedOut("no free port between 26000 and 32000")
     }
 }

@@ -18,10 +18,10 @@ port_is_taken() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 free_port() {
     local port
     for _ in $(seq 100); do
-        port=$((20000 + (RANDOM * 32768 + RANDOM) % 12000))
+        port=$((20000 + (RANDOM * 32768 + RANDOM) % 6000))
         port_is_taken "$port" || { printf '%s\n' "$port"; return; }
     done
-    fail 'no free port between 20000 and 32000 on 127.0.0.1'
+    fail 'no free port between 20000 and 26000 on 127.0.0.1'
 }
 
 # Prints PORT when nothing listens on it, otherwise a free one.

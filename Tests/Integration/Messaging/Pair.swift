@@ -42,7 +42,7 @@ struct Part {
                 MessagingRuntime.migrations,
                 MigrationSet("test", [.init("effects", "CREATE TABLE effects (number INTEGER NOT NULL)")]),
             ],
-            logger: .silent
+            logger: testLogger
         )
         var configuration = MessagingConfiguration(
             service: name,
@@ -51,7 +51,7 @@ struct Part {
             topology: Part.topology
         )
         configuration.retryPolicy = RetryPolicy(attempts: 3, base: .milliseconds(10), factor: 2, cap: .milliseconds(50))
-        let messaging = try MessagingRuntime(configuration, database: database, logger: .silent)
+        let messaging = try MessagingRuntime(configuration, database: database, logger: testLogger)
         self.messaging = messaging
         handlers(messaging.subscriber)
         running = Task { await messaging.run(grace: grace) }
@@ -111,3 +111,8 @@ func withVirtualHost(
     }
     try await management.removeVirtualHost(name)
 }
+
+/// `WARREN_TEST_LOG=1` shows what the services log.
+private let testLogger =
+    ProcessInfo.processInfo.environment["WARREN_TEST_LOG"] == nil
+    ? Logger.silent : Logger("test", level: .debug, sink: StandardErrorLogSink(format: .text))
