@@ -75,6 +75,8 @@ let package = Package(
         .executable(name: "notification-service", targets: ["Notification"]),
         .executable(name: "sandbox", targets: ["Sandbox"]),
         .executable(name: "warren", targets: ["CommandLine"]),
+        .executable(name: "benchmarks", targets: ["Benchmarks"]),
+        .executable(name: "benchmark-reference", targets: ["BenchmarkReference"]),
     ],
     targets: [
         // The C libraries, each behind one Swift module.
@@ -133,6 +135,19 @@ let package = Package(
             "MessagingIntegrationTests",
             at: "Integration/Messaging",
             ["Messaging", "AMQP", "Database", "Events", "Telemetry"]
+        ),
+        // The benchmarks: no tests, and the C programs that they compare with.
+        .executableTarget(
+            name: "Benchmarks",
+            dependencies: ["AMQP", "Database", "Events", "Messaging", "Telemetry"],
+            path: "Tests/Benchmarks/Runner",
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "BenchmarkReference",
+            dependencies: ["CRabbitMQ", "CSQLite"],
+            path: "Tests/Benchmarks/Reference",
+            cSettings: [.define("_GNU_SOURCE")]
         ),
         tests("EndToEndTests", at: "EndToEnd", ["AMQP", "Database", "Events", "HTTP", "ShopEvents", "Telemetry"]),
     ],
