@@ -88,7 +88,7 @@ public final class MessagingRuntime: Sendable {
             database: database,
             sink: publisher,
             table: forwarderTable,
-            policy: configuration.retryPolicy,
+            policy: configuration.publishRetryPolicy,
             window: configuration.forwarderWindow,
             subscribedTypes: configuration.topology.subscribedTypes,
             counters: counters,
@@ -102,27 +102,32 @@ public final class MessagingRuntime: Sendable {
             onCommit: { forwarder.committed() }
         )
         let subscriber = Subscriber()
-        let rowAttempt = RowAttempt(
-            database: database,
-            events: events,
-            policy: configuration.retryPolicy,
-            limits: configuration.eventLimits,
-            counters: counters,
-            logger: logger.labelled("messaging.retries")
-        )
+        func rowAttempt(_ policy: RetryPolicy) -> RowAttempt {
+            RowAttempt(
+                database: database,
+                events: events,
+                policy: policy,
+                limits: configuration.eventLimits,
+                counters: counters,
+                logger: logger.labelled("messaging.retries")
+            )
+        }
+        let handling = rowAttempt(configuration.retryPolicy)
+        let publishing = rowAttempt(configuration.publishRetryPolicy)
         self.scheduler = RetryScheduler(
             tables: [table, forwarderTable],
             database: database,
             logger: logger.labelled("messaging.retries"),
             wake: onScheduled
         ) { due, dueTable in
-            let work: RowAttempt.Work
             if dueTable.subscriber == DeliveryTable.forwarder {
-                work = .publish { envelope, body in try await publisher.publishOrDefer(envelope, body) }
+                let publish = RowAttempt.Work.publish { envelope, body in
+                    try await publisher.publishOrDefer(envelope, body)
+                }
+                await publishing.run(due, of: dueTable, publish)
             } else {
-                work = .handle(subscriber)
+                await handling.run(due, of: dueTable, .handle(subscriber))
             }
-            await rowAttempt.run(due, of: dueTable, work)
         }
         self.inbox = Inbox(
             table: table,
