@@ -47,6 +47,7 @@ func tests(_ name: String, at path: String, _ dependencies: [Target.Dependency])
         name: name,
         dependencies: dependencies + ["TestSupport"],
         path: "Tests/\(path)",
+        exclude: documents[name] ?? [],
         swiftSettings: strict
     )
 }
@@ -54,6 +55,7 @@ func tests(_ name: String, at path: String, _ dependencies: [Target.Dependency])
 /// Documents that live beside the code.
 let documents: [String: [String]] = [
     "CommandLine": ["README.md"],
+    "InteropTests": ["peer.py", "prepare", "requirements.txt"],
     "ShopEvents": ["asyncapi.yaml"],
     "Order": ["README.md", "openapi.yaml"],
     "Notification": ["README.md"],
@@ -131,6 +133,7 @@ let package = Package(
             ["CommandLine", "ServiceKit", "ShopEvents", "Messaging", "Events", "HTTP", "JSON", "Telemetry"]
         ),
         tests("AMQPIntegrationTests", at: "Integration/AMQP", ["AMQP", "Telemetry"]),
+        tests("InteropTests", at: "Interop", ["AMQP", "Telemetry"]),
         tests(
             "MessagingIntegrationTests",
             at: "Integration/Messaging",
