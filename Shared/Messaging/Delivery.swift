@@ -77,6 +77,13 @@ public final class Delivery: Sendable {
         if outcome == .blocked { throw Blocked() }
     }
 
+    /// Whether the receipt is durable.
+    var isSettled: Bool {
+        state.withLock { state in
+            if case .ended(let outcome) = state { outcome != .blocked } else { false }
+        }
+    }
+
     /// Commits the receipt alone, unless the handler has committed.
     func end() async throws -> Outcome {
         switch state.withLock({ $0 }) {

@@ -138,7 +138,8 @@ public final class MessagingRuntime: Sendable {
             limits: configuration.eventLimits,
             counters: counters,
             logger: logger.labelled("messaging.inbox"),
-            onScheduled: onScheduled
+            onScheduled: onScheduled,
+            acknowledge: { consumer.ack($0) }
         )
         self.brokerDeadLetters = BrokerDeadLetters(
             table: table,
@@ -178,7 +179,7 @@ public final class MessagingRuntime: Sendable {
         let scheduling = Task { await scheduler.run() }
         let receiving = Task {
             for await burst in consumer.bursts {
-                await inbox.receive(burst) { [consumer] tag in consumer.ack(tag) }
+                await inbox.receive(burst)
             }
         }
         let draining = Task {
