@@ -87,6 +87,7 @@ public final class MessagingRuntime: Sendable {
     ) {
         let counters = CounterBox()
         let onScheduled = Signal()
+        let subscribedTypes = configuration.topology.subscribedTypes
         let table = DeliveryTable(
             subscriber: configuration.service,
             ordering: configuration.ordering,
@@ -103,7 +104,7 @@ public final class MessagingRuntime: Sendable {
             table: forwarderTable,
             policy: configuration.retryPolicy,
             window: configuration.forwarderWindow,
-            subscribedTypes: configuration.topology.subscribedTypes,
+            subscribedTypes: subscribedTypes,
             counters: counters,
             logger: logger.labelled("messaging.forwarder"),
             onScheduled: onScheduled
@@ -131,7 +132,9 @@ public final class MessagingRuntime: Sendable {
         ) { due, dueTable in
             let work: RowAttempt.Work
             if dueTable.subscriber == DeliveryTable.forwarder {
-                work = .publish { envelope, body in try await publisher.publishOrDefer(envelope, body) }
+                work = .publish { envelope, body in
+                    try await publisher.publishOrDefer(envelope, body, subscribedTypes: subscribedTypes)
+                }
             } else {
                 work = .handle(subscriber)
             }

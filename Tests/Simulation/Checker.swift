@@ -8,6 +8,10 @@ struct Checker {
         var neverCommitted: Set<Int>
         var seen: Set<Int>
         var kills: [String: Int]
+        /// How often a service was ended by a handler's first call with an event.
+        var firstCrashes: [String: Int]
+        /// How often the handler was called that was called most often, with one event.
+        var mostCalls: Int
         var crashes: [String: Int]
     }
 
@@ -63,6 +67,7 @@ struct Checker {
         for number in facts.neverCommitted.intersection(committed).sorted() {
             found.append("\(number) was rolled back, and it is in a store")
         }
+        if facts.mostCalls > 60 { found.append("a handler was called \(facts.mostCalls) times with one event") }
         for number in facts.seen.subtracting(committed).sorted() {
             found.append("\(number) is in no store, and a handler saw it")
         }
@@ -170,7 +175,9 @@ struct Checker {
             let allowed = (row.generation + 1) * service.attemptLimit + 2 + facts.kills[service.name, default: 0]
             if crashes > allowed { found.append("\(service.name) was ended \(crashes) times by \(key)") }
             if let number = numbers[key], service.harmless.contains(number), row.status == "dead",
-                row.errorClass == "process.ended", facts.kills[service.name, default: 0] < service.attemptLimit - 1
+                row.errorClass == "process.ended",
+                facts.kills[service.name, default: 0] + facts.firstCrashes[service.name, default: 0]
+                    < service.attemptLimit
             {
                 found.append("\(service.name) buried \(number), which had never ended it")
             }

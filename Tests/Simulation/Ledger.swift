@@ -19,6 +19,8 @@ final class Ledger: @unchecked Sendable {
     var calls: [Sight: Int] = [:]
     /// How often a handler ended its process.
     var crashes: [Sight: Int] = [:]
+    /// How often a service was ended by a handler's first call with an event, which may have had a suspect beside it.
+    var firstCrashes: [String: Int] = [:]
     /// How often a service was killed from outside.
     var kills: [String: Int] = [:]
     /// Events that the broker has stored, by id.

@@ -19,6 +19,8 @@ final class SimulatedEngine: Engine, @unchecked Sendable {
     private var observers: [UnsafeContinuation<Void, Never>] = []
     /// Makes the next commit fail.
     var nextFailure: DatabaseError?
+    /// Makes every commit fail while it is set.
+    var isFull = false
 
     init(disk: Disk, isAlive: @escaping () -> Bool) {
         self.disk = disk
@@ -61,7 +63,7 @@ final class SimulatedEngine: Engine, @unchecked Sendable {
         let count = random.once(in: 2) ? writes.count : 1 + random.below(writes.count)
         let group = writes.prefix(count).map { FinishedLater(job: $0) }
         writes.removeFirst(count)
-        let failure = nextFailure
+        let failure = nextFailure ?? (isFull ? DatabaseError(code: .full, reason: "the disk is full") : nil)
         nextFailure = nil
         let alive = isAlive
         disk.writer.beforeCommit = {

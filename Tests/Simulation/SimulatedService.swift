@@ -220,7 +220,7 @@ final class SimulatedService: @unchecked Sendable {
                 "not now"
             )
         case .crashes(let count) where call <= count:
-            world.ledger.crashes[sight, default: 0] += 1
+            noteCrash(sight, call)
             kill()
             await withUnsafeContinuation { (_: UnsafeContinuation<Void, Never>) in }
         case .isSilent:
@@ -247,7 +247,7 @@ final class SimulatedService: @unchecked Sendable {
             case .swallows(let count) where call <= count:
                 throw HandlerError.transient("simulation.swallowed", "nobody hears of it")
             case .crashesInside(let count) where call <= count:
-                world.ledger.crashes[sight, default: 0] += 1
+                noteCrash(sight, call)
                 kill()
                 throw SimulatedEngine.ProcessEnded()
             default:
@@ -265,6 +265,11 @@ final class SimulatedService: @unchecked Sendable {
         } else {
             try await delivery.commit(effect)
         }
+    }
+
+    private func noteCrash(_ sight: Ledger.Sight, _ call: Int) {
+        world.ledger.crashes[sight, default: 0] += 1
+        if call == 1 { world.ledger.firstCrashes[name, default: 0] += 1 }
     }
 
     // MARK: Clients and operators

@@ -144,6 +144,14 @@ final class World: @unchecked Sendable {
                 }
             }
         }
+        if scheduler.random.once(in: 4) {
+            // A disk is full for a while.
+            later { world in
+                let engine = world.services[world.scheduler.random.below(3)].process?.engine
+                engine?.isFull = true
+                world.scheduler.after(milliseconds: 100 + world.scheduler.random.below(2500)) { engine?.isFull = false }
+            }
+        }
         if scheduler.random.once(in: 3) {
             // The broker itself goes away, and every connection with it.
             later { world in
@@ -210,6 +218,28 @@ final class World: @unchecked Sendable {
 
     private func number(_ sql: String, of service: SimulatedService) -> Int {
         (try? service.disk.reader.query(sql, [], limit: 1).first?[0]) ?? -1
+    }
+
+    /// All rows of all services, for a person who looks into a failure.
+    func dump() {
+        for service in services {
+            print("== \(service.name), \(service.configuration.ordering), \(service.configuration.afterDeadLetter)")
+            for sql in [
+                "SELECT position, id, subject, sequence FROM warren_events",
+                """
+                SELECT id, subscriber, source, event_id, subject, sequence, status, generation, attempts, suspect, error_class
+                FROM warren_deliveries
+                """,
+                "SELECT delivery_id, generation, attempt, error_class, started_at % 1000000 FROM warren_attempts",
+                "SELECT delivery_id, action, at % 1000000 FROM warren_audit",
+                "SELECT place, source, event_id, subject, sequence FROM effects",
+            ] {
+                print("  \(sql.split(separator: " ").last ?? ""):")
+                for row in (try? service.disk.reader.query(sql, [], limit: .max)) ?? [] {
+                    print("    \(row.values.map { "\($0)" }.joined(separator: " "))")
+                }
+            }
+        }
     }
 
     // MARK: Steps
@@ -327,6 +357,8 @@ final class World: @unchecked Sendable {
                     neverCommitted: ledger.neverCommitted,
                     seen: ledger.seen,
                     kills: ledger.kills,
+                    firstCrashes: ledger.firstCrashes,
+                    mostCalls: ledger.calls.values.max() ?? 0,
                     crashes: Dictionary(
                         ledger.crashes.map { ("\($0.key.service) \($0.key.source) \($0.key.eventID)", $0.value) },
                         uniquingKeysWith: +

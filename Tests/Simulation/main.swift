@@ -68,8 +68,10 @@ do {
     for seed in options.first..<(options.first + UInt64(options.count)) {
         let outcome = try World(seed: seed, disks: disks).run()
         if options.isVerbose {
-            // Twice, to show that a seed is all there is to it.
-            let again = try World(seed: seed, disks: disks).run()
+            // A second time, to show that a seed is all there is to it.
+            let world = try World(seed: seed, disks: disks)
+            let again = try world.run()
+            if !again.violations.isEmpty { world.dump() }
             print("seed \(seed): trace \(String(outcome.trace, radix: 16)), \(outcome.steps) steps")
             if again.trace != outcome.trace { fail("seed \(seed) took another course the second time") }
         }
