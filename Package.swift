@@ -47,6 +47,7 @@ func tests(_ name: String, at path: String, _ dependencies: [Target.Dependency])
         name: name,
         dependencies: dependencies + ["TestSupport"],
         path: "Tests/\(path)",
+        exclude: documents[name] ?? [],
         swiftSettings: strict
     )
 }
@@ -54,6 +55,7 @@ func tests(_ name: String, at path: String, _ dependencies: [Target.Dependency])
 /// Documents that live beside the code.
 let documents: [String: [String]] = [
     "CommandLine": ["README.md"],
+    "InteropTests": ["peer.py", "prepare", "requirements.txt"],
     "ShopEvents": ["asyncapi.yaml"],
     "Order": ["README.md", "openapi.yaml"],
     "Notification": ["README.md"],
@@ -75,6 +77,8 @@ let package = Package(
         .executable(name: "notification-service", targets: ["Notification"]),
         .executable(name: "sandbox", targets: ["Sandbox"]),
         .executable(name: "warren", targets: ["CommandLine"]),
+        .executable(name: "benchmarks", targets: ["Benchmarks"]),
+        .executable(name: "benchmark-reference", targets: ["BenchmarkReference"]),
     ],
     targets: [
         // The C libraries, each behind one Swift module.
@@ -129,10 +133,24 @@ let package = Package(
             ["CommandLine", "ServiceKit", "ShopEvents", "Messaging", "Events", "HTTP", "JSON", "Telemetry"]
         ),
         tests("AMQPIntegrationTests", at: "Integration/AMQP", ["AMQP", "Telemetry"]),
+        tests("InteropTests", at: "Interop", ["AMQP", "Telemetry"]),
         tests(
             "MessagingIntegrationTests",
             at: "Integration/Messaging",
             ["Messaging", "AMQP", "Database", "Events", "Telemetry"]
+        ),
+        // The benchmarks: no tests, and the C programs that they compare with.
+        .executableTarget(
+            name: "Benchmarks",
+            dependencies: ["AMQP", "Database", "Events", "Messaging", "Telemetry"],
+            path: "Tests/Benchmarks/Runner",
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "BenchmarkReference",
+            dependencies: ["CRabbitMQ", "CSQLite"],
+            path: "Tests/Benchmarks/Reference",
+            cSettings: [.define("_GNU_SOURCE")]
         ),
         tests("EndToEndTests", at: "EndToEnd", ["AMQP", "Database", "Events", "HTTP", "ShopEvents", "Telemetry"]),
     ],

@@ -115,15 +115,16 @@ extension Link {
         var backoff = Backoff(configuration.backoff)
         var generator = SystemRandomNumberGenerator()
         var number: UInt64 = 0
+        var log = OutageLog()
         while !commands.isStopping {
             let began = ContinuousClock.now
-            if let session = connect(role, &number) {
+            if let session = connect(role, &number, &log) {
                 let error = serve(session, role)
                 role.disconnected(error)
                 callGuard.watch(-1)
                 // A connection that breaks at once is no success: its next attempt waits as after a failed one.
                 if began.duration(to: .now) > .seconds(1) { backoff.reset() }
-                note(error)
+                note(error, &log)
             }
             if commands.isStopping { break }
             pause(backoff.next(using: &generator), role)
@@ -135,11 +136,20 @@ extension Link {
     }
 
     /// Tries every endpoint in turn.
-    private func connect(_ role: Role, _ number: inout UInt64) -> Session? {
-        for endpoint in configuration.endpoints where !commands.isStopping {
+    private func connect(_ role: Role, _ number: inout UInt64, _ log: inout OutageLog) -> Session? {
+        board.set(.connecting)
+        let endpoints: [Endpoint]
+        do throws(AMQPError) {
+            endpoints = try configuration.currentEndpoints()
+        } catch {
+            role.disconnected(error)
+            note(error, &log)
+            return nil
+        }
+        for endpoint in endpoints where !commands.isStopping {
             board.set(.connecting)
             do throws(AMQPError) {
-                let session = try Session(endpoint, configuration, callGuard)
+                let session = try Session(configuration.authenticated(endpoint), configuration, callGuard)
                 do throws(AMQPError) {
                     try session.declare(topology)
                     number += 1
@@ -150,21 +160,39 @@ extension Link {
                 }
                 counts.update { $0.connections += 1 }
                 board.set(.ready)
-                logger.info("Connected to the broker", [LogField("messaging.broker", endpoint.redacted)])
+                noteConnected(to: endpoint, &log)
                 return session
             } catch {
                 role.disconnected(error)
-                note(error)
+                note(error, &log)
             }
         }
         return nil
     }
 
-    /// Shows and logs why there is no connection.
-    private func note(_ error: AMQPError) {
+    private func noteConnected(to endpoint: Endpoint, _ log: inout OutageLog) {
+        guard let notice = log.connected(at: .now) else { return }
+        let broker = LogField("messaging.broker", endpoint.redacted)
+        if notice.failures == 0 {
+            logger.info("Connected to the broker", [broker])
+        } else {
+            logger.info("Connected to the broker again", [broker] + fields(of: notice))
+        }
+    }
+
+    /// Shows why there is no connection, and logs it where the log does not say so already.
+    private func note(_ error: AMQPError, _ log: inout OutageLog) {
         guard !commands.isStopping else { return }
         board.set(.closed(cause: error.description), failure: error)
-        logger.warning("The connection to the broker failed", [LogField("error", error: error)])
+        guard let notice = log.failed(error.description, at: .now) else { return }
+        logger.warning("The connection to the broker failed", [LogField("error", error: error)] + fields(of: notice))
+    }
+
+    private func fields(of notice: OutageLog.Notice) -> [LogField] {
+        [
+            LogField("messaging.failures", notice.failures),
+            LogField("messaging.away_seconds", Double(Int(notice.away / .milliseconds(1))) / 1_000),
+        ]
     }
 
     /// Serves the role until the connection breaks or the link shall end.
@@ -236,6 +264,9 @@ extension Link {
             role.take(commands.takeAll().commands)
             if role.wantsToWrite, session.isWritable { try role.write(session) }
         }
+        // A broker under alarm does not read what publishers send: the good-bye would wait for its answer in vain, and there
+        // is nothing on the way that it could save.
+        if case .blocked = board.current { session.abandon() }
         session.close(within: max(.milliseconds(100), ContinuousClock.now.duration(to: deadline)))
         return AMQPError(code: .closed, reason: "the connection was closed by this service")
     }

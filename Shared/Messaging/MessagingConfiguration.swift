@@ -24,6 +24,11 @@ public struct MessagingConfiguration: Sendable {
     public var source: String
     /// AMQP URIs, in order of preference.
     public var brokerURLs: [String]
+    /// Gives the AMQP URIs anew for each attempt to connect, where they come from a file whose secret is rotated; nil for
+    /// `brokerURLs` for ever.
+    ///
+    /// Called on threads of the client's own. Where it throws, that attempt has failed; the error's description is shown.
+    public var brokerURLSource: (@Sendable () throws -> [String])?
     /// Who subscribes to what.
     public var topology: Topology
     /// The kind of queue.

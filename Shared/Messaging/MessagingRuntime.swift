@@ -41,10 +41,13 @@ public final class MessagingRuntime: Sendable {
             mode: configuration.topologyMode
         )
         func connection(_ role: String) throws -> ConnectionConfiguration {
-            var connection = try ConnectionConfiguration(
-                urls: configuration.brokerURLs,
-                name: "\(configuration.service) \(role)"
-            )
+            let name = "\(configuration.service) \(role)"
+            var connection =
+                if let source = configuration.brokerURLSource {
+                    try ConnectionConfiguration(name: name, urls: source)
+                } else {
+                    try ConnectionConfiguration(urls: configuration.brokerURLs, name: name)
+                }
             // Larger than an event may be, so that what is too large can be kept whole in the dead letters.
             connection.maximumBodySize = 16 << 20
             return connection

@@ -154,6 +154,7 @@ struct KitSettings {
             brokerURLs: settings[broker],
             topology: description.topology
         )
+        configuration.brokerURLSource = settings.reader(of: broker)
         configuration.queueType = settings[queueType]
         configuration.topologyMode = settings[topology]
         configuration.prefetch = settings[prefetch]

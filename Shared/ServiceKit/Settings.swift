@@ -1,6 +1,8 @@
 /// Checked settings.
 public struct Settings: Sendable {
     private let values: [String: any Sendable]
+    /// Of the settings whose value stands in a file: how to read it again.
+    private let readers: [String: @Sendable () throws -> any Sendable]
     /// The variables that were given, without their values.
     let given: [String]
 
@@ -14,15 +16,28 @@ public struct Settings: Sendable {
         return value.value
     }
 
+    /// Where a setting's value stands in a file (`NAME_FILE`): reads that file again, as secrets are rotated; otherwise nil.
+    ///
+    /// What is returned throws a `SettingFault` when the file cannot be read or its value is not valid (any more).
+    func reader<Value: Sendable>(of setting: Setting<Value>) -> (@Sendable () throws -> Value)? {
+        guard let reader = readers[setting.declaration.name] else { return nil }
+        let present = self[setting]
+        return { try (reader() as? SettingValue<Value>)?.value ?? present }
+    }
+
     /// Reads settings from an environment.
     ///
     /// - Throws: `SettingFaults` with everything that is wrong, not only the first of it.
     static func read(
         _ declarations: [SettingDeclaration],
         from environment: [String: String],
-        readFile: (String) throws(SettingFile.Failure) -> String = SettingFile.read
+        readFile: @escaping @Sendable (String) throws(SettingFile.Failure) -> String = {
+            path throws(SettingFile.Failure) in
+            try SettingFile.read(path)
+        }
     ) throws(SettingFaults) -> Settings {
         var values: [String: any Sendable] = [:]
+        var readers: [String: @Sendable () throws -> any Sendable] = [:]
         var given: [String] = []
         var faults: [SettingFault] = []
         for declaration in declarations where values[declaration.name] == nil {
@@ -30,12 +45,17 @@ public struct Settings: Sendable {
                 let source = try declaration.source(in: environment, readFile: readFile)
                 if source.isGiven { given.append(source.variable) }
                 values[declaration.name] = try declaration.value(of: source)
+                if source.variable == declaration.fileName {
+                    readers[declaration.name] = {
+                        try declaration.value(of: declaration.source(in: environment, readFile: readFile))
+                    }
+                }
             } catch {
                 faults.append(error)
             }
         }
         guard faults.isEmpty else { throw SettingFaults(faults: faults) }
-        return Settings(values: values, given: given)
+        return Settings(values: values, readers: readers, given: given)
     }
 }
 

@@ -31,6 +31,11 @@ public enum TestEnvironment {
         get throws { URL(fileURLWithPath: try value("WARREN_TEST_MAIL_SINK")) }
     }
 
+    /// The Python interpreter whose environment has what the interoperation tests' other side needs.
+    public static var python: URL {
+        get throws { URL(fileURLWithPath: try value("WARREN_TEST_PYTHON")) }
+    }
+
     /// The program of one of the package's products, as it was built for the tests.
     public static func program(_ product: String) throws -> URL {
         URL(fileURLWithPath: try value("WARREN_TEST_BIN")).appendingPathComponent(product)

@@ -63,6 +63,32 @@ struct SettingsTests {
         }
     }
 
+    @Test("in a file are read again where a secret is rotated, and only there")
+    func rotation() throws {
+        try Self.withFile(Array("amqp://u:old@h\n".utf8)) { path in
+            let kit = KitSettings(service: "order", httpPort: 8081)
+            let settings = try Self.read(["WARREN_AMQP_URL_FILE": path], kit.declarations)
+            let description = ServiceDescription(
+                name: "order",
+                summary: "Orders.",
+                httpPort: 8081,
+                topology: Topology([])
+            )
+            let configuration = kit.messagingConfiguration(for: description, in: settings)
+            let source = try #require(configuration.brokerURLSource)
+            #expect(configuration.brokerURLs == ["amqp://u:old@h"])
+            try Data("amqp://u:new@h,amqp://u:new@i".utf8).write(to: URL(fileURLWithPath: path))
+            #expect(try source() == ["amqp://u:new@h", "amqp://u:new@i"])
+            try Data("nonsense".utf8).write(to: URL(fileURLWithPath: path))
+            #expect(throws: SettingFault.self) { try source() }
+            try FileManager.default.removeItem(atPath: path)
+            #expect { try source() } throws: { "\($0)".contains("WARREN_AMQP_URL_FILE") }
+
+            let direct = try Self.read(["WARREN_AMQP_URL": "amqp://h"], kit.declarations)
+            #expect(kit.messagingConfiguration(for: description, in: direct).brokerURLSource == nil)
+        }
+    }
+
     @Test("that are wrong are all named at once, each on a line with what is wrong, what is expected and the mend")
     func allFaultsAtOnce() {
         let faults = Self.faults(
