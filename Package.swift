@@ -166,7 +166,7 @@ if Context.environment["WARREN_SIMULATION"] != nil {
             name: "simulation",
             dependencies: ["CInterpose", "Messaging", "AMQP", "Database", "Events", "Telemetry"],
             path: "Tests/Simulation",
-            exclude: ["Interpose"],
+            exclude: ["Interpose", "README.md", "run"],
             swiftSettings: strict
         ),
     ]
