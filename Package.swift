@@ -156,3 +156,18 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+// The deterministic simulation takes the clock and the scheduler of its whole process, so it is a program of its own; it
+// looks inside the kit, which a release build for users does not allow. `Tests/run simulation` asks for it.
+if Context.environment["WARREN_SIMULATION"] != nil {
+    package.targets += [
+        .target(name: "CInterpose", path: "Tests/Simulation/Interpose"),
+        .executableTarget(
+            name: "simulation",
+            dependencies: ["CInterpose", "Messaging", "AMQP", "Database", "Events", "Telemetry"],
+            path: "Tests/Simulation",
+            exclude: ["Interpose", "README.md", "run"],
+            swiftSettings: strict
+        ),
+    ]
+}

@@ -26,6 +26,9 @@ final class Forwarder: Sendable {
         var stored: Int64?
         var mayHaveMore = true
         var isStopping = false
+        /// What the table has not taken yet, in its order.
+        var parkings: [ForwarderState.Parking] = []
+        var isParking = false
     }
 
     private let database: Database
@@ -205,8 +208,26 @@ final class Forwarder: Sendable {
         if !actions.park.isEmpty { park(actions.park) }
     }
 
-    /// Hands events to the table of deliveries, all of them in one transaction and in their order.
+    /// Hands events to the table of deliveries, in their order.
     private func park(_ parkings: [ForwarderState.Parking]) {
+        let isFirst = inputs.withLock { inputs in
+            inputs.parkings += parkings
+            defer { inputs.isParking = true }
+            return !inputs.isParking
+        }
+        if isFirst { parkNext() }
+    }
+
+    /// Hands over what is waiting, in one transaction, and goes on with what came meanwhile.
+    ///
+    /// One transaction at a time: were a second one begun while the first has to be repeated, events would pass one
+    /// another.
+    private func parkNext() {
+        let parkings = inputs.withLock { inputs in
+            if inputs.parkings.isEmpty { inputs.isParking = false }
+            return inputs.parkings
+        }
+        guard !parkings.isEmpty else { return }
         database.submit { [table, policy] transaction in
             let now = WallClock.milliseconds()
             for parking in parkings {
@@ -232,15 +253,19 @@ final class Forwarder: Sendable {
         } completion: { [self] result in
             switch result {
             case .success:
-                inputs.withLock { $0.parked.append(contentsOf: parkings.map(\.event.position)) }
+                inputs.withLock { inputs in
+                    inputs.parkings.removeFirst(parkings.count)
+                    inputs.parked.append(contentsOf: parkings.map(\.event.position))
+                }
                 signal.raise()
                 onScheduled.raise()
+                parkNext()
             case .failure(let error):
                 logger.error("refused events cannot be recorded", [LogField("error", error: error)])
                 if let error = error as? DatabaseError, error.code == .closed { return }
                 Task {
                     await Signal().wait(until: .now + Forwarder.poll)
-                    self.park(parkings)
+                    self.parkNext()
                 }
             }
         }

@@ -23,9 +23,9 @@ public final class MessagingRuntime: Sendable {
 
     private let database: Database
     private let logger: Logger
-    private let publisher: Publisher
-    private let consumer: Consumer
-    private let brokerDeadLetterConsumer: Consumer
+    private let publisher: any EventSink
+    private let consumer: any EventSource
+    private let brokerDeadLetterConsumer: any EventSource
     private let brokerDeadLetters: BrokerDeadLetters
     private let forwarder: Forwarder
     private let inbox: Inbox
@@ -35,9 +35,7 @@ public final class MessagingRuntime: Sendable {
     /// Makes the messaging of a service; nothing connects before `run`.
     ///
     /// - Throws: `AMQPError` with code `.invalidURL`, credentials redacted.
-    public init(_ configuration: MessagingConfiguration, database: Database, logger: Logger) throws {
-        let counters = CounterBox()
-        let onScheduled = Signal()
+    public convenience init(_ configuration: MessagingConfiguration, database: Database, logger: Logger) throws {
         let topology = configuration.topology.declarations(
             queueType: configuration.queueType,
             mode: configuration.topologyMode
@@ -54,26 +52,45 @@ public final class MessagingRuntime: Sendable {
             connection.maximumBodySize = 16 << 20
             return connection
         }
-        let publisher = Publisher(
-            try connection("publisher"),
-            topology: topology,
-            window: configuration.forwarderWindow,
-            logger: logger.labelled("messaging.publisher")
+        self.init(
+            configuration,
+            database: database,
+            publisher: Publisher(
+                try connection("publisher"),
+                topology: topology,
+                window: configuration.forwarderWindow,
+                logger: logger.labelled("messaging.publisher")
+            ),
+            consumer: Consumer(
+                try connection("consumer"),
+                queue: configuration.service,
+                prefetch: configuration.prefetch,
+                topology: topology,
+                logger: logger.labelled("messaging.consumer")
+            ),
+            brokerDeadLetterConsumer: Consumer(
+                try connection("dead-letters"),
+                queue: Topology.deadLetterQueue(of: configuration.service),
+                prefetch: 16,
+                topology: topology,
+                logger: logger.labelled("messaging.dead-letters")
+            ),
+            logger: logger
         )
-        let consumer = Consumer(
-            try connection("consumer"),
-            queue: configuration.service,
-            prefetch: configuration.prefetch,
-            topology: topology,
-            logger: logger.labelled("messaging.consumer")
-        )
-        let netConsumer = Consumer(
-            try connection("dead-letters"),
-            queue: Topology.deadLetterQueue(of: configuration.service),
-            prefetch: 16,
-            topology: topology,
-            logger: logger.labelled("messaging.dead-letters")
-        )
+    }
+
+    /// Makes the messaging of a service over these connections to a broker.
+    init(
+        _ configuration: MessagingConfiguration,
+        database: Database,
+        publisher: any EventSink,
+        consumer: any EventSource,
+        brokerDeadLetterConsumer: any EventSource,
+        logger: Logger
+    ) {
+        let counters = CounterBox()
+        let onScheduled = Signal()
+        let subscribedTypes = configuration.topology.subscribedTypes
         let table = DeliveryTable(
             subscriber: configuration.service,
             ordering: configuration.ordering,
@@ -90,7 +107,7 @@ public final class MessagingRuntime: Sendable {
             table: forwarderTable,
             policy: configuration.publishRetryPolicy,
             window: configuration.forwarderWindow,
-            subscribedTypes: configuration.topology.subscribedTypes,
+            subscribedTypes: subscribedTypes,
             counters: counters,
             logger: logger.labelled("messaging.forwarder"),
             onScheduled: onScheduled
@@ -122,7 +139,7 @@ public final class MessagingRuntime: Sendable {
         ) { due, dueTable in
             if dueTable.subscriber == DeliveryTable.forwarder {
                 let publish = RowAttempt.Work.publish { envelope, body in
-                    try await publisher.publishOrDefer(envelope, body)
+                    try await publisher.publishOrDefer(envelope, body, subscribedTypes: subscribedTypes)
                 }
                 await publishing.run(due, of: dueTable, publish)
             } else {
@@ -158,7 +175,7 @@ public final class MessagingRuntime: Sendable {
         self.forwarder = forwarder
         self.publisher = publisher
         self.consumer = consumer
-        self.brokerDeadLetterConsumer = netConsumer
+        self.brokerDeadLetterConsumer = brokerDeadLetterConsumer
         self.counterBox = counters
         self.database = database
         self.logger = logger

@@ -170,6 +170,29 @@ struct ForwarderTests {
         }
     }
 
+    @Test("holds an event that nobody subscribes to behind a refused one, and then lets both go")
+    func heldUnheard() async throws {
+        try await withBench { bench in
+            let isFirst = Mutex(true)
+            bench.sink.answer { publication in
+                if isFirst.withLock({ first in defer { first = false }; return first }) {
+                    return .refuse(AMQPError(code: .nacked, reason: "not now"))
+                }
+                // The broker returns what must reach a queue and reaches none.
+                let reachesNone = publication.mandatory && publication.routingKey == Unheard.type.rawValue
+                return reachesNone ? .refuse(AMQPError(code: .returned, reason: "312 NO_ROUTE")) : .confirm
+            }
+            try await bench.events.write { transaction in
+                try transaction.append(Happened(subject: "a", number: 1))
+                try transaction.append(Unheard(subject: "a"))
+            }
+            let forwarding = Task { await bench.forwarder.run() }
+            try await bench.settle { $0.map(\.status) == ["processed", "processed"] }
+            forwarding.cancel()
+            await forwarding.value
+        }
+    }
+
     @Test("does not move its offset past an event that is not confirmed, and publishes it again after a reconnect")
     func reconnect() async throws {
         try await withBench { bench in

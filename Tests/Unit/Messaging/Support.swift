@@ -98,7 +98,9 @@ final class Bench: Sendable {
         ) { due, table in
             let work: RowAttempt.Work =
                 table.subscriber == DeliveryTable.forwarder
-                ? .publish { envelope, body in try await sink.publishOrDefer(envelope, body) }
+                ? .publish { envelope, body in
+                    try await sink.publishOrDefer(envelope, body, subscribedTypes: [Happened.type])
+                }
                 : .handle(subscriber)
             await attempt.run(due, of: table, work)
         }
