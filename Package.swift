@@ -63,6 +63,7 @@ let package = Package(
     name: "warren",
     products: [
         .library(name: "AMQP", targets: ["AMQP"]),
+        .library(name: "AMQPInMemory", targets: ["AMQPInMemory"]),
         .library(name: "Database", targets: ["Database"]),
         .library(name: "JSON", targets: ["JSON"]),
         .library(name: "Events", targets: ["Events"]),
@@ -86,6 +87,7 @@ let package = Package(
         // The kit.
         kit("Telemetry"),
         kit("AMQP", ["CRabbitMQ", "Telemetry"], settings: wrapsC),
+        kit("AMQPInMemory", ["AMQP"]),
         kit("Database", ["CSQLite", "Telemetry"], settings: wrapsC),
         kit("JSON"),
         kit("Events", ["JSON"]),
@@ -107,6 +109,7 @@ let package = Package(
         tests("JSONTests", at: "Unit/JSON", ["JSON"]),
         tests("EventsTests", at: "Unit/Events", ["Events"]),
         tests("AMQPTests", at: "Unit/AMQP", ["AMQP"]),
+        tests("AMQPInMemoryTests", at: "Unit/AMQPInMemory", ["AMQPInMemory", "AMQP"]),
         tests("DatabaseTests", at: "Unit/Database", ["Database", "Telemetry"]),
         tests("HTTPTests", at: "Unit/HTTP", ["HTTP", "JSON", "Telemetry"]),
         tests("MessagingTests", at: "Unit/Messaging", ["Messaging", "AMQP", "Database", "Events", "Telemetry"]),
