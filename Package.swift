@@ -137,6 +137,7 @@ let package = Package(
             at: "Integration/Messaging",
             ["Messaging", "AMQP", "Database", "Events", "Telemetry"]
         ),
+        tests("ConformanceTests", at: "Conformance", ["AMQP", "AMQPInMemory", "Telemetry"]),
         tests("EndToEndTests", at: "EndToEnd", ["AMQP", "Database", "Events", "HTTP", "ShopEvents", "Telemetry"]),
     ],
     swiftLanguageModes: [.v6]

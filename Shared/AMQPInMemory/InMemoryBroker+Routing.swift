@@ -28,13 +28,15 @@ extension InMemoryBroker {
         switch type {
         case "fanout": true
         case "topic":
-            matches(
-                ArraySlice(binding.routingKey.split(separator: ".", omittingEmptySubsequences: false)),
-                ArraySlice(routingKey.split(separator: ".", omittingEmptySubsequences: false))
-            )
+            matches(words(of: binding.routingKey), words(of: routingKey))
         case "headers": matches(binding.arguments, headers ?? [:])
         default: binding.routingKey == routingKey
         }
+    }
+
+    /// An empty key has no words, not an empty one.
+    private static func words(of key: String) -> ArraySlice<Substring> {
+        key.isEmpty ? [] : ArraySlice(key.split(separator: ".", omittingEmptySubsequences: false))
     }
 
     /// `*` stands for one word, `#` for any number of them, none included.
