@@ -39,7 +39,7 @@ public struct FeedPage: Sendable, Equatable {
     /// Makes a page of a body in `application/cloudevents-batch+json`.
     ///
     /// - Throws: `FeedError.unavailable` when it is no JSON array of objects.
-    public init(batch body: [UInt8], next: Int64, head: Int64) throws(FeedError) {
+    public init(body: [UInt8], next: Int64, head: Int64) throws(FeedError) {
         let document: JSONDocument
         do throws(JSONFault) {
             // One level more than an envelope may have; each envelope is checked by itself afterwards.
