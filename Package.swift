@@ -120,7 +120,7 @@ let package = Package(
         tests(
             "ServiceKitTests",
             at: "Unit/ServiceKit",
-            ["ServiceKit", "HTTP", "JSON", "Database", "Messaging", "Telemetry"]
+            ["ServiceKit", "HTTP", "JSON", "Database", "Events", "Messaging", "Telemetry"]
         ),
         tests(
             "ShopTests",
