@@ -175,7 +175,10 @@ struct ForwarderTests {
         try await withBench { bench in
             let isFirst = Mutex(true)
             bench.sink.answer { publication in
-                if isFirst.withLock({ first in defer { first = false }; return first }) {
+                if isFirst.withLock({ first in
+                    defer { first = false }
+                    return first
+                }) {
                     return .refuse(AMQPError(code: .nacked, reason: "not now"))
                 }
                 // The broker returns what must reach a queue and reaches none.
