@@ -136,7 +136,9 @@ final class SimulatedPublisher: SimulatedConnection, EventSink, @unchecked Senda
         }
         let old = answers
         let lostError = AMQPError(code: .connectionLost, reason: "cut")
-        answers = old.map { ($0.outcome, $0.error?.code == .returned || $0.error?.code == .closed ? $0.error : lostError) }
+        answers = old.map {
+            ($0.outcome, $0.error?.code == .returned || $0.error?.code == .closed ? $0.error : lostError)
+        }
         answers += wire.map { ($0.outcome, lostError) }
         wire = []
     }

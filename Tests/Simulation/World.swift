@@ -1,6 +1,7 @@
 import CInterpose
-@testable import Database
 import Events
+
+@testable import Database
 @testable import Messaging
 
 /// One simulation: three services, a broker, clients, operators and faults, all of them from one seed.
