@@ -41,7 +41,7 @@ final class World: @unchecked Sendable {
         let scheduler = Scheduler(seed: seed)
         self.scheduler = scheduler
         remainingKills = scheduler.random.below(6)
-        remainingCuts = scheduler.random.below(8)
+        remainingCuts = scheduler.random.below(10)
         remainingWriteFailures = scheduler.random.below(4)
         subjects = 1 + scheduler.random.below(4)
         let topology = Topology([
@@ -56,7 +56,7 @@ final class World: @unchecked Sendable {
         broker = SimulatedBroker(
             scheduler: scheduler,
             bindings: bindings,
-            deliveryLimit: scheduler.random.once(in: 3) ? 2 : 20
+            deliveryLimit: scheduler.random.once(in: 3) ? scheduler.random.below(3) : 20
         )
         for (index, subscription) in topology.subscriptions.enumerated() {
             try disks[index].clear()
