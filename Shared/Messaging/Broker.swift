@@ -26,6 +26,13 @@ protocol EventSource: Sendable {
 extension Publisher: EventSink {}
 extension Consumer: EventSource {}
 
+extension EventSource {
+    /// Returns when a connection is there, with the topology declared (or when the task is cancelled).
+    func untilReady() async {
+        for await state in states where state == .ready { return }
+    }
+}
+
 extension EventSink {
     /// Publishes an event from the table of deliveries.
     ///

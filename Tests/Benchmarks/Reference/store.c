@@ -16,14 +16,15 @@ static const char schema[] =
     "CREATE TABLE IF NOT EXISTS warren_deliveries ("
     "    id INTEGER PRIMARY KEY AUTOINCREMENT, subscriber TEXT NOT NULL, source TEXT NOT NULL, event_id TEXT NOT NULL,"
     "    type TEXT NOT NULL, subject TEXT NOT NULL, sequence INTEGER,"
-    "    status TEXT NOT NULL CHECK (status IN ('processed', 'scheduled', 'held', 'dead', 'discarded')),"
+    "    status TEXT NOT NULL CHECK (status = 'processed' OR status = 'scheduled' OR status = 'held'"
+    "        OR status = 'dead' OR status = 'discarded'),"
     "    generation INTEGER NOT NULL DEFAULT 0, attempts INTEGER NOT NULL DEFAULT 0,"
     "    suspect INTEGER NOT NULL DEFAULT 0, running_since INTEGER, due_at INTEGER, received_at INTEGER NOT NULL,"
     "    updated_at INTEGER NOT NULL, error_class TEXT, error_message TEXT, body BLOB, properties TEXT);"
     "CREATE UNIQUE INDEX IF NOT EXISTS warren_deliveries_identity"
     "    ON warren_deliveries (subscriber, source, event_id);"
     "CREATE INDEX IF NOT EXISTS warren_deliveries_waiting ON warren_deliveries (subscriber, source, subject)"
-    "    WHERE status IN ('scheduled', 'held', 'dead');"
+    "    WHERE status <> 'processed' AND status <> 'discarded';"
     "CREATE INDEX IF NOT EXISTS warren_deliveries_due ON warren_deliveries (due_at) WHERE status = 'scheduled';"
     "CREATE INDEX IF NOT EXISTS warren_deliveries_state ON warren_deliveries (status, id)"
     "    WHERE status <> 'processed';"
@@ -67,7 +68,7 @@ struct store *store_open(const char *path) {
     store->blocked = prepare(
         database,
         "SELECT 1 FROM warren_deliveries WHERE subscriber = ?1 AND source = ?2 AND subject = ?3"
-        " AND status IN ('scheduled', 'held', 'dead') AND (status <> 'dead' OR ?4 = 1) AND id <> ?5 LIMIT 1");
+        " AND status <> 'processed' AND status <> 'discarded' AND (status <> 'dead' OR ?4 = 1) AND id <> ?5 LIMIT 1");
     store->receipt = prepare(
         database,
         "INSERT INTO warren_deliveries"
@@ -84,7 +85,7 @@ struct store *store_open(const char *path) {
         "SELECT position, id, source, type, subject, sequence, time, envelope, EXISTS ("
         "    SELECT 1 FROM warren_deliveries"
         "    WHERE subscriber = ?1 AND source = warren_events.source AND subject = warren_events.subject"
-        "        AND status IN ('scheduled', 'held', 'dead')) AS blocked"
+        "        AND status <> 'processed' AND status <> 'discarded') AS blocked"
         " FROM warren_events WHERE position > ?2 ORDER BY position LIMIT ?3");
     return store;
 }

@@ -142,6 +142,20 @@ struct ForwarderTests {
         }
     }
 
+    @Test("writes nothing more once its offset is stored")
+    func rest() async throws {
+        try await withBench { bench in
+            try await running(bench) {
+                try await append(bench, "a", 1)
+                try await eventually { try await self.offset(bench) == 1 }
+                let commits = bench.database.statistics.commits
+                // Long enough for an offset to be stored several times over.
+                await Signal().wait(until: .now + .milliseconds(250))
+                #expect(bench.database.statistics.commits == commits)
+            }
+        }
+    }
+
     @Test("insists on a queue only for types that somebody subscribes to")
     func mandatory() async throws {
         try await withBench { bench in
