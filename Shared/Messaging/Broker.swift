@@ -21,6 +21,7 @@ protocol EventSource: Sendable {
     func run() async
     func stopConsuming()
     func ack(_ tag: IncomingMessage.Tag)
+    func ack(_ tags: [IncomingMessage.Tag])
 }
 
 extension Publisher: EventSink {}

@@ -184,7 +184,10 @@ public final class EventFeed: Sendable {
         let messages = messages(of: page, isSuspect: isSuspect)
         if !messages.isEmpty {
             let settled = Countdown(from: messages.count)
-            await inbox.receive(messages) { _ in settled.step() }
+            let acks = AckBatch { tags in
+                for _ in tags { settled.step() }
+            }
+            await inbox.receive(messages, acknowledging: acks)
             guard await settled.wait() else { return false }
         }
         let stored: Void? = await persistently { [database, offsetName, doneName] in

@@ -205,6 +205,7 @@ final class SimulatedConsumer: SimulatedConnection, EventSource, @unchecked Send
     }
 
     var isIdle: Bool { unacknowledged.isEmpty }
+    var unacknowledgedIDs: [String] { unacknowledged.map { $0.message.message.properties.messageID ?? "" } }
 
     func stopConsuming() {
         isStopped = true
@@ -214,6 +215,10 @@ final class SimulatedConsumer: SimulatedConnection, EventSource, @unchecked Send
     func ack(_ tag: IncomingMessage.Tag) {
         if let message = handedOut.removeValue(forKey: tag) { onAck(message) }
         acks.append(tag)
+    }
+
+    func ack(_ tags: [IncomingMessage.Tag]) {
+        for tag in tags { ack(tag) }
     }
 
     override func connected() {

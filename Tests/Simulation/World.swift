@@ -74,6 +74,7 @@ final class World: @unchecked Sendable {
                 factor: 2,
                 cap: .seconds(1)
             )
+            configuration.publishRetryPolicy = configuration.retryPolicy
             configuration.ordering = scheduler.random.once(in: 5) ? .none : .perSubject
             configuration.afterDeadLetter = scheduler.random.once(in: 4) ? .proceed : .hold
             services.append(
@@ -196,7 +197,13 @@ final class World: @unchecked Sendable {
     private func unrest() -> String {
         var reasons: [String] = []
         if scheduler.steps >= World.stepLimit { reasons.append("\(scheduler.steps) steps") }
-        if !broker.isEmpty { reasons.append("messages in the broker") }
+        for (queue, messages) in broker.queues.sorted(by: { $0.key < $1.key }) where !messages.isEmpty {
+            reasons.append("\(messages.count) messages in \(queue)")
+        }
+        for consumer in broker.consumers where !consumer.isIdle {
+            let ids = consumer.unacknowledgedIDs
+            reasons.append("\(consumer.queue) does not acknowledge \(ids.joined(separator: ", "))")
+        }
         for service in services {
             if service.process == nil { reasons.append("\(service.name) is down") }
             let due = count("status = 'scheduled'", of: service)

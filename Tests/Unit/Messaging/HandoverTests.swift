@@ -94,7 +94,7 @@ struct HandoverTests {
                     while !Task.isCancelled {
                         let burst = queue.take(10).map { target.message($0) }
                         if burst.isEmpty { await pause.wait(until: .now + .milliseconds(1)) }
-                        await target.inbox.receive(burst) { _ in }
+                        await target.inbox.receive(burst)
                     }
                 }
                 try await publishing.value
