@@ -19,6 +19,10 @@ extension Endpoint {
         } else {
             throw Self.invalid("it must begin with amqp:// or amqps://")
         }
+        // A combining mark would make one character of a delimiter and itself, and hide it: a password would be taken for a host.
+        guard uri.utf8.allSatisfy({ $0 < 0x80 }) else {
+            throw Self.invalid("it holds other characters than ASCII; percent-encode their UTF-8")
+        }
         guard !rest.contains("#") else { throw Self.invalid("it has a fragment; write # as %23") }
 
         var query: Substring?

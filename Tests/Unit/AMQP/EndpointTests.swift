@@ -114,4 +114,13 @@ struct EndpointTests {
     func none() {
         #expect(throws: AMQPError.self) { try ConnectionConfiguration(urls: [], name: "n") }
     }
+
+    @Test("A combining mark cannot hide a delimiter and make a host of the credentials")
+    func combiningMarks() {
+        for uri in ["amqp://secret@\u{032D}host", "amqp://u:p@host/\u{0301}v", "amqp://u:sécret@host"] {
+            #expect {
+                try Endpoint(uri: uri)
+            } throws: { "\($0)".contains("ASCII") && !"\($0)".contains("cret") }
+        }
+    }
 }
