@@ -65,8 +65,8 @@ struct SystemCallTrace {
         /// The place of the first such call after another.
         func first(of kind: Kind, with text: String = "", and more: String = "", after place: Int = -1) -> Int? {
             lines.indices.first { index in
-                index > place && Calls.isCall(lines[index], kind) && lines[index].contains(text)
-                    && lines[index].contains(more)
+                index > place && Calls.isCall(lines[index], kind)
+                    && [text, more].allSatisfy { $0.isEmpty || lines[index].contains($0) }
             }
         }
 
