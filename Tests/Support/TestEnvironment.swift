@@ -44,7 +44,7 @@ public enum TestEnvironment {
             let program = URL(fileURLWithPath: folder).appendingPathComponent(product)
             if FileManager.default.isExecutableFile(atPath: program.path) { return program }
         }
-        URL(fileURLWithPath: try value("WARREN_TEST_BIN")).appendingPathComponent(product)
+        return URL(fileURLWithPath: try value("WARREN_TEST_BIN")).appendingPathComponent(product)
     }
 
     /// A name that no other test uses: the word that was given and something unique.
