@@ -13,6 +13,10 @@ let strict: [SwiftSetting] = [
 /// The targets that wrap C also say where memory is handled by hand.
 let wrapsC: [SwiftSetting] = strict + [.strictMemorySafety()]
 
+/// Places where a test build ends the process, as `Tests/run crash` asks for them.
+let crashPoints: [SwiftSetting] =
+    Context.environment["WARREN_CRASH_POINTS"] == nil ? [] : [.define("WARREN_CRASH_POINTS")]
+
 func systemLibrary(_ name: String, pkgConfig: String, debian: String) -> Target {
     .systemLibrary(
         name: name,
@@ -95,7 +99,7 @@ let package = Package(
         kit("Database", ["CSQLite", "Telemetry"], settings: wrapsC),
         kit("JSON"),
         kit("Events", ["JSON"]),
-        kit("Messaging", ["AMQP", "Database", "Events", "JSON", "Telemetry"]),
+        kit("Messaging", ["AMQP", "Database", "Events", "JSON", "Telemetry"], settings: strict + crashPoints),
         kit("HTTP", ["CMicroHTTPD", "CCurl", "JSON", "Telemetry"], settings: wrapsC),
         kit("ServiceKit", ["JSON", "Messaging", "Database", "Events", "HTTP", "Telemetry"]),
         kit("ShopEvents", ["Events", "Messaging"]),

@@ -33,6 +33,9 @@ final class AckBatch: Sendable {
             defer { tags = [] }
             return tags
         }
-        if !taken.isEmpty { acknowledge(taken) }
+        guard !taken.isEmpty else { return }
+        CrashPoint.reach("inbox.before-ack")
+        acknowledge(taken)
+        CrashPoint.reach("inbox.acknowledged")
     }
 }

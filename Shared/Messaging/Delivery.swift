@@ -70,8 +70,10 @@ public final class Delivery: Sendable {
             if outcome == .processed {
                 try events.perform(in: transaction, causedBy: envelope, body)
             }
+            CrashPoint.reach("delivery.in-transaction")
             return outcome
         }
+        CrashPoint.reach("delivery.committed")
         state.withLock { $0 = .ended(outcome) }
         if outcome == .blocked { throw Blocked() }
     }

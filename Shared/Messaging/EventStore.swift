@@ -48,9 +48,13 @@ public final class EventStore: Sendable {
     public func write<Result: Sendable>(
         _ body: @escaping @Sendable (Transaction) throws -> Result
     ) async throws -> Result {
-        try await database.write { transaction in
-            try self.perform(in: transaction, causedBy: nil, body)
+        let result = try await database.write { transaction in
+            let result = try self.perform(in: transaction, causedBy: nil, body)
+            CrashPoint.reach("store.in-transaction")
+            return result
         }
+        CrashPoint.reach("store.committed")
+        return result
     }
 
     /// Runs `body` with `Transaction.append` available, then the local handlers of what it appended.

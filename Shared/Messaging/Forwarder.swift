@@ -200,11 +200,14 @@ final class Forwarder: Sendable {
                 burst.append(Publication(event, mandatory: isExpected))
                 positions.append(event.position)
             }
+            CrashPoint.reach("forwarder.before-publish")
             sink.submit(burst) { [self, positions] index, error in
+                CrashPoint.reach("forwarder.outcome")
                 inputs.withLock { $0.outcomes.append((positions[index], error)) }
                 signal.raise()
             }
         }
+        CrashPoint.reach("forwarder.published")
         if !actions.park.isEmpty { park(actions.park) }
     }
 
@@ -329,7 +332,9 @@ final class Forwarder: Sendable {
                 offset,
                 WallClock.milliseconds()
             )
+            CrashPoint.reach("forwarder.offset")
         } completion: { [self] result in
+            CrashPoint.reach("forwarder.offset-stored")
             if case .failure(let error) = result {
                 // Nothing is lost: what lies between is published again after a crash, under the same ids.
                 logger.error("the forwarder's offset cannot be stored", [LogField("error", error: error)])

@@ -63,6 +63,7 @@ final class Inbox: Sendable {
     /// - Parameter acknowledgements: where they go; to the queue unless given.
     func receive(_ burst: [IncomingMessage], acknowledging acknowledgements: AckBatch? = nil) async {
         let acks = acknowledgements ?? queueAcks
+        CrashPoint.reach("inbox.received")
         counters.add(burst.count, to: \.received)
         let now = WallClock.milliseconds()
         let arrivals = burst.map { Arrival($0, limits: limits, now: now) }

@@ -37,8 +37,14 @@ public enum TestEnvironment {
     }
 
     /// The program of one of the package's products, as it was built for the tests.
+    ///
+    /// `Tests/run crash` has its own build of the services.
     public static func program(_ product: String) throws -> URL {
-        URL(fileURLWithPath: try value("WARREN_TEST_BIN")).appendingPathComponent(product)
+        if let folder = ProcessInfo.processInfo.environment["WARREN_TEST_CRASH_BIN"], !folder.isEmpty {
+            let program = URL(fileURLWithPath: folder).appendingPathComponent(product)
+            if FileManager.default.isExecutableFile(atPath: program.path) { return program }
+        }
+        return URL(fileURLWithPath: try value("WARREN_TEST_BIN")).appendingPathComponent(product)
     }
 
     /// A name that no other test uses: the word that was given and something unique.
