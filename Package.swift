@@ -138,6 +138,7 @@ let package = Package(
             ["Messaging", "AMQP", "Database", "Events", "Telemetry"]
         ),
         tests("ConformanceTests", at: "Conformance", ["AMQP", "AMQPInMemory", "Telemetry"]),
+        tests("FaultTests", at: "Faults", ["AMQP", "Telemetry"]),
         tests("EndToEndTests", at: "EndToEnd", ["AMQP", "Database", "Events", "HTTP", "ShopEvents", "Telemetry"]),
     ],
     swiftLanguageModes: [.v6]
