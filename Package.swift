@@ -147,6 +147,7 @@ let package = Package(
             ["Messaging", "AMQP", "Database", "Events", "Telemetry"]
         ),
         tests("ConformanceTests", at: "Conformance", ["AMQP", "AMQPInMemory", "Telemetry"]),
+        tests("FaultTests", at: "Faults", ["AMQP", "Telemetry"]),
         tests("EndToEndTests", at: "EndToEnd", ["AMQP", "Database", "Events", "HTTP", "ShopEvents", "Telemetry"]),
 
         // The benchmarks: no tests, and the C programs that they compare with.

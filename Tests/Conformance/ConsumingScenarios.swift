@@ -55,10 +55,10 @@ struct ConsumingScenarios {
         let consumer = try scenario.driver.consumer(scenario.name, prefetch: 3, topology, [:])
         try await running([], [consumer]) {
             var messages = try await collect(3, from: consumer)
-            while messages.count < 10 {
-                #expect(consumer.statistics.delivered == messages.count)
-                let oldest = messages[messages.count - 3]
-                consumer.ack(oldest.tag)
+            #expect(messages.count == 3)
+            for count in 3..<10 where messages.count == count {
+                #expect(consumer.statistics.delivered == count)
+                consumer.ack(messages[count - 3].tag)
                 messages += try await collect(1, from: consumer)
             }
             #expect(messages.map(\.text) == (1...10).map(String.init))

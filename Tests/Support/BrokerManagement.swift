@@ -65,6 +65,22 @@ public struct BrokerManagement: Sendable {
         return try reply.json["messages"].whole ?? 0
     }
 
+    /// Takes the next messages out of a queue, without the client under test.
+    ///
+    /// - Returns: the payloads as text; empty when the queue is.
+    public func take(_ count: Int, from queue: String, in virtualHost: String = "%2F") async throws -> [String] {
+        let reply = try await expect(
+            200,
+            of: "POST",
+            "/api/queues/\(virtualHost)/\(queue)/get",
+            ["count": .integer(Int64(count)), "ackmode": "ack_requeue_false", "encoding": "auto"]
+        )
+        return try reply.json.elements.map { message in
+            guard let payload = message["payload"].text else { throw TimedOut("no payload: \(message)") }
+            return payload
+        }
+    }
+
     @discardableResult
     private func expect(
         _ statuses: Int...,

@@ -30,6 +30,26 @@ public final class PrivateBroker: Sendable {
     public func stop() async throws { try await call("stop") }
     /// Ends it without warning.
     public func kill() async throws { try await call("kill") }
+
+    /// The node's processes, for a test that cannot wait for `kill` to find them; to be followed by `kill`, which tidies up.
+    public var processes: [Int32] {
+        get throws {
+            let remembered = try String(contentsOf: folder.file("pid"), encoding: .utf8)
+            guard let session = remembered.split(separator: " ").first.flatMap({ Int32($0) }) else {
+                throw TimedOut("no process in \(remembered)")
+            }
+            return try FileManager.default.contentsOfDirectory(atPath: "/proc").compactMap(Int32.init).filter {
+                process in
+                guard let stat = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8) else {
+                    return false
+                }
+                // After the name, which is in parentheses: state, parent, group, session.
+                let fields = stat[(stat.lastIndex(of: ")") ?? stat.startIndex)...].split(separator: " ")
+                return fields.count > 4 && Int32(fields[4]) == session
+            }
+        }
+    }
+
     /// Starts it again on the same ports with the same data.
     public func start() async throws { try await call("start") }
 
