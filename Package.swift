@@ -65,6 +65,7 @@ let package = Package(
     name: "warren",
     products: [
         .library(name: "AMQP", targets: ["AMQP"]),
+        .library(name: "AMQPInMemory", targets: ["AMQPInMemory"]),
         .library(name: "Database", targets: ["Database"]),
         .library(name: "JSON", targets: ["JSON"]),
         .library(name: "Events", targets: ["Events"]),
@@ -77,6 +78,8 @@ let package = Package(
         .executable(name: "notification-service", targets: ["Notification"]),
         .executable(name: "sandbox", targets: ["Sandbox"]),
         .executable(name: "warren", targets: ["CommandLine"]),
+        .executable(name: "benchmarks", targets: ["Benchmarks"]),
+        .executable(name: "benchmark-reference", targets: ["BenchmarkReference"]),
     ],
     targets: [
         // The C libraries, each behind one Swift module.
@@ -88,6 +91,7 @@ let package = Package(
         // The kit.
         kit("Telemetry"),
         kit("AMQP", ["CRabbitMQ", "Telemetry"], settings: wrapsC),
+        kit("AMQPInMemory", ["AMQP"]),
         kit("Database", ["CSQLite", "Telemetry"], settings: wrapsC),
         kit("JSON"),
         kit("Events", ["JSON"]),
@@ -109,13 +113,14 @@ let package = Package(
         tests("JSONTests", at: "Unit/JSON", ["JSON"]),
         tests("EventsTests", at: "Unit/Events", ["Events"]),
         tests("AMQPTests", at: "Unit/AMQP", ["AMQP"]),
+        tests("AMQPInMemoryTests", at: "Unit/AMQPInMemory", ["AMQPInMemory", "AMQP"]),
         tests("DatabaseTests", at: "Unit/Database", ["Database", "Telemetry"]),
         tests("HTTPTests", at: "Unit/HTTP", ["HTTP", "JSON", "Telemetry"]),
         tests("MessagingTests", at: "Unit/Messaging", ["Messaging", "AMQP", "Database", "Events", "Telemetry"]),
         tests(
             "ServiceKitTests",
             at: "Unit/ServiceKit",
-            ["ServiceKit", "HTTP", "JSON", "Database", "Messaging", "Telemetry"]
+            ["ServiceKit", "HTTP", "JSON", "Database", "Events", "Messaging", "Telemetry"]
         ),
         tests(
             "ShopTests",
@@ -137,7 +142,37 @@ let package = Package(
             at: "Integration/Messaging",
             ["Messaging", "AMQP", "Database", "Events", "Telemetry"]
         ),
+        tests("ConformanceTests", at: "Conformance", ["AMQP", "AMQPInMemory", "Telemetry"]),
         tests("EndToEndTests", at: "EndToEnd", ["AMQP", "Database", "Events", "HTTP", "ShopEvents", "Telemetry"]),
+
+        // The benchmarks: no tests, and the C programs that they compare with.
+        .executableTarget(
+            name: "Benchmarks",
+            dependencies: ["AMQP", "Database", "Events", "Messaging", "Telemetry"],
+            path: "Tests/Benchmarks/Runner",
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "BenchmarkReference",
+            dependencies: ["CRabbitMQ", "CSQLite"],
+            path: "Tests/Benchmarks/Reference",
+            cSettings: [.define("_GNU_SOURCE")]
+        ),
     ],
     swiftLanguageModes: [.v6]
 )
+
+// The deterministic simulation takes the clock and the scheduler of its whole process, so it is a program of its own; it
+// looks inside the kit, which a release build for users does not allow. `Tests/run simulation` asks for it.
+if Context.environment["WARREN_SIMULATION"] != nil {
+    package.targets += [
+        .target(name: "CInterpose", path: "Tests/Simulation/Interpose"),
+        .executableTarget(
+            name: "simulation",
+            dependencies: ["CInterpose", "Messaging", "AMQP", "Database", "Events", "Telemetry"],
+            path: "Tests/Simulation",
+            exclude: ["Interpose", "README.md", "run"],
+            swiftSettings: strict
+        ),
+    ]
+}

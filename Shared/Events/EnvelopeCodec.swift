@@ -80,6 +80,33 @@ extension Envelope {
         return bytes
     }
 
+    /// One attribute of bytes that `encoded` made; nothing else of them is looked at.
+    ///
+    /// - Returns: nil when the envelope has no such attribute.
+    public static func attribute(_ name: String, ofEncoded bytes: [UInt8]) -> String? {
+        // `encoded` writes the attributes before the data, and no quote inside a string without its backslash.
+        let start = Array(",\"\(name)\":\"".utf8)
+        let data = Array(",\"data\":".utf8)
+        return bytes.withUnsafeBufferPointer { bytes in
+            func holds(_ text: [UInt8], at position: Int) -> Bool {
+                guard position + text.count <= bytes.count else { return false }
+                for index in text.indices where bytes[position + index] != text[index] { return false }
+                return true
+            }
+            for position in bytes.indices where bytes[position] == UInt8(ascii: ",") {
+                if holds(data, at: position) { return nil }
+                guard holds(start, at: position) else { continue }
+                let first = position + start.count
+                var end = first
+                while end < bytes.count, bytes[end] != UInt8(ascii: "\"") {
+                    end += bytes[end] == UInt8(ascii: "\\") ? 2 : 1
+                }
+                return JSONText.unescape(Array(bytes[first..<min(end, bytes.count)])[...])
+            }
+            return nil
+        }
+    }
+
     /// A sequence number as the attribute has it: 20 digits, so that texts sort as numbers do.
     public static func paddedSequence(_ sequence: UInt64) -> String {
         let digits = String(sequence)
@@ -88,6 +115,7 @@ extension Envelope {
 
     /// Whether a media type is JSON in UTF-8.
     static func isJSON(_ mediaType: String) -> Bool {
+        if mediaType == "application/json" { return true }
         let essence = mediaType.prefix { $0 != ";" }.lowercased()
         return essence == "application/json" || essence.hasSuffix("+json")
     }

@@ -7,9 +7,26 @@ public enum RFC3339 {
         let (year, month, day) = civil(fromDays: Int(days))
         let thousandths = rest % 1000
         rest /= 1000
-        return "\(padded(year, 4))-\(padded(month, 2))-\(padded(day, 2))"
-            + "T\(padded(rest / 3600, 2)):\(padded(rest / 60 % 60, 2)):\(padded(rest % 60, 2))"
-            + ".\(padded(thousandths, 3))Z"
+        return String(unsafeUninitializedCapacity: 24) { buffer in
+            var position = 0
+            func put(_ number: Int, width: Int, then end: Unicode.Scalar) {
+                var rest = number
+                for place in stride(from: position + width - 1, through: position, by: -1) {
+                    buffer[place] = UInt8(ascii: "0") + UInt8(rest % 10)
+                    rest /= 10
+                }
+                buffer[position + width] = UInt8(ascii: end)
+                position += width + 1
+            }
+            put(max(0, year), width: 4, then: "-")
+            put(month, width: 2, then: "-")
+            put(day, width: 2, then: "T")
+            put(rest / 3600, width: 2, then: ":")
+            put(rest / 60 % 60, width: 2, then: ":")
+            put(rest % 60, width: 2, then: ".")
+            put(thousandths, width: 3, then: "Z")
+            return position
+        }
     }
 
     /// The text of the time now.
@@ -57,11 +74,6 @@ public enum RFC3339 {
         guard position == bytes.count else { return nil }
         let seconds = days(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second - offset
         return Int64(seconds) * 1000 + Int64(thousandths)
-    }
-
-    private static func padded(_ value: Int, _ width: Int) -> String {
-        let digits = String(value)
-        return String(repeating: "0", count: max(0, width - digits.count)) + digits
     }
 
     private static func number(_ bytes: [UInt8], _ start: Int, _ count: Int) -> Int? {

@@ -106,7 +106,7 @@ extension NodeDecoder: SingleValueDecodingContainer {
                 throw DecodingError.dataCorrupted(
                     .init(
                         codingPath: codingPath,
-                        debugDescription: "is out of range: whole numbers from \(Number.min) to \(Number.max) are allowed"
+                        debugDescription: "is out of range: \(Number.min) to \(Number.max) are allowed"
                     )
                 )
             }

@@ -119,11 +119,9 @@ struct JSONScanner {
         let node = open(.plainString)
         var hasEscapes = false
         while position < bytes.count {
+            position = bytes.withUnsafeBytes { JSONText.endOfPlain($0, from: position, highIsPlain: false) }
+            guard position < bytes.count else { break }
             let byte = bytes[position]
-            if byte >= 0x20, byte < 0x80, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") {
-                position += 1
-                continue
-            }
             switch byte {
             case UInt8(ascii: "\""):
                 if hasEscapes { nodes[node].kind = .escapedString }

@@ -1,7 +1,7 @@
 /// Strings to and from their JSON form.
 public enum JSONText {
-    /// The text of a string's inside (without the quotes) that a `JSONScanner` has checked.
-    static func unescape(_ bytes: ArraySlice<UInt8>) -> String {
+    /// The text of a string's inside (without the quotes) that has been checked.
+    public static func unescape(_ bytes: ArraySlice<UInt8>) -> String {
         guard bytes.contains(UInt8(ascii: "\\")) else { return String(decoding: bytes, as: UTF8.self) }
         var units: [UInt16] = []
         var result = ""
@@ -39,20 +39,55 @@ public enum JSONText {
     /// Only what JSON demands is escaped.
     public static func append(_ text: String, to bytes: inout [UInt8]) {
         bytes.append(UInt8(ascii: "\""))
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
-                bytes.append(UInt8(ascii: "\\"))
-                bytes.append(byte)
-            case 0..<0x20:
-                bytes.append(contentsOf: "\\u00".utf8)
-                bytes.append(digit(byte >> 4))
-                bytes.append(digit(byte & 0xF))
-            default:
-                bytes.append(byte)
+        var text = text
+        text.withUTF8 { utf8 in
+            var position = 0
+            while position < utf8.count {
+                let end = endOfPlain(UnsafeRawBufferPointer(utf8), from: position, highIsPlain: true)
+                bytes.append(contentsOf: utf8[position..<end])
+                position = end + 1
+                if end < utf8.count { appendEscaped(utf8[end], to: &bytes) }
             }
         }
         bytes.append(UInt8(ascii: "\""))
+    }
+
+    private static func appendEscaped(_ byte: UInt8, to bytes: inout [UInt8]) {
+        if byte < 0x20 {
+            bytes.append(contentsOf: "\\u00".utf8)
+            bytes.append(digit(byte >> 4))
+            bytes.append(digit(byte & 0xF))
+        } else {
+            bytes.append(UInt8(ascii: "\\"))
+            bytes.append(byte)
+        }
+    }
+
+    /// Where the bytes end that may stand in a JSON string as they are, from a position on: at a control character, a
+    /// quote or a backslash, and at a byte above 0x7F unless `highIsPlain`.
+    static func endOfPlain(_ bytes: UnsafeRawBufferPointer, from start: Int, highIsPlain: Bool) -> Int {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let highs: UInt64 = 0x8080_8080_8080_8080
+        let wanted: UInt64 = highIsPlain ? 0 : highs
+        var position = start
+        // Eight at a time (S. E. Anderson, "Bit Twiddling Hacks": a word with a byte equal to, or less than, n). The
+        // lowest byte that is marked is marked rightly.
+        while position + 8 <= bytes.count {
+            let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: position, as: UInt64.self))
+            let quote = word ^ (ones &* 0x22)
+            let backslash = word ^ (ones &* 0x5C)
+            let found =
+                (word &- ones &* 0x20) & ~word & highs | (quote &- ones) & ~quote & highs
+                | (backslash &- ones) & ~backslash & highs | word & wanted
+            if found != 0 { return position + found.trailingZeroBitCount / 8 }
+            position += 8
+        }
+        while position < bytes.count {
+            let byte = bytes[position]
+            if byte < 0x20 || byte == 0x22 || byte == 0x5C || (byte >= 0x80 && !highIsPlain) { break }
+            position += 1
+        }
+        return position
     }
 
     /// The value of a hexadecimal digit.

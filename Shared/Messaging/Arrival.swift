@@ -79,7 +79,10 @@ struct Arrival: Sendable {
         }
         let properties = message.message.properties
         let mediaType = properties.contentType ?? ""
-        guard mediaType.prefix(while: { $0 != ";" }).lowercased() == "application/cloudevents+json" else {
+        guard
+            mediaType == Publication.mediaType
+                || mediaType.prefix(while: { $0 != ";" }).lowercased() == "application/cloudevents+json"
+        else {
             throw EventFault(
                 .invalidAttribute,
                 "the content-type must be application/cloudevents+json, it is \(mediaType.isEmpty ? "absent" : mediaType)"

@@ -21,22 +21,33 @@ protocol EventSource: Sendable {
     func run() async
     func stopConsuming()
     func ack(_ tag: IncomingMessage.Tag)
+    func ack(_ tags: [IncomingMessage.Tag])
 }
 
 extension Publisher: EventSink {}
 extension Consumer: EventSource {}
 
+extension EventSource {
+    /// Returns when a connection is there, with the topology declared (or when the task is cancelled).
+    func untilReady() async {
+        for await state in states where state == .ready { return }
+    }
+}
+
 extension EventSink {
     /// Publishes an event from the table of deliveries.
     ///
     /// A connection that is away costs no attempt.
-    func publishOrDefer(_ envelope: Envelope, _ body: [UInt8]) async throws {
+    ///
+    /// - Parameter subscribedTypes: the types that must reach a queue.
+    func publishOrDefer(_ envelope: Envelope, _ body: [UInt8], subscribedTypes: Set<EventType>) async throws {
         let later = WallClock.milliseconds() + 1000
         guard state == .ready else {
             throw HandlerError.deferred(until: later, "broker.away", "there is no connection to the broker")
         }
         do {
-            try await publish(Publication(envelope, body: body))
+            let isExpected = subscribedTypes.contains(envelope.type)
+            try await publish(Publication(envelope, body: body, mandatory: isExpected))
         } catch let error as AMQPError {
             switch error.code {
             case .connectionLost, .closed, .connectionFailed, .cancelled, .timeout:

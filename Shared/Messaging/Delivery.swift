@@ -68,13 +68,19 @@ public final class Delivery: Sendable {
         let outcome = try await database.write { [envelope, events, takeReceipt] transaction -> Outcome in
             let outcome = try takeReceipt(transaction)
             if outcome == .processed {
-                events.enable(in: transaction, causedBy: envelope)
-                try body(transaction)
+                try events.perform(in: transaction, causedBy: envelope, body)
             }
             return outcome
         }
         state.withLock { $0 = .ended(outcome) }
         if outcome == .blocked { throw Blocked() }
+    }
+
+    /// Whether the receipt is durable.
+    var isSettled: Bool {
+        state.withLock { state in
+            if case .ended(let outcome) = state { outcome != .blocked } else { false }
+        }
     }
 
     /// Commits the receipt alone, unless the handler has committed.

@@ -35,17 +35,28 @@ struct DeliveryTable: Sendable {
 
     // MARK: Arrivals
 
-    /// The state in which a delivery is already here, if it is.
-    func state(of key: DeliveryKey, in transaction: Transaction) throws -> DeliveryState? {
+    /// Whether a delivery is already here, and whether an earlier one of its subject stands in the way.
+    func standing(
+        of record: DeliveryRecord,
+        in transaction: Transaction
+    ) throws -> (isHere: Bool, isBlocked: Bool) {
         let row = try transaction.first(
-            "SELECT status FROM warren_deliveries WHERE subscriber = $1 AND source = $2 AND event_id = $3",
+            """
+            SELECT
+                EXISTS (SELECT 1 FROM warren_deliveries WHERE subscriber = $1 AND source = $2 AND event_id = $3),
+                EXISTS (
+                    SELECT 1 FROM warren_deliveries
+                    WHERE subscriber = $1 AND source = $2 AND subject = $4
+                        AND status <> 'processed' AND status <> 'discarded' AND (status <> 'dead' OR $5 = 1))
+            """,
             subscriber,
-            key.source,
-            key.eventID
+            record.key.source,
+            record.key.eventID,
+            record.subject,
+            afterDeadLetter == .hold
         )
-        guard let row else { return nil }
-        let name: String = try row[0]
-        return DeliveryState(rawValue: name)
+        guard let row else { return (false, false) }
+        return (try row[0], try row[1] && ordering == .perSubject)
     }
 
     /// Whether an earlier delivery of the subject stands in the way.
@@ -54,8 +65,8 @@ struct DeliveryTable: Sendable {
         let row = try transaction.first(
             """
             SELECT 1 FROM warren_deliveries
-            WHERE subscriber = $1 AND source = $2 AND subject = $3 AND status IN ('scheduled', 'held', 'dead')
-                AND (status <> 'dead' OR $4 = 1) AND id <> $5
+            WHERE subscriber = $1 AND source = $2 AND subject = $3
+                AND status <> 'processed' AND status <> 'discarded' AND (status <> 'dead' OR $4 = 1) AND id <> $5
             LIMIT 1
             """,
             subscriber,
@@ -228,12 +239,13 @@ struct DeliveryTable: Sendable {
             UPDATE warren_deliveries SET status = 'scheduled', due_at = $5, updated_at = $5
             WHERE id = (
                 SELECT id FROM warren_deliveries
-                WHERE subscriber = $1 AND source = $2 AND subject = $3 AND status IN ('scheduled', 'held', 'dead')
-                    AND status = 'held'
+                WHERE subscriber = $1 AND source = $2 AND subject = $3
+                    AND status <> 'processed' AND status <> 'discarded' AND status = 'held'
                 ORDER BY COALESCE(sequence, 0), id LIMIT 1)
             AND NOT EXISTS (
                 SELECT 1 FROM warren_deliveries
-                WHERE subscriber = $1 AND source = $2 AND subject = $3 AND status IN ('scheduled', 'held', 'dead')
+                WHERE subscriber = $1 AND source = $2 AND subject = $3
+                    AND status <> 'processed' AND status <> 'discarded'
                     AND (status = 'scheduled' OR (status = 'dead' AND $4 = 1)))
             """,
             subscriber,

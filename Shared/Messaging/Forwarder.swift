@@ -20,8 +20,15 @@ final class Forwarder: Sendable {
     private struct Inputs {
         var outcomes: [(position: Int64, error: AMQPError?)] = []
         var parked: [Int64] = []
+        /// The storing of an offset has ended.
+        var hasStored = false
+        /// The offset that was stored last.
+        var stored: Int64?
         var mayHaveMore = true
         var isStopping = false
+        /// What the table has not taken yet, in its order.
+        var parkings: [ForwarderState.Parking] = []
+        var isParking = false
     }
 
     private let database: Database
@@ -78,17 +85,27 @@ final class Forwarder: Sendable {
         guard let start = await readOffset() else { return }
         var state = ForwarderState(after: start)
         var storedOffset = start
+        var isStoring = false
         var offsetDue: ContinuousClock.Instant?
         let watcher = Task { [sink, signal] in
             for await _ in sink.states { signal.raise() }
         }
-        defer { watcher.cancel() }
+        let poller = Task {
+            while (try? await Task.sleep(for: Forwarder.poll)) != nil { committed() }
+        }
+        defer {
+            watcher.cancel()
+            poller.cancel()
+        }
 
         while !Task.isCancelled {
             let (outcomes, parked, isStopping) = inputs.withLock { inputs in
                 let taken = (inputs.outcomes, inputs.parked, inputs.isStopping)
                 inputs.outcomes = []
                 inputs.parked = []
+                if inputs.hasStored { isStoring = false }
+                inputs.hasStored = false
+                storedOffset = inputs.stored ?? storedOffset
                 return taken
             }
             var actions = ForwarderState.Actions()
@@ -108,25 +125,32 @@ final class Forwarder: Sendable {
             }
             perform(actions)
 
-            if state.forwardedThrough > storedOffset, offsetDue == nil {
-                offsetDue = .now + Forwarder.offsetDelay
+            if state.forwardedThrough > storedOffset, !isStoring {
+                if let due = offsetDue {
+                    if due <= .now || state.forwardedThrough - storedOffset > window {
+                        offsetDue = nil
+                        isStoring = true
+                        store(offset: state.forwardedThrough)
+                    }
+                } else {
+                    offsetDue = .now + Forwarder.offsetDelay
+                    Task { [signal] in
+                        try await Task.sleep(for: Forwarder.offsetDelay)
+                        signal.raise()
+                    }
+                }
             }
             let isIdle = state.count == 0 && !inputs.withLock { $0.mayHaveMore || !$0.outcomes.isEmpty }
-            if let due = offsetDue,
-                due <= .now || (isStopping && isIdle) || state.forwardedThrough - storedOffset > window
-            {
-                if await store(offset: state.forwardedThrough) { storedOffset = state.forwardedThrough }
-                offsetDue = nil
-                continue
-            }
             // Without a connection there is nothing to wait for: the store keeps the events for the next start.
             if isStopping, isIdle || sink.state != .ready { break }
             if !actions.isEmpty { continue }
-            let poll = ContinuousClock.Instant.now + Forwarder.poll
-            await signal.wait(until: min(offsetDue ?? poll, poll))
-            if ContinuousClock.Instant.now >= poll { inputs.withLock { $0.mayHaveMore = true } }
+            await signal.wait()
         }
-        if state.forwardedThrough > storedOffset { _ = await store(offset: state.forwardedThrough) }
+        if state.forwardedThrough > storedOffset {
+            await withCheckedContinuation { continuation in
+                store(offset: state.forwardedThrough) { continuation.resume() }
+            }
+        }
     }
 
     private func apply(
@@ -172,15 +196,9 @@ final class Forwarder: Sendable {
             var positions: [Int64] = []
             var burst: [Publication] = []
             for event in actions.publish {
-                do throws(EventFault) {
-                    let envelope = try Envelope(decoding: event.envelope)
-                    let isExpected = subscribedTypes.contains(envelope.type)
-                    burst.append(Publication(envelope, body: event.envelope, mandatory: isExpected))
-                    positions.append(event.position)
-                } catch {
-                    let refusal = AMQPError(code: .invalidMessage, reason: error.description)
-                    inputs.withLock { $0.outcomes.append((event.position, refusal)) }
-                }
+                let isExpected = subscribedTypes.contains(EventType(rawValue: event.type))
+                burst.append(Publication(event, mandatory: isExpected))
+                positions.append(event.position)
             }
             sink.submit(burst) { [self, positions] index, error in
                 inputs.withLock { $0.outcomes.append((positions[index], error)) }
@@ -190,8 +208,26 @@ final class Forwarder: Sendable {
         if !actions.park.isEmpty { park(actions.park) }
     }
 
-    /// Hands events to the table of deliveries, all of them in one transaction and in their order.
+    /// Hands events to the table of deliveries, in their order.
     private func park(_ parkings: [ForwarderState.Parking]) {
+        let isFirst = inputs.withLock { inputs in
+            inputs.parkings += parkings
+            defer { inputs.isParking = true }
+            return !inputs.isParking
+        }
+        if isFirst { parkNext() }
+    }
+
+    /// Hands over what is waiting, in one transaction, and goes on with what came meanwhile.
+    ///
+    /// One transaction at a time: were a second one begun while the first has to be repeated, events would pass one
+    /// another.
+    private func parkNext() {
+        let parkings = inputs.withLock { inputs in
+            if inputs.parkings.isEmpty { inputs.isParking = false }
+            return inputs.parkings
+        }
+        guard !parkings.isEmpty else { return }
         database.submit { [table, policy] transaction in
             let now = WallClock.milliseconds()
             for parking in parkings {
@@ -217,15 +253,19 @@ final class Forwarder: Sendable {
         } completion: { [self] result in
             switch result {
             case .success:
-                inputs.withLock { $0.parked.append(contentsOf: parkings.map(\.event.position)) }
+                inputs.withLock { inputs in
+                    inputs.parkings.removeFirst(parkings.count)
+                    inputs.parked.append(contentsOf: parkings.map(\.event.position))
+                }
                 signal.raise()
                 onScheduled.raise()
+                parkNext()
             case .failure(let error):
                 logger.error("refused events cannot be recorded", [LogField("error", error: error)])
                 if let error = error as? DatabaseError, error.code == .closed { return }
                 Task {
                     await Signal().wait(until: .now + Forwarder.poll)
-                    self.park(parkings)
+                    self.parkNext()
                 }
             }
         }
@@ -238,7 +278,7 @@ final class Forwarder: Sendable {
                 SELECT position, id, source, type, subject, sequence, time, envelope, EXISTS (
                     SELECT 1 FROM warren_deliveries
                     WHERE subscriber = $1 AND source = warren_events.source AND subject = warren_events.subject
-                        AND status IN ('scheduled', 'held', 'dead')) AS blocked
+                        AND status <> 'processed' AND status <> 'discarded') AS blocked
                 FROM warren_events WHERE position > $2 ORDER BY position LIMIT $3
                 """,
                 DeliveryTable.forwarder,
@@ -277,24 +317,30 @@ final class Forwarder: Sendable {
         return nil
     }
 
-    private func store(offset: Int64) async -> Bool {
-        do {
-            try await database.write { transaction in
-                _ = try transaction.execute(
-                    """
-                    INSERT INTO warren_offsets (name, position, updated_at) VALUES ($1, $2, $3)
-                    ON CONFLICT (name) DO UPDATE SET position = excluded.position, updated_at = excluded.updated_at
-                    """,
-                    Forwarder.offsetName,
-                    offset,
-                    WallClock.milliseconds()
-                )
+    /// Stores how far it is, with the next group of writes, and goes on meanwhile.
+    private func store(offset: Int64, completion: @escaping @Sendable () -> Void = {}) {
+        database.submit { transaction in
+            _ = try transaction.execute(
+                """
+                INSERT INTO warren_offsets (name, position, updated_at) VALUES ($1, $2, $3)
+                ON CONFLICT (name) DO UPDATE SET position = excluded.position, updated_at = excluded.updated_at
+                """,
+                Forwarder.offsetName,
+                offset,
+                WallClock.milliseconds()
+            )
+        } completion: { [self] result in
+            if case .failure(let error) = result {
+                // Nothing is lost: what lies between is published again after a crash, under the same ids.
+                logger.error("the forwarder's offset cannot be stored", [LogField("error", error: error)])
             }
-            return true
-        } catch {
-            // Nothing is lost: what lies between is published again after a crash, under the same ids.
-            logger.error("the forwarder's offset cannot be stored", [LogField("error", error: error)])
-            return false
+            let isStored = if case .success = result { true } else { false }
+            inputs.withLock { inputs in
+                inputs.hasStored = true
+                if isStored { inputs.stored = offset }
+            }
+            signal.raise()
+            completion()
         }
     }
 }

@@ -21,8 +21,10 @@ final class Inbox: Sendable {
     private let logger: Logger
     /// Raised when the table has something for the scheduler.
     private let onScheduled: Signal
+    private let queueAcks: AckBatch
     private let lanes = Lanes()
 
+    /// - Parameter acknowledge: is given the messages that may be acknowledged; it must not block.
     init(
         table: DeliveryTable,
         database: Database,
@@ -32,7 +34,8 @@ final class Inbox: Sendable {
         limits: EventLimits,
         counters: CounterBox,
         logger: Logger,
-        onScheduled: Signal
+        onScheduled: Signal,
+        acknowledge: @escaping @Sendable ([IncomingMessage.Tag]) -> Void
     ) {
         self.table = table
         self.database = database
@@ -43,6 +46,7 @@ final class Inbox: Sendable {
         self.counters = counters
         self.logger = logger
         self.onScheduled = onScheduled
+        queueAcks = AckBatch(acknowledge)
     }
 
     /// What is known of an arrival before its handler runs.
@@ -52,13 +56,13 @@ final class Inbox: Sendable {
         case blocked
     }
 
-    /// Starts on a burst of messages; `acknowledge` is called for each when it is safe.
+    /// Starts on a burst of messages; each is acknowledged when it is safe.
     ///
     /// Returns when all have begun, so that what arrives meanwhile forms the next burst.
-    func receive(
-        _ burst: [IncomingMessage],
-        acknowledge: @escaping @Sendable (IncomingMessage.Tag) -> Void
-    ) async {
+    ///
+    /// - Parameter acknowledgements: where they go; to the queue unless given.
+    func receive(_ burst: [IncomingMessage], acknowledging acknowledgements: AckBatch? = nil) async {
+        let acks = acknowledgements ?? queueAcks
         counters.add(burst.count, to: \.received)
         let now = WallClock.milliseconds()
         let arrivals = burst.map { Arrival($0, limits: limits, now: now) }
@@ -72,7 +76,9 @@ final class Inbox: Sendable {
             let arrival = arrivals[index]
             let known = busy.insert(lines[index]).inserted ? standings[index] : nil
             lanes.run(in: lines[index]) { lane in
-                if await self.process(arrival, known, in: lane) { acknowledge(message.tag) }
+                let ack = AckBatch.Ticket(tag: message.tag, batch: acks)
+                if await self.process(arrival, ack, known, in: lane) { ack.add() }
+                acks.flush()
             }
         }
     }
@@ -86,8 +92,8 @@ final class Inbox: Sendable {
     private func standings(of arrivals: [Arrival]) async throws -> [Standing] {
         try await database.read { [table] transaction in
             try arrivals.map { arrival -> Standing in
-                if try table.state(of: arrival.record.key, in: transaction) != nil { return .duplicate }
-                return try table.isBlocked(arrival.record.subjectKey, in: transaction) ? .blocked : .fresh
+                let standing = try table.standing(of: arrival.record, in: transaction)
+                return standing.isHere ? .duplicate : standing.isBlocked ? .blocked : .fresh
             }
         }
     }
@@ -103,8 +109,13 @@ final class Inbox: Sendable {
     }
 
     /// Leads one arrival to its place.
-    /// - Returns: whether it may be acknowledged.
-    private func process(_ arrival: Arrival, _ known: Standing?, in lane: Lanes.Lane) async -> Bool {
+    /// - Returns: whether it may be acknowledged now; false also where that has happened with the handler's commit.
+    private func process(
+        _ arrival: Arrival,
+        _ ack: AckBatch.Ticket,
+        _ known: Standing?,
+        in lane: Lanes.Lane
+    ) async -> Bool {
         var standing = known
         if standing == nil {
             standing = await persistently { try await self.standings(of: [arrival])[0] }
@@ -127,11 +138,12 @@ final class Inbox: Sendable {
         if arrival.redelivered || standing == .blocked || lane.isBlocked {
             return await store(arrival)
         }
-        return await handle(arrival, envelope, handler, in: lane)
+        return await handle(arrival, ack, envelope, handler, in: lane)
     }
 
     private func handle(
         _ arrival: Arrival,
+        _ ack: AckBatch.Ticket,
         _ envelope: Envelope,
         _ handler: Subscriber.Handler,
         in lane: Lanes.Lane
@@ -140,6 +152,7 @@ final class Inbox: Sendable {
         let delivery = Delivery(envelope: envelope, attempt: 1, database: database, events: events) {
             [table] transaction in
             if try table.isBlocked(arrival.record.subjectKey, in: transaction) { return .blocked }
+            transaction.afterCommit { ack.add() }
             let isNew = try table.insertReceipt(arrival.record, now: WallClock.milliseconds(), in: transaction)
             return isNew ? .processed : .duplicate
         }
@@ -150,13 +163,13 @@ final class Inbox: Sendable {
             case .duplicate: counters.add(to: \.duplicates)
             case .blocked: return await store(arrival)
             }
-            return true
+            return false
         } catch is Delivery.Blocked {
             return await store(arrival)
         } catch {
             if Task.isCancelled { return false }
             lane.isBlocked = true
-            return await fail(arrival, HandlerError(error), startedAt: startedAt)
+            return await fail(arrival, HandlerError(error), startedAt: startedAt) && !delivery.isSettled
         }
     }
 

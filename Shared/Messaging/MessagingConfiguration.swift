@@ -37,8 +37,13 @@ public struct MessagingConfiguration: Sendable {
     public var topologyMode = TopologyMode.declare
     /// Deliveries that may be in work at once.
     public var prefetch = 256
-    /// How failed deliveries, and events that the broker refuses, are tried again.
+    /// How failed deliveries are tried again.
     public var retryPolicy = RetryPolicy.standard
+    /// How events that the broker refuses are tried again.
+    ///
+    /// Not the handlers' policy: a broker may refuse for a while what it takes later, such as a quorum queue that several
+    /// services declare at the same time and that is still starting, or one that is full.
+    public var publishRetryPolicy = RetryPolicy.standard
     /// Whether the events of one subject are handled in order.
     public var ordering = Subscriber.Ordering.perSubject
     /// Whether a dead delivery holds the later ones of its subject.
@@ -47,6 +52,10 @@ public struct MessagingConfiguration: Sendable {
     public var eventLimits = EventLimits.standard
     /// Events read from the store and not yet confirmed.
     public var forwarderWindow = 1000
+    /// How long the event store keeps forwarded events; nil for ever.
+    public var eventRetention: Duration? = .seconds(30 * 86_400)
+    /// How long receipts are kept, longer than events are; nil for ever.
+    public var deliveryRetention: Duration? = .seconds(90 * 86_400)
 
     /// Makes a configuration with the defaults.
     public init(service: String, source: String, brokerURLs: [String], topology: Topology) {

@@ -20,24 +20,26 @@ public final class MessagingRuntime: Sendable {
     public let subscriber: Subscriber
     /// The service's dead letters.
     public let deadLetters: DeadLetters
+    /// The service's own events, for reading.
+    public let eventLog: EventLog
 
     private let database: Database
     private let logger: Logger
-    private let publisher: Publisher
-    private let consumer: Consumer
-    private let brokerDeadLetterConsumer: Consumer
+    private let publisher: any EventSink
+    private let consumer: any EventSource
+    private let brokerDeadLetterConsumer: any EventSource
     private let brokerDeadLetters: BrokerDeadLetters
     private let forwarder: Forwarder
     private let inbox: Inbox
     private let scheduler: RetryScheduler
     private let counterBox: CounterBox
+    private let feeds = FeedRoster()
+    private let retention: Retention
 
     /// Makes the messaging of a service; nothing connects before `run`.
     ///
     /// - Throws: `AMQPError` with code `.invalidURL`, credentials redacted.
-    public init(_ configuration: MessagingConfiguration, database: Database, logger: Logger) throws {
-        let counters = CounterBox()
-        let onScheduled = Signal()
+    public convenience init(_ configuration: MessagingConfiguration, database: Database, logger: Logger) throws {
         let topology = configuration.topology.declarations(
             queueType: configuration.queueType,
             mode: configuration.topologyMode
@@ -54,26 +56,45 @@ public final class MessagingRuntime: Sendable {
             connection.maximumBodySize = 16 << 20
             return connection
         }
-        let publisher = Publisher(
-            try connection("publisher"),
-            topology: topology,
-            window: configuration.forwarderWindow,
-            logger: logger.labelled("messaging.publisher")
+        self.init(
+            configuration,
+            database: database,
+            publisher: Publisher(
+                try connection("publisher"),
+                topology: topology,
+                window: configuration.forwarderWindow,
+                logger: logger.labelled("messaging.publisher")
+            ),
+            consumer: Consumer(
+                try connection("consumer"),
+                queue: configuration.service,
+                prefetch: configuration.prefetch,
+                topology: topology,
+                logger: logger.labelled("messaging.consumer")
+            ),
+            brokerDeadLetterConsumer: Consumer(
+                try connection("dead-letters"),
+                queue: Topology.deadLetterQueue(of: configuration.service),
+                prefetch: 16,
+                topology: topology,
+                logger: logger.labelled("messaging.dead-letters")
+            ),
+            logger: logger
         )
-        let consumer = Consumer(
-            try connection("consumer"),
-            queue: configuration.service,
-            prefetch: configuration.prefetch,
-            topology: topology,
-            logger: logger.labelled("messaging.consumer")
-        )
-        let netConsumer = Consumer(
-            try connection("dead-letters"),
-            queue: Topology.deadLetterQueue(of: configuration.service),
-            prefetch: 16,
-            topology: topology,
-            logger: logger.labelled("messaging.dead-letters")
-        )
+    }
+
+    /// Makes the messaging of a service over these connections to a broker.
+    init(
+        _ configuration: MessagingConfiguration,
+        database: Database,
+        publisher: any EventSink,
+        consumer: any EventSource,
+        brokerDeadLetterConsumer: any EventSource,
+        logger: Logger
+    ) {
+        let counters = CounterBox()
+        let onScheduled = Signal()
+        let subscribedTypes = configuration.topology.subscribedTypes
         let table = DeliveryTable(
             subscriber: configuration.service,
             ordering: configuration.ordering,
@@ -88,9 +109,9 @@ public final class MessagingRuntime: Sendable {
             database: database,
             sink: publisher,
             table: forwarderTable,
-            policy: configuration.retryPolicy,
+            policy: configuration.publishRetryPolicy,
             window: configuration.forwarderWindow,
-            subscribedTypes: configuration.topology.subscribedTypes,
+            subscribedTypes: subscribedTypes,
             counters: counters,
             logger: logger.labelled("messaging.forwarder"),
             onScheduled: onScheduled
@@ -99,30 +120,37 @@ public final class MessagingRuntime: Sendable {
             database: database,
             source: configuration.source,
             limits: configuration.eventLimits,
+            timeouts: TimeoutDesk(subscriber: configuration.service, onScheduled: onScheduled),
+            logger: logger.labelled("messaging.local"),
             onCommit: { forwarder.committed() }
         )
         let subscriber = Subscriber()
-        let rowAttempt = RowAttempt(
-            database: database,
-            events: events,
-            policy: configuration.retryPolicy,
-            limits: configuration.eventLimits,
-            counters: counters,
-            logger: logger.labelled("messaging.retries")
-        )
+        func rowAttempt(_ policy: RetryPolicy) -> RowAttempt {
+            RowAttempt(
+                database: database,
+                events: events,
+                policy: policy,
+                limits: configuration.eventLimits,
+                counters: counters,
+                logger: logger.labelled("messaging.retries")
+            )
+        }
+        let handling = rowAttempt(configuration.retryPolicy)
+        let publishing = rowAttempt(configuration.publishRetryPolicy)
         self.scheduler = RetryScheduler(
             tables: [table, forwarderTable],
             database: database,
             logger: logger.labelled("messaging.retries"),
             wake: onScheduled
         ) { due, dueTable in
-            let work: RowAttempt.Work
             if dueTable.subscriber == DeliveryTable.forwarder {
-                work = .publish { envelope, body in try await publisher.publishOrDefer(envelope, body) }
+                let publish = RowAttempt.Work.publish { envelope, body in
+                    try await publisher.publishOrDefer(envelope, body, subscribedTypes: subscribedTypes)
+                }
+                await publishing.run(due, of: dueTable, publish)
             } else {
-                work = .handle(subscriber)
+                await handling.run(due, of: dueTable, .handle(subscriber))
             }
-            await rowAttempt.run(due, of: dueTable, work)
         }
         self.inbox = Inbox(
             table: table,
@@ -133,7 +161,8 @@ public final class MessagingRuntime: Sendable {
             limits: configuration.eventLimits,
             counters: counters,
             logger: logger.labelled("messaging.inbox"),
-            onScheduled: onScheduled
+            onScheduled: onScheduled,
+            acknowledge: { consumer.ack($0) }
         )
         self.brokerDeadLetters = BrokerDeadLetters(
             table: table,
@@ -147,12 +176,19 @@ public final class MessagingRuntime: Sendable {
             tables: [table, forwarderTable],
             onScheduled: onScheduled
         )
+        self.eventLog = EventLog(database: database, bell: events.bell)
+        self.retention = Retention(
+            database: database,
+            events: configuration.eventRetention,
+            deliveries: configuration.deliveryRetention,
+            logger: logger.labelled("messaging.retention")
+        )
         self.events = events
         self.subscriber = subscriber
         self.forwarder = forwarder
         self.publisher = publisher
         self.consumer = consumer
-        self.brokerDeadLetterConsumer = netConsumer
+        self.brokerDeadLetterConsumer = brokerDeadLetterConsumer
         self.counterBox = counters
         self.database = database
         self.logger = logger
@@ -171,9 +207,13 @@ public final class MessagingRuntime: Sendable {
         ]
         let forwarding = Task { await forwarder.run() }
         let scheduling = Task { await scheduler.run() }
+        let handover = Task { await feeds.handOver { await consumer.untilReady() } }
+        let following = Task { await feeds.run() }
+        let retaining = Task { await retention.run() }
         let receiving = Task {
+            guard await handover.value else { return }
             for await burst in consumer.bursts {
-                await inbox.receive(burst) { [consumer] tag in consumer.ack(tag) }
+                await inbox.receive(burst)
             }
         }
         let draining = Task {
@@ -189,6 +229,10 @@ public final class MessagingRuntime: Sendable {
         let isOrderly = await within(grace) { [self] in
             consumer.stopConsuming()
             brokerDeadLetterConsumer.stopConsuming()
+            for feeding in [following, retaining] { feeding.cancel() }
+            handover.cancel()
+            await following.value
+            await retaining.value
             scheduling.cancel()
             await scheduling.value
             await receiving.value
@@ -197,6 +241,7 @@ public final class MessagingRuntime: Sendable {
             await scheduler.drained()
             forwarder.finish()
             await forwarding.value
+            await events.local.drained()
         }
         if !isOrderly {
             logger.warning("work was still in flight at the end of the grace; it is repeated after the next start")
@@ -211,17 +256,51 @@ public final class MessagingRuntime: Sendable {
         await forwarding.value
     }
 
-    /// What is wrong now, one entry per connection; empty when all is well.
+    /// Makes a feed of another service's events for this service's handlers; it does nothing until it is followed or
+    /// caught up with.
+    ///
+    /// - Parameters:
+    ///   - name: unique in this service; the feed's offset is kept under it.
+    ///   - transport: carries its requests.
+    ///   - startAfter: where a feed without an offset begins: 0, or the position that a snapshot was taken at.
+    public func feed(_ name: String, over transport: any FeedTransport, startAfter: Int64 = 0) -> EventFeed {
+        EventFeed(
+            name,
+            over: transport,
+            startAfter: startAfter,
+            database: database,
+            inbox: inbox,
+            subscriber: subscriber,
+            logger: logger.labelled("messaging.feed")
+        )
+    }
+
+    /// Follows a feed while the runtime runs, in place of a queue that is bound to these types, or beside it.
+    ///
+    /// Call it before `run`.
+    public func follow(_ feed: EventFeed) {
+        feeds.follow(feed)
+    }
+
+    /// Catches up with a feed once, before the first message of the queue is handled; see `EventFeed`.
+    ///
+    /// Call it before `run`.
+    public func catchUp(with feed: EventFeed) {
+        feeds.catchUp(feed)
+    }
+
+    /// What is wrong now, one entry per connection and feed; empty when all is well.
     public func problems() -> [(check: String, problem: String)] {
         let states = [publisher.state, consumer.state, brokerDeadLetterConsumer.state]
-        return zip(MessagingRuntime.checks, states).compactMap { check, state in
-            switch state {
-            case .ready: nil
-            case .connecting: (check, "connecting to the broker")
-            case .blocked(let reason): (check, "the broker takes no publishes: \(reason)")
-            case .closed(let cause): (check, cause)
+        return feeds.problems
+            + zip(MessagingRuntime.checks, states).compactMap { check, state in
+                switch state {
+                case .ready: nil
+                case .connecting: (check, "connecting to the broker")
+                case .blocked(let reason): (check, "the broker takes no publishes: \(reason)")
+                case .closed(let cause): (check, cause)
+                }
             }
-        }
     }
 
     /// What waits.

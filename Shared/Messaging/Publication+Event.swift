@@ -2,6 +2,9 @@ internal import AMQP
 internal import Events
 
 extension Publication {
+    /// What the body of every event is, in the kit's own words; others may write it differently.
+    static let mediaType = "application/cloudevents+json; charset=utf-8"
+
     /// The AMQP form of an event: exchange `warren.events`, routing key = type, persistent.
     ///
     /// - Parameters:
@@ -9,18 +12,55 @@ extension Publication {
     ///   - body: its bytes.
     ///   - mandatory: whether it must reach a queue: when somebody subscribes to its type.
     init(_ envelope: Envelope, body: [UInt8], mandatory: Bool = true) {
+        self.init(
+            id: envelope.id,
+            type: envelope.type.rawValue,
+            source: envelope.source,
+            milliseconds: RFC3339.milliseconds(envelope.time),
+            correlationID: envelope.correlationID,
+            traceparent: envelope.traceparent,
+            body: body,
+            mandatory: mandatory
+        )
+    }
+
+    /// The AMQP form of an event from the store, of whose envelope only what has no column is read.
+    ///
+    init(_ event: StoredEvent, mandatory: Bool) {
+        self.init(
+            id: event.id,
+            type: event.type,
+            source: event.subject.source,
+            milliseconds: event.time,
+            correlationID: Envelope.attribute("correlationid", ofEncoded: event.envelope),
+            traceparent: Envelope.attribute("traceparent", ofEncoded: event.envelope),
+            body: event.envelope,
+            mandatory: mandatory
+        )
+    }
+
+    private init(
+        id: String,
+        type: String,
+        source: String,
+        milliseconds: Int64?,
+        correlationID: String?,
+        traceparent: String?,
+        body: [UInt8],
+        mandatory: Bool
+    ) {
         var properties = MessageProperties()
-        properties.contentType = "application/cloudevents+json; charset=utf-8"
+        properties.contentType = Publication.mediaType
         properties.deliveryMode = 2
-        properties.messageID = envelope.id
-        properties.type = envelope.type.rawValue
-        properties.appID = envelope.source
-        properties.timestamp = RFC3339.milliseconds(envelope.time).map { UInt64(max(0, $0 / 1000)) }
-        properties.correlationID = envelope.correlationID
-        if let traceparent = envelope.traceparent { properties.headers = ["traceparent": .string(traceparent)] }
+        properties.messageID = id
+        properties.type = type
+        properties.appID = source
+        properties.timestamp = milliseconds.map { UInt64(max(0, $0 / 1000)) }
+        properties.correlationID = correlationID
+        if let traceparent { properties.headers = ["traceparent": .string(traceparent)] }
         self.init(
             exchange: Topology.exchange,
-            routingKey: envelope.type.rawValue,
+            routingKey: type,
             mandatory: mandatory,
             message: Message(body: body, properties: properties)
         )

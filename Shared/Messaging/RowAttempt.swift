@@ -23,6 +23,13 @@ struct RowAttempt: Sendable {
     func run(_ row: DeliveryTable.Due, of table: DeliveryTable, _ work: Work) async {
         var due = row
         let startedAt = WallClock.milliseconds()
+        if row.isSuspect, row.life.attempts >= policy.attempts {
+            let error = HandlerError.permanent(
+                "process.ended",
+                "the process ended during each of its \(policy.attempts) attempts"
+            )
+            return await fail(row, of: table, error, startedAt: startedAt)
+        }
         do {
             due = try await database.write { [due] transaction in
                 var due = due
@@ -33,15 +40,9 @@ struct RowAttempt: Sendable {
             return
         } catch {
             logger.error("an attempt cannot be begun", [LogField("error", error: error)])
-            return
+            return await pauseForDatabase()
         }
         do {
-            if due.isSuspect, due.life.attempts > policy.attempts {
-                throw HandlerError.permanent(
-                    "process.ended",
-                    "the process ended during each of its \(policy.attempts) attempts"
-                )
-            }
             switch try await attempt(due, of: table, work) {
             case .processed: counters.add(to: \.processed)
             case .duplicate, .blocked: counters.add(to: \.duplicates)
@@ -128,6 +129,12 @@ struct RowAttempt: Sendable {
         } catch {
             // The row is still scheduled and due: it runs again, one attempt cheaper than it was.
             logger.error("a failed attempt cannot be recorded", [LogField("error", error: error)])
+            await pauseForDatabase()
         }
+    }
+
+    /// The row stays due, so it would run again at once, as fast as the database refuses it.
+    private func pauseForDatabase() async {
+        await Signal().wait(until: .now + .seconds(1))
     }
 }

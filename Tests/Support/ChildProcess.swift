@@ -70,7 +70,7 @@ public final class ChildProcess: Sendable {
         errors = folder.appendingPathComponent("\(files).err")
         try Data().write(to: output)
         try Data().write(to: errors)
-        let inherited = ProcessInfo.processInfo.environment.filter { ["PATH", "WARREN_TEST_RUN"].contains($0.key) }
+        let inherited = ProcessInfo.processInfo.environment.filter { ["PATH", "TEST_RUN_MARK"].contains($0.key) }
 
         identifier = try Spawn.start(
             program.path,

@@ -63,6 +63,8 @@ start_detached() {
         done
         exec setsid "$@" </dev/null >"$log" 2>&1
     ) &
+    # Its end is nothing for the shell to tell.
+    disown
 }
 
 # stop_process FILE [SECONDS [SIGNAL]]: sends SIGNAL (TERM) to the process that FILE names, waits until it has ended, and

@@ -42,6 +42,38 @@ struct EnvelopeTests {
         #expect(text.contains(#""correlationid":"flow \"1\" \\ é""#))
     }
 
+    @Test("gives single attributes of what was written, and none that only look like it")
+    func singleAttributes() {
+        var envelope = Self.valid
+        envelope.subject = #","correlationid":"false friend""#
+        envelope.data = Array(#"{"a":1,"traceparent":"not this"}"#.utf8)
+        let bytes = envelope.encoded()
+        #expect(Envelope.attribute("correlationid", ofEncoded: bytes) == "flow \"1\" \\ é")
+        #expect(Envelope.attribute("traceparent", ofEncoded: bytes) == envelope.traceparent)
+        #expect(Envelope.attribute("subject", ofEncoded: bytes) == envelope.subject)
+        envelope.traceparent = nil
+        #expect(Envelope.attribute("traceparent", ofEncoded: envelope.encoded()) == nil)
+        envelope.correlationID = nil
+        #expect(Envelope.attribute("correlationid", ofEncoded: envelope.encoded()) == nil)
+        for length in 0...bytes.count {
+            // Cut off anywhere it is no envelope, and must not be read past its end.
+            _ = Envelope.attribute("traceparent", ofEncoded: Array(bytes[..<length]))
+        }
+    }
+
+    @Test(
+        "writes its time to the millisecond",
+        arguments: [
+            (0, "1970-01-01T00:00:00.000Z"), (951_782_400_007, "2000-02-29T00:00:00.007Z"),
+            (1_767_225_599_999, "2025-12-31T23:59:59.999Z"), (-1, "1969-12-31T23:59:59.999Z"),
+            (253_402_300_799_999, "9999-12-31T23:59:59.999Z"),
+        ] as [(Int64, String)]
+    )
+    func time(milliseconds: Int64, text: String) {
+        #expect(RFC3339.string(milliseconds: milliseconds) == text)
+        #expect(RFC3339.milliseconds(text) == milliseconds)
+    }
+
     /// A valid envelope with one attribute's JSON replaced, or removed when nil.
     private func text(_ name: String, _ json: String?) -> [UInt8] {
         let members: [(String, String)] = [

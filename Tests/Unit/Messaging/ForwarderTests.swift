@@ -142,6 +142,20 @@ struct ForwarderTests {
         }
     }
 
+    @Test("writes nothing more once its offset is stored")
+    func rest() async throws {
+        try await withBench { bench in
+            try await running(bench) {
+                try await append(bench, "a", 1)
+                try await eventually { try await self.offset(bench) == 1 }
+                let commits = bench.database.statistics.commits
+                // Long enough for an offset to be stored several times over.
+                await Signal().wait(until: .now + .milliseconds(250))
+                #expect(bench.database.statistics.commits == commits)
+            }
+        }
+    }
+
     @Test("insists on a queue only for types that somebody subscribes to")
     func mandatory() async throws {
         try await withBench { bench in
@@ -153,6 +167,29 @@ struct ForwarderTests {
                 try await eventually { bench.sink.published.count == 2 }
             }
             #expect(bench.sink.published.map(\.mandatory) == [true, false])
+        }
+    }
+
+    @Test("holds an event that nobody subscribes to behind a refused one, and then lets both go")
+    func heldUnheard() async throws {
+        try await withBench { bench in
+            let refusals = Atomic(1)
+            bench.sink.answer { publication in
+                if refusals.subtract(1, ordering: .relaxed).oldValue > 0 {
+                    return .refuse(AMQPError(code: .nacked, reason: "not now"))
+                }
+                // The broker returns what must reach a queue and reaches none.
+                let reachesNone = publication.mandatory && publication.routingKey == Unheard.type.rawValue
+                return reachesNone ? .refuse(AMQPError(code: .returned, reason: "312 NO_ROUTE")) : .confirm
+            }
+            try await bench.events.write { transaction in
+                try transaction.append(Happened(subject: "a", number: 1))
+                try transaction.append(Unheard(subject: "a"))
+            }
+            let forwarding = Task { await bench.forwarder.run() }
+            try await bench.settle { $0.map(\.status) == ["processed", "processed"] }
+            forwarding.cancel()
+            await forwarding.value
         }
     }
 

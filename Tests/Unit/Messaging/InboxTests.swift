@@ -64,12 +64,9 @@ struct InboxTests {
                 try await delivery.commit { _ in }
             }
             let copies = try (0..<3).map { _ in try bench.message(Happened(subject: "a", number: 1), id: "one") }
-            let acknowledge: @Sendable (IncomingMessage.Tag) -> Void = { tag in
-                bench.acknowledged.withLock { $0.append(tag.number) }
-            }
-            await bench.inbox.receive([copies[0], copies[1]], acknowledge: acknowledge)
+            await bench.inbox.receive([copies[0], copies[1]])
             for await _ in began { break }
-            await bench.inbox.receive([copies[2]], acknowledge: acknowledge)
+            await bench.inbox.receive([copies[2]])
             end.finish()
             await bench.inbox.drained()
             #expect(calls.withLock { $0 } == [1])
@@ -85,6 +82,32 @@ struct InboxTests {
             await bench.receive(try bench.message(Happened(subject: "a", number: 1)))
             #expect(try await bench.lives().map(\.status) == ["processed"])
         }
+    }
+
+    @Test("whose handler fails after its commit is processed all the same, and acknowledged once")
+    func failureAfterCommit() async throws {
+        try await withBench { bench in
+            bench.subscriber.on(Happened.self) { event, delivery in
+                try await delivery.commit { transaction in
+                    try transaction.execute("INSERT INTO effects (number) VALUES ($1)", event.number)
+                }
+                throw Broken()
+            }
+            await bench.receive(try bench.message(Happened(subject: "a", number: 1)))
+            #expect(try await bench.lives().map(\.status) == ["processed"])
+            #expect(try await bench.effects() == [1])
+            #expect(bench.acknowledged.withLock { $0.count } == 1)
+        }
+    }
+
+    @Test("is acknowledged in one step with those that share its commit")
+    func acknowledgedTogether() {
+        let steps = Mutex<[Int]>([])
+        let batch = AckBatch { tags in steps.withLock { $0.append(tags.count) } }
+        for number in 1...3 { batch.add(.init(connection: 1, number: UInt64(number))) }
+        batch.flush()
+        batch.flush()
+        #expect(steps.withLock { $0 } == [3])
     }
 
     @Test("whose handler fails is scheduled with its bytes, then tried a bounded number of times, then dead")

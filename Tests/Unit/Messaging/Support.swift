@@ -21,6 +21,15 @@ struct Unheard: Event {
     var subject: String
 }
 
+/// The messages that were acknowledged, by their tags' numbers.
+final class Acknowledgements: Sendable {
+    private let numbers = Mutex<[UInt64]>([])
+
+    func withLock<Result: Sendable>(_ body: (inout [UInt64]) -> Result) -> Result {
+        numbers.withLock { numbers in body(&numbers) }
+    }
+}
+
 /// A service's messaging without a broker: messages are handed in, acknowledgements are collected.
 final class Bench: Sendable {
     let database: Database
@@ -39,7 +48,7 @@ final class Bench: Sendable {
     let scheduler: RetryScheduler
     let forwarder: Forwarder
     let deadLetters: DeadLetters
-    let acknowledged = Mutex<[UInt64]>([])
+    let acknowledged = Acknowledgements()
     private let path: String
     private let tags = Atomic<UInt64>(1)
 
@@ -60,6 +69,7 @@ final class Bench: Sendable {
         )
         let table = DeliveryTable(subscriber: "tested", ordering: ordering, afterDeadLetter: afterDeadLetter)
         let (counters, onScheduled, sink, subscriber) = (counters, onScheduled, sink, subscriber)
+        let acknowledged = acknowledged
         let forwarder = Forwarder(
             database: database,
             sink: sink,
@@ -71,7 +81,12 @@ final class Bench: Sendable {
             logger: .silent,
             onScheduled: onScheduled
         )
-        let events = EventStore(database: database, source: "/tested", limits: .standard) { forwarder.committed() }
+        let events = EventStore(
+            database: database,
+            source: "/tested",
+            limits: .standard,
+            timeouts: TimeoutDesk(subscriber: "tested", onScheduled: onScheduled)
+        ) { forwarder.committed() }
         let attempt = RowAttempt(
             database: database,
             events: events,
@@ -88,7 +103,9 @@ final class Bench: Sendable {
         ) { due, table in
             let work: RowAttempt.Work =
                 table.subscriber == DeliveryTable.forwarder
-                ? .publish { envelope, body in try await sink.publishOrDefer(envelope, body) }
+                ? .publish { envelope, body in
+                    try await sink.publishOrDefer(envelope, body, subscribedTypes: [Happened.type])
+                }
                 : .handle(subscriber)
             await attempt.run(due, of: table, work)
         }
@@ -101,7 +118,8 @@ final class Bench: Sendable {
             limits: .standard,
             counters: counters,
             logger: .silent,
-            onScheduled: onScheduled
+            onScheduled: onScheduled,
+            acknowledge: { tags in acknowledged.withLock { $0 += tags.map(\.number) } }
         )
         self.deadLetters = DeadLetters(database: database, tables: [table, forwarderTable], onScheduled: onScheduled)
         self.database = database
@@ -143,7 +161,7 @@ final class Bench: Sendable {
 
     /// Hands in a burst and waits until every message of it is where it belongs.
     func receive(_ messages: IncomingMessage...) async {
-        await inbox.receive(messages) { tag in self.acknowledged.withLock { $0.append(tag.number) } }
+        await inbox.receive(messages)
         await inbox.drained()
     }
 

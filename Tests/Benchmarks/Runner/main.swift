@@ -1,0 +1,67 @@
+// Measures the kit against C, and the shop as a whole. Run by Tests/Benchmarks/run, which starts the broker.
+import Glibc
+
+/// Runs one measured program of the kit's, as the C program runs its own.
+func runWorker(_ arguments: [String]) async throws {
+    guard arguments.count > 4 else { throw BenchmarkError("a worker has a name and at least four arguments") }
+    func number(_ index: Int) throws -> Int {
+        guard index < arguments.count, let number = Int(arguments[index]) else {
+            throw BenchmarkError("argument \(index) of \(arguments[0]) must be a number")
+        }
+        return number
+    }
+    switch (arguments[0], arguments.count) {
+    case ("publish", 7):
+        try await AMQPWorkers.publish(
+            url: arguments[1],
+            queue: arguments[2],
+            count: number(3),
+            window: number(4),
+            size: number(5),
+            way: AMQPWorkers.Way(rawValue: arguments[6]) ?? .submit
+        )
+    case ("consume", 5):
+        try await AMQPWorkers.consume(url: arguments[1], queue: arguments[2], count: number(3), prefetch: number(4))
+    case ("idle", 5):
+        try await AMQPWorkers.idle(
+            url: arguments[1],
+            queue: arguments[2],
+            connections: number(3),
+            seconds: Double(arguments[4]) ?? 0
+        )
+    case ("append", 9):
+        try await DeliveryWorkers.append(
+            url: arguments[1],
+            path: arguments[2],
+            count: number(3),
+            subjects: number(4),
+            textBytes: number(5),
+            clients: number(6),
+            rate: Double(arguments[7]) ?? 0,
+            moments: arguments[8]
+        )
+    case ("handle", 7):
+        try await DeliveryWorkers.handle(
+            url: arguments[1],
+            path: arguments[2],
+            count: number(3),
+            prefetch: number(4),
+            isEarly: arguments[5] == "early",
+            moments: arguments[6]
+        )
+    default:
+        throw BenchmarkError("no worker \(arguments[0]) with \(arguments.count - 1) arguments")
+    }
+}
+
+do {
+    let arguments = Array(CommandLine.arguments.dropFirst())
+    if arguments.first == "worker" {
+        try await runWorker(Array(arguments.dropFirst()))
+    } else {
+        try Command(arguments).run()
+    }
+} catch {
+    Standard.error("benchmarks: \(error)")
+    exit(1)
+}

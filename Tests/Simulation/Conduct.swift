@@ -1,0 +1,47 @@
+/// What a handler does with one event, decided by seed, service and event alone.
+enum Conduct: Equatable {
+    case succeeds
+    /// Takes this long, in milliseconds.
+    case isSlow(Int)
+    /// Fails so often, then succeeds.
+    case failsAtFirst(Int)
+    /// Never helps, until an operator has mended the cause.
+    case failsForGood
+    /// Puts it off so often.
+    case defers(Int)
+    /// Ends the process so often, before the transaction.
+    case crashes(Int)
+    /// Ends the process so often, inside the transaction.
+    case crashesInside(Int)
+    /// Throws so often out of the transaction, after effects and an appended event.
+    case rollsBack(Int)
+    /// Lets the error of its commit fall, so often.
+    case swallows(Int)
+    /// Returns without a commit: the receipt alone.
+    case isSilent
+
+    init(seed: UInt64, service: Int, number: Int) {
+        var random = SeededRandom(seed: mix64(seed ^ mix64(UInt64(number) &* 31 &+ UInt64(service))))
+        let often = random.once(in: 4) ? 1000 : 1 + random.below(2)
+        switch random.below(100) {
+        case ..<52: self = .succeeds
+        case ..<60: self = .isSlow(1 + random.below(400))
+        case ..<70: self = .failsAtFirst(often)
+        case ..<75: self = .failsForGood
+        case ..<80: self = .defers(1 + random.below(3))
+        case ..<86: self = .crashes(often)
+        case ..<89: self = .crashesInside(often)
+        case ..<95: self = .rollsBack(often)
+        case ..<97: self = .swallows(1)
+        default: self = .isSilent
+        }
+    }
+
+    /// Whether nothing about it can end in a dead letter.
+    var isHarmless: Bool {
+        switch self {
+        case .succeeds, .isSlow, .isSilent: true
+        default: false
+        }
+    }
+}

@@ -1,0 +1,49 @@
+import Telemetry
+
+@testable import Database
+@testable import Messaging
+
+/// What survives the end of a process: a real SQLite file, with one connection for writes and one for reads.
+///
+/// Unchecked: one thread.
+final class Disk: @unchecked Sendable {
+    let writer: SQLiteConnection
+    let reader: SQLiteConnection
+
+    /// Opens or makes the file, with the kit's tables and those of the simulated domain.
+    init(path: String) throws {
+        try SQLiteFile.create(path)
+        writer = try SQLiteConnection(path: path, role: .writer, logger: .silent) { _ in }
+        let domain = MigrationSet(
+            "simulation",
+            [
+                .init(
+                    "ledger",
+                    """
+                    CREATE TABLE produced (number INTEGER NOT NULL, subject TEXT NOT NULL);
+                    CREATE TABLE effects (
+                        place INTEGER PRIMARY KEY AUTOINCREMENT, source TEXT NOT NULL, event_id TEXT NOT NULL,
+                        number INTEGER NOT NULL, subject TEXT NOT NULL, sequence INTEGER NOT NULL);
+                    """
+                )
+            ]
+        )
+        _ = try Migrator(sets: [MessagingRuntime.migrations, domain]).apply(on: writer)
+        reader = try SQLiteConnection(path: path, role: .reader, logger: .silent) { _ in }
+    }
+
+    /// Makes it as new.
+    func clear() throws {
+        writer.beforeCommit = nil
+        try writer.beginWrite()
+        for table in [
+            "warren_attempts", "warren_deliveries", "warren_audit", "warren_events", "warren_offsets", "produced",
+            "effects",
+            "sqlite_sequence",
+        ] {
+            _ = try writer.execute("DELETE FROM \(table)", [])
+        }
+        try writer.commit()
+        writer.maintain()
+    }
+}

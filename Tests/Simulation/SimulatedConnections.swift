@@ -1,0 +1,287 @@
+@testable import AMQP
+@testable import Messaging
+
+/// What both kinds of connections have: a state that others watch, an end, and a way back after a loss.
+///
+/// Unchecked: one thread.
+class SimulatedConnection: @unchecked Sendable {
+    let broker: SimulatedBroker
+    let process: Int
+    private(set) var state = ConnectionState.closed(cause: "not connected yet")
+    private var observers: [AsyncStream<ConnectionState>.Continuation] = []
+    private(set) var isRunning = false
+    private var ending: UnsafeContinuation<Void, Never>?
+    private var isCancelled = false
+
+    init(broker: SimulatedBroker, process: Int) {
+        self.broker = broker
+        self.process = process
+    }
+
+    var states: AsyncStream<ConnectionState> {
+        let (stream, continuation) = AsyncStream.makeStream(of: ConnectionState.self)
+        continuation.yield(state)
+        observers.append(continuation)
+        return stream
+    }
+
+    func set(_ state: ConnectionState) {
+        self.state = state
+        broker.scheduler.inContext(of: process) {
+            for observer in observers { observer.yield(state) }
+        }
+    }
+
+    func run() async {
+        isRunning = true
+        reconnect()
+        await withTaskCancellationHandler {
+            await withUnsafeContinuation { continuation in
+                if isCancelled { continuation.resume() } else { ending = continuation }
+            }
+        } onCancel: {
+            isCancelled = true
+            ending?.resume()
+            ending = nil
+        }
+        isRunning = false
+        ended()
+        set(.closed(cause: "ended"))
+        for observer in observers { observer.finish() }
+    }
+
+    private func reconnect() {
+        set(.connecting)
+        broker.scheduler.after(milliseconds: 1 + broker.scheduler.random.below(200)) { [weak self] in
+            guard let self, isRunning, broker.scheduler.isAlive(process), state == .connecting else { return }
+            connected()
+        }
+    }
+
+    /// The connection is lost.
+    func cut() {
+        guard isRunning, isConnected else { return }
+        broker.scheduler.note(4, process)
+        lost()
+        set(.closed(cause: "cut"))
+        broker.scheduler.after(milliseconds: 1 + broker.scheduler.random.below(500)) { [weak self] in
+            guard let self, isRunning, broker.scheduler.isAlive(process) else { return }
+            reconnect()
+        }
+    }
+
+    var isConnected: Bool {
+        switch state {
+        case .ready, .blocked: true
+        case .connecting, .closed: false
+        }
+    }
+
+    func connected() { set(.ready) }
+    func lost() {}
+    func ended() {}
+    /// The process is gone, and with it everything on this side.
+    func died() { isRunning = false }
+}
+
+/// The publishing connection of a simulated process.
+///
+/// Unchecked: one thread.
+final class SimulatedPublisher: SimulatedConnection, EventSink, @unchecked Sendable {
+    private typealias Outgoing = (publication: Publication, outcome: @Sendable (AMQPError?) -> Void)
+
+    /// Sent, or about to be; the broker has not seen it.
+    private var wire: [Outgoing] = []
+    /// The broker has dealt with it; its answer is on the way.
+    private var answers: [(outcome: @Sendable (AMQPError?) -> Void, error: AMQPError?)] = []
+    /// Calls of `publish` that wait for a connection.
+    private var waiting: [Outgoing] = []
+    /// Called when the broker has taken an event for good.
+    var onStored: (Publication) -> Void = { _ in }
+
+    func submit(_ burst: [Publication], outcome: @escaping @Sendable (Int, AMQPError?) -> Void) {
+        for (index, publication) in burst.enumerated() {
+            if isConnected {
+                wire.append((publication, { outcome(index, $0) }))
+            } else {
+                answers.append(({ outcome(index, $0) }, AMQPError(code: .closed, reason: "there is no connection")))
+            }
+        }
+    }
+
+    func publish(_ publication: Publication) async throws {
+        let error: AMQPError? = await withUnsafeContinuation { continuation in
+            let entry: Outgoing = (publication, { continuation.resume(returning: $0) })
+            if isConnected { wire.append(entry) } else { waiting.append(entry) }
+        }
+        if let error { throw error }
+    }
+
+    func blockedChanged() {
+        guard isRunning, isConnected else { return }
+        set(broker.isBlocked ? .blocked(reason: "low on memory") : .ready)
+    }
+
+    override func connected() {
+        wire += waiting
+        waiting = []
+        set(broker.isBlocked ? .blocked(reason: "low on memory") : .ready)
+    }
+
+    override func lost() {
+        // The broker may have got some of what it never answered.
+        let arrived = broker.scheduler.random.below(wire.count + 1)
+        for outgoing in wire.prefix(arrived) where broker.take(outgoing.publication) == nil {
+            onStored(outgoing.publication)
+        }
+        let old = answers
+        let lostError = AMQPError(code: .connectionLost, reason: "cut")
+        answers = old.map {
+            ($0.outcome, $0.error?.code == .returned || $0.error?.code == .closed ? $0.error : lostError)
+        }
+        answers += wire.map { ($0.outcome, lostError) }
+        wire = []
+    }
+
+    override func ended() {
+        for outgoing in wire + waiting { outgoing.outcome(AMQPError(code: .closed, reason: "ended")) }
+        for answer in answers { answer.outcome(answer.error) }
+        wire = []
+        waiting = []
+        answers = []
+    }
+
+    override func died() {
+        super.died()
+        let arrived = broker.scheduler.random.below(wire.count + 1)
+        for outgoing in wire.prefix(arrived) where broker.take(outgoing.publication) == nil {
+            onStored(outgoing.publication)
+        }
+    }
+
+    // MARK: Steps
+
+    var canStore: Bool { !wire.isEmpty && state == .ready }
+    var canAnswer: Bool { !answers.isEmpty }
+
+    /// The broker deals with the next publication.
+    func store() {
+        let outgoing = wire.removeFirst()
+        let error = broker.take(outgoing.publication)
+        if error == nil { onStored(outgoing.publication) }
+        answers.append((outgoing.outcome, error))
+    }
+
+    /// An answer arrives; confirms may overtake one another.
+    func answer() {
+        let answer = answers.remove(at: broker.scheduler.random.below(answers.count))
+        broker.scheduler.inContext(of: process) { answer.outcome(answer.error) }
+    }
+}
+
+/// A consuming connection of a simulated process.
+///
+/// Unchecked: one thread.
+final class SimulatedConsumer: SimulatedConnection, EventSource, @unchecked Sendable {
+    let queue: String
+    let prefetch: Int
+    let bursts: AsyncStream<[IncomingMessage]>
+    private let mailbox: AsyncStream<[IncomingMessage]>.Continuation
+    private var connection: UInt64 = 0
+    private var nextTag: UInt64 = 1
+    private var unacknowledged: [(tag: UInt64, message: SimulatedBroker.Stored)] = []
+    private var acks: [IncomingMessage.Tag] = []
+    private var isStopped = false
+    /// Called when the service says that it has a message.
+    var onAck: (Message) -> Void = { _ in }
+    /// All that was handed out, by tag.
+    private var handedOut: [IncomingMessage.Tag: Message] = [:]
+
+    init(broker: SimulatedBroker, process: Int, queue: String, prefetch: Int) {
+        self.queue = queue
+        self.prefetch = prefetch
+        (bursts, mailbox) = AsyncStream.makeStream()
+        super.init(broker: broker, process: process)
+    }
+
+    var isIdle: Bool { unacknowledged.isEmpty }
+    var unacknowledgedIDs: [String] { unacknowledged.map { $0.message.message.properties.messageID ?? "" } }
+
+    func stopConsuming() {
+        isStopped = true
+        mailbox.finish()
+    }
+
+    func ack(_ tag: IncomingMessage.Tag) {
+        if let message = handedOut.removeValue(forKey: tag) { onAck(message) }
+        acks.append(tag)
+    }
+
+    func ack(_ tags: [IncomingMessage.Tag]) {
+        for tag in tags { ack(tag) }
+    }
+
+    override func connected() {
+        connection += 1
+        nextTag = 1
+        acks = []
+        set(.ready)
+    }
+
+    override func lost() {
+        // Some of the acks on the way arrive, the others are lost.
+        for _ in 0..<broker.scheduler.random.below(acks.count + 1) { applyAck() }
+        broker.takeBack(unacknowledged.map(\.message), to: queue)
+        unacknowledged = []
+        acks = []
+    }
+
+    override func ended() {
+        while !acks.isEmpty { applyAck() }
+        lost()
+        mailbox.finish()
+    }
+
+    override func died() {
+        super.died()
+        lost()
+    }
+
+    // MARK: Steps
+
+    var canDeliver: Bool {
+        isRunning && state == .ready && !isStopped && unacknowledged.count < prefetch && broker.hasMessages(queue)
+    }
+    var canApplyAck: Bool { !acks.isEmpty && state == .ready }
+
+    /// A burst of messages arrives.
+    func deliver() {
+        let room = prefetch - unacknowledged.count
+        let count = min(room, 1 + broker.scheduler.random.below(8))
+        var burst: [IncomingMessage] = []
+        for stored in broker.deliver(from: queue, atMost: count) {
+            let tag = IncomingMessage.Tag(connection: connection, number: nextTag)
+            nextTag += 1
+            unacknowledged.append((tag.number, stored))
+            handedOut[tag] = stored.message
+            burst.append(
+                IncomingMessage(
+                    tag: tag,
+                    redelivered: stored.returns > 0,
+                    exchange: Topology.exchange,
+                    routingKey: stored.routingKey,
+                    message: stored.message
+                )
+            )
+            broker.scheduler.note(5, stored.number, stored.returns)
+        }
+        _ = broker.scheduler.inContext(of: process) { mailbox.yield(burst) }
+    }
+
+    /// The broker forgets a message.
+    func applyAck() {
+        let tag = acks.removeFirst()
+        guard tag.connection == connection else { return }
+        unacknowledged.removeAll { $0.tag == tag.number }
+    }
+}
