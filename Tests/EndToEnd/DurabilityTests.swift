@@ -7,7 +7,7 @@ extension EndToEnd {
     /// calls can.
     @Suite(
         "On its way to the disk",
-        .enabled(if: SystemCallTrace.isPossible, "strace is missing or may not trace here")
+        .enabled("strace is missing or may not trace here", { await SystemCallTrace.isPossible })
     )
     struct Durability {
         @Test("an order is synced before its answer, before its event goes out, and its outcome before the ack")
