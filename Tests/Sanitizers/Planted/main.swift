@@ -1,26 +1,38 @@
 // Faults for the sanitizers to find: what they do not find here they would not find anywhere.
 import Glibc
 
-/// Two threads count without a lock; often, because few rounds escape ThreadSanitizer.
+/// What two threads share, and where they wait for each other.
+struct Shared {
+    var start = pthread_barrier_t()
+    var counter = 0
+}
+
+/// Two threads count without a lock; at the same time and often, because ThreadSanitizer misses a few rounds.
 func race() {
-    let counter = UnsafeMutablePointer<Int>.allocate(capacity: 1)
-    counter.initialize(to: 0)
-    defer { counter.deallocate() }
+    let shared = UnsafeMutablePointer<Shared>.allocate(capacity: 1)
+    shared.initialize(to: Shared())
+    defer { shared.deallocate() }
+    pthread_barrier_init(&shared.pointee.start, nil, 2)
     var threads = [pthread_t(), pthread_t()]
     for index in threads.indices {
         pthread_create(
             &threads[index],
             nil,
-            { counter in
-                guard let counter = counter?.assumingMemoryBound(to: Int.self) else { return nil }
-                for _ in 0..<300_000 { counter.pointee += 1 }
+            { argument in
+                guard let shared = argument?.assumingMemoryBound(to: Shared.self) else { return nil }
+                pthread_barrier_wait(&shared.pointee.start)
+                for round in 0..<300_000 {
+                    shared.pointee.counter += 1
+                    // On a busy machine one thread would be through before the other has begun.
+                    if round % 1_000 == 0 { sched_yield() }
+                }
                 return nil
             },
-            counter
+            shared
         )
     }
     for thread in threads { pthread_join(thread, nil) }
-    print(counter.pointee)
+    print(shared.pointee.counter)
 }
 
 /// Reads one byte too far.
