@@ -65,6 +65,7 @@ let package = Package(
     name: "warren",
     products: [
         .library(name: "AMQP", targets: ["AMQP"]),
+        .library(name: "AMQPInMemory", targets: ["AMQPInMemory"]),
         .library(name: "Database", targets: ["Database"]),
         .library(name: "JSON", targets: ["JSON"]),
         .library(name: "Events", targets: ["Events"]),
@@ -90,6 +91,7 @@ let package = Package(
         // The kit.
         kit("Telemetry"),
         kit("AMQP", ["CRabbitMQ", "Telemetry"], settings: wrapsC),
+        kit("AMQPInMemory", ["AMQP"]),
         kit("Database", ["CSQLite", "Telemetry"], settings: wrapsC),
         kit("JSON"),
         kit("Events", ["JSON"]),
@@ -111,13 +113,14 @@ let package = Package(
         tests("JSONTests", at: "Unit/JSON", ["JSON"]),
         tests("EventsTests", at: "Unit/Events", ["Events"]),
         tests("AMQPTests", at: "Unit/AMQP", ["AMQP"]),
+        tests("AMQPInMemoryTests", at: "Unit/AMQPInMemory", ["AMQPInMemory", "AMQP"]),
         tests("DatabaseTests", at: "Unit/Database", ["Database", "Telemetry"]),
         tests("HTTPTests", at: "Unit/HTTP", ["HTTP", "JSON", "Telemetry"]),
         tests("MessagingTests", at: "Unit/Messaging", ["Messaging", "AMQP", "Database", "Events", "Telemetry"]),
         tests(
             "ServiceKitTests",
             at: "Unit/ServiceKit",
-            ["ServiceKit", "HTTP", "JSON", "Database", "Messaging", "Telemetry"]
+            ["ServiceKit", "HTTP", "JSON", "Database", "Events", "Messaging", "Telemetry"]
         ),
         tests(
             "ShopTests",
@@ -139,6 +142,9 @@ let package = Package(
             at: "Integration/Messaging",
             ["Messaging", "AMQP", "Database", "Events", "Telemetry"]
         ),
+        tests("ConformanceTests", at: "Conformance", ["AMQP", "AMQPInMemory", "Telemetry"]),
+        tests("EndToEndTests", at: "EndToEnd", ["AMQP", "Database", "Events", "HTTP", "ShopEvents", "Telemetry"]),
+
         // The benchmarks: no tests, and the C programs that they compare with.
         .executableTarget(
             name: "Benchmarks",
@@ -152,7 +158,6 @@ let package = Package(
             path: "Tests/Benchmarks/Reference",
             cSettings: [.define("_GNU_SOURCE")]
         ),
-        tests("EndToEndTests", at: "EndToEnd", ["AMQP", "Database", "Events", "HTTP", "ShopEvents", "Telemetry"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -2,7 +2,7 @@ import Synchronization
 
 /// Hands deliveries from a link's thread to the one reader, as many at a time as there are: what arrives while the reader
 /// is busy becomes one burst.
-final class BurstMailbox: Sendable {
+package final class BurstMailbox: Sendable {
     private struct State {
         var waiting: [IncomingMessage] = []
         var reader: CheckedContinuation<[IncomingMessage]?, Never>?
@@ -11,10 +11,13 @@ final class BurstMailbox: Sendable {
 
     private let state = Mutex(State())
 
+    /// Makes an empty mailbox.
+    package init() {}
+
     /// The bursts, for one iterator.
     ///
     /// A cancelled reader gets nil; the messages stay.
-    var bursts: AsyncStream<[IncomingMessage]> {
+    package var bursts: AsyncStream<[IncomingMessage]> {
         AsyncStream(
             unfolding: { await self.next() },
             onCancel: { self.releaseReader() }
@@ -22,7 +25,7 @@ final class BurstMailbox: Sendable {
     }
 
     /// Adds a burst.
-    func append(_ burst: [IncomingMessage]) {
+    package func append(_ burst: [IncomingMessage]) {
         guard !burst.isEmpty else { return }
         let reader = state.withLock { state -> CheckedContinuation<[IncomingMessage]?, Never>? in
             guard let reader = state.reader else {
@@ -36,12 +39,12 @@ final class BurstMailbox: Sendable {
     }
 
     /// Forgets what has not been taken: its connection is gone and the broker delivers it again.
-    func dropAll() {
+    package func dropAll() {
         state.withLock { $0.waiting = [] }
     }
 
     /// No more will come: the reader gets what is left, then nil.
-    func finish() {
+    package func finish() {
         state.withLock { $0.isFinished = true }
         releaseReader()
     }

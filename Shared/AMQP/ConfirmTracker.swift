@@ -3,16 +3,16 @@
 /// A message gets its sequence number when it is sent; the broker answers with `basic.ack` or `basic.nack` for one number
 /// or, with `multiple`, for all up to it, in any order. A `basic.return` comes before the ack of the same message and
 /// carries no number: it is matched by what came back with it.
-struct ConfirmTracker<Entry> {
+package struct ConfirmTracker<Entry> {
     /// How the broker settled one message.
-    enum Outcome: Equatable {
+    package enum Outcome: Equatable {
         case confirmed
         case nacked
         /// Confirmed, after it had been returned with this reason.
         case returned(reason: String)
     }
 
-    private struct Slot {
+    fileprivate struct Slot {
         var entry: Entry
         var returned: String?
     }
@@ -25,14 +25,17 @@ struct ConfirmTracker<Entry> {
     private var base: UInt64 = 1
 
     /// How many messages wait.
-    private(set) var count = 0
+    package private(set) var count = 0
+
+    /// Makes a tracker that waits for nothing.
+    package init() {}
 
     /// The sequence number that the next `sent` gives.
     var nextSequence: UInt64 { base + UInt64(slots.count - head) }
 
     /// A message goes out: remembers it under the next sequence number, which is returned.
     @discardableResult
-    mutating func sent(_ entry: Entry) -> UInt64 {
+    package mutating func sent(_ entry: Entry) -> UInt64 {
         let sequence = nextSequence
         slots.append(Slot(entry: entry, returned: nil))
         count += 1
@@ -44,7 +47,7 @@ struct ConfirmTracker<Entry> {
     /// - Parameter preferred: chooses among several that match.
     /// - Returns: whether one was found.
     @discardableResult
-    mutating func returned(
+    package mutating func returned(
         reason: String,
         matching matches: (Entry) -> Bool,
         preferring preferred: (Entry) -> Bool = { _ in true }
@@ -66,7 +69,11 @@ struct ConfirmTracker<Entry> {
     /// The broker settled the message of that number and, with `multiple`, all before it.
     ///
     /// Numbers that are unknown or settled already are passed over.
-    mutating func settled(upTo number: UInt64, multiple: Bool, positive: Bool) -> [(entry: Entry, outcome: Outcome)] {
+    package mutating func settled(
+        upTo number: UInt64,
+        multiple: Bool,
+        positive: Bool
+    ) -> [(entry: Entry, outcome: Outcome)] {
         guard number >= base, number < nextSequence else { return [] }
         let last = head + Int(number - base)
         var settled: [(entry: Entry, outcome: Outcome)] = []
@@ -87,7 +94,7 @@ struct ConfirmTracker<Entry> {
     /// The connection is gone: everything that waited, oldest first, with the reason where it had come back already.
     ///
     /// The tracker is as new.
-    mutating func connectionLost() -> [(entry: Entry, returned: String?)] {
+    package mutating func connectionLost() -> [(entry: Entry, returned: String?)] {
         let waiting = slots[head...].compactMap { slot in slot.map { (entry: $0.entry, returned: $0.returned) } }
         self = ConfirmTracker()
         return waiting
@@ -108,3 +115,6 @@ struct ConfirmTracker<Entry> {
         }
     }
 }
+
+extension ConfirmTracker: Sendable where Entry: Sendable {}
+extension ConfirmTracker.Slot: Sendable where Entry: Sendable {}

@@ -1,7 +1,7 @@
 import Synchronization
 
 /// One call of `Publisher.publish` that waits for its outcome: resumed once, by the link's thread or by cancellation.
-final class PublishTicket: Sendable {
+package final class PublishTicket: Sendable {
     private enum State {
         case waiting(CheckedContinuation<Void, any Error>?)
         case sent(CheckedContinuation<Void, any Error>)
@@ -10,8 +10,11 @@ final class PublishTicket: Sendable {
 
     private let state = Mutex(State.waiting(nil))
 
+    /// Makes the ticket of a call that is about to wait.
+    package init() {}
+
     /// Whether the caller has given up or has its answer.
-    var isOver: Bool {
+    package var isOver: Bool {
         state.withLock { state in
             if case .over = state { true } else { false }
         }
@@ -20,7 +23,7 @@ final class PublishTicket: Sendable {
     /// The caller waits.
     ///
     /// - Returns: false if it has been cancelled already; the continuation has been resumed then.
-    func wait(_ continuation: CheckedContinuation<Void, any Error>) -> Bool {
+    package func wait(_ continuation: CheckedContinuation<Void, any Error>) -> Bool {
         let waits = state.withLock { state in
             guard case .waiting = state else { return false }
             state = .waiting(continuation)
@@ -33,7 +36,7 @@ final class PublishTicket: Sendable {
     /// The message is about to be sent.
     ///
     /// - Returns: false if the caller has given up: it must not be sent.
-    func beginSending() -> Bool {
+    package func beginSending() -> Bool {
         state.withLock { state in
             guard case .waiting(let continuation?) = state else { return false }
             state = .sent(continuation)
@@ -42,7 +45,7 @@ final class PublishTicket: Sendable {
     }
 
     /// The outcome is known.
-    func finish(_ error: AMQPError?) {
+    package func finish(_ error: AMQPError?) {
         let continuation = state.withLock { state -> CheckedContinuation<Void, any Error>? in
             defer { state = .over }
             switch state {
@@ -55,7 +58,7 @@ final class PublishTicket: Sendable {
     }
 
     /// The caller gives up.
-    func cancel() {
+    package func cancel() {
         let (continuation, error) = state.withLock { state -> (CheckedContinuation<Void, any Error>?, any Error) in
             defer { state = .over }
             switch state {

@@ -18,7 +18,7 @@ extension AMQPError {
     }
 
     /// What the broker's reason for closing a channel or a connection means; a known cause gets its mend.
-    init(replyCode: UInt16, text: String, doing what: String) {
+    package init(replyCode: UInt16, text: String, doing what: String) {
         let code: Code
         var mend = ""
         switch replyCode {

@@ -1,7 +1,7 @@
 import Synchronization
 
 /// Holds a connection's state and shows it, and each later one, to any number of observers.
-final class StateBoard: Sendable {
+package final class StateBoard: Sendable {
     private struct Board {
         var current = ConnectionState.closed(cause: "not started")
         var lastFailure: AMQPError?
@@ -12,16 +12,19 @@ final class StateBoard: Sendable {
 
     private let board = Mutex(Board())
 
+    /// Makes a board that shows that nothing was started.
+    package init() {}
+
     /// The state now.
-    var current: ConnectionState { board.withLock(\.current) }
+    package var current: ConnectionState { board.withLock(\.current) }
 
     /// Why the last attempt or connection failed; nil once a connection is ready.
-    var lastFailure: AMQPError? { board.withLock(\.lastFailure) }
+    package var lastFailure: AMQPError? { board.withLock(\.lastFailure) }
 
     /// The state now and each later one.
     ///
     /// A slow observer keeps the newest 256.
-    var states: AsyncStream<ConnectionState> {
+    package var states: AsyncStream<ConnectionState> {
         let (stream, continuation) = AsyncStream.makeStream(
             of: ConnectionState.self,
             bufferingPolicy: .bufferingNewest(256)
@@ -43,7 +46,7 @@ final class StateBoard: Sendable {
     }
 
     /// Shows a new state; the same one again is not repeated.
-    func set(_ state: ConnectionState, failure: AMQPError? = nil) {
+    package func set(_ state: ConnectionState, failure: AMQPError? = nil) {
         board.withLock { board in
             if let failure { board.lastFailure = failure } else if state == .ready { board.lastFailure = nil }
             guard board.current != state else { return }
@@ -55,7 +58,7 @@ final class StateBoard: Sendable {
     }
 
     /// Shows the last state and ends every observer's sequence.
-    func finish(_ state: ConnectionState) {
+    package func finish(_ state: ConnectionState) {
         set(state)
         let observers = board.withLock { board -> [AsyncStream<ConnectionState>.Continuation] in
             board.isFinished = true

@@ -44,11 +44,18 @@ extension Publication {
     /// RabbitMQ's largest possible body, 128 MiB; a broker may be set to less.
     static let maximumBodySize = 134_217_728
 
+    /// Checks everything that would break a connection with frames of the usual size.
+    ///
+    /// - Throws: `AMQPError` with code `.invalidMessage` that names the fault.
+    package func validate() throws(AMQPError) {
+        try validate(frameSize: Session.frameSize)
+    }
+
     /// Checks everything that would break the connection once it is half sent.
     ///
     /// - Parameter frameSize: the largest frame of the connection, in bytes.
     /// - Throws: `AMQPError` with code `.invalidMessage` that names the fault.
-    func validate(frameSize: Int = Session.frameSize) throws(AMQPError) {
+    func validate(frameSize: Int) throws(AMQPError) {
         let properties = message.properties
         let shortStrings: [(String, String?)] = [
             ("exchange", exchange), ("routing key", routingKey), ("content-type", properties.contentType),

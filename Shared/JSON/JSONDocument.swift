@@ -81,6 +81,16 @@ public final class JSONDocument: Sendable {
         return Member(kind: nodes[node].kind, document: self, node: node)
     }
 
+    /// The texts of the elements, where the outermost value is an array; otherwise nil.
+    public var elements: [ArraySlice<UInt8>]? {
+        guard kind == .array else { return nil }
+        var element = 1
+        return (0..<nodes[0].count).map { _ in
+            defer { element = Int(nodes[element].next) }
+            return text(of: element)
+        }
+    }
+
     // MARK: For the decoder
 
     func string(at index: Int) -> String? {

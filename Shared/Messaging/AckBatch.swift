@@ -6,6 +6,15 @@ import Synchronization
 /// The database's writer calls `add` for each delivery of a group before it resumes any of their handlers, so the first
 /// handler that comes to `flush` takes the acks of all.
 final class AckBatch: Sendable {
+    /// One message's acknowledgement and where it goes.
+    struct Ticket: Sendable {
+        let tag: IncomingMessage.Tag
+        let batch: AckBatch
+
+        /// The delivery is where it belongs.
+        func add() { batch.add(tag) }
+    }
+
     private let tags = Mutex<[IncomingMessage.Tag]>([])
     private let acknowledge: @Sendable ([IncomingMessage.Tag]) -> Void
 

@@ -21,10 +21,18 @@ protocol EventSource: Sendable {
     func run() async
     func stopConsuming()
     func ack(_ tag: IncomingMessage.Tag)
+    func ack(_ tags: [IncomingMessage.Tag])
 }
 
 extension Publisher: EventSink {}
 extension Consumer: EventSource {}
+
+extension EventSource {
+    /// Returns when a connection is there, with the topology declared (or when the task is cancelled).
+    func untilReady() async {
+        for await state in states where state == .ready { return }
+    }
+}
 
 extension EventSink {
     /// Publishes an event from the table of deliveries.

@@ -24,8 +24,30 @@ struct BrokerDeadLetters: Sendable {
             let arrival = Arrival(message, limits: limits, now: now)
             let reason = BrokerDeadLetters.reason(of: message.message.properties.headers)
             let error = HandlerError.permanent("broker.\(reason)", "the broker gave up on the message: \(reason)")
+            guard let isNew = await store(arrival, error, now: now) else { return }
+            if isNew {
+                counters.add(to: \.deadLettered)
+                logger.warning(
+                    "broker gave up on a delivery",
+                    [
+                        LogField("messaging.event.type", arrival.record.type),
+                        LogField("error.class", error.errorClass),
+                    ]
+                )
+            }
+            acknowledge(message.tag)
+        }
+    }
+
+    /// Writes one, and repeats it until the database takes it: unacknowledged, it would come again only with the next
+    /// connection.
+    ///
+    /// - Returns: whether it was not here before; nil when the service stops first, and then it does come again.
+    private func store(_ arrival: Arrival, _ error: HandlerError, now: Int64) async -> Bool? {
+        let pause = Signal()
+        while !Task.isCancelled {
             do {
-                let isNew = try await database.write { [table] transaction in
+                return try await database.write { [table] transaction in
                     let life = DeliveryLife(state: .dead, attempts: 1)
                     // A row that is there already knows more than the broker does.
                     let id = try table.insert(arrival.record, life: life, error: error, now: now, in: transaction)
@@ -34,22 +56,13 @@ struct BrokerDeadLetters: Sendable {
                     try table.record(attempt, number: 1, generation: 0, of: id, in: transaction)
                     return true
                 }
-                if isNew {
-                    counters.add(to: \.deadLettered)
-                    logger.warning(
-                        "broker gave up on a delivery",
-                        [
-                            LogField("messaging.event.type", arrival.record.type),
-                            LogField("error.class", error.errorClass),
-                        ]
-                    )
-                }
-                acknowledge(message.tag)
             } catch {
-                // Unacknowledged, it comes again with the next connection.
                 logger.error("a message that the broker gave up on cannot be stored", [LogField("error", error: error)])
+                if let error = error as? DatabaseError, error.code == .closed { return nil }
+                await pause.wait(until: .now + .seconds(1))
             }
         }
+        return nil
     }
 
     /// The `reason` of the latest entry of `x-death` (RabbitMQ, "Dead Letter Exchanges").

@@ -68,8 +68,7 @@ public final class Delivery: Sendable {
         let outcome = try await database.write { [envelope, events, takeReceipt] transaction -> Outcome in
             let outcome = try takeReceipt(transaction)
             if outcome == .processed {
-                events.enable(in: transaction, causedBy: envelope)
-                try body(transaction)
+                try events.perform(in: transaction, causedBy: envelope, body)
             }
             return outcome
         }

@@ -1,5 +1,6 @@
 public import Database
 public import Events
+internal import Telemetry
 
 /// The service's own events, appended in the transactions that change its state.
 ///
@@ -8,18 +9,37 @@ public final class EventStore: Sendable {
     private let database: Database
     private let source: String
     private let limits: EventLimits
+    private let timeouts: TimeoutDesk?
     private let onCommit: @Sendable () -> Void
+    /// Rings after each commit that appended events.
+    let bell: CommitBell
+    /// The handlers within the process.
+    let local: LocalDispatch
 
     init(
         database: Database,
         source: String,
         limits: EventLimits,
+        timeouts: TimeoutDesk? = nil,
+        logger: Logger = .silent,
         onCommit: @escaping @Sendable () -> Void
     ) {
+        let bell = CommitBell()
         self.database = database
         self.source = source
         self.limits = limits
-        self.onCommit = onCommit
+        self.timeouts = timeouts
+        self.bell = bell
+        self.onCommit = {
+            onCommit()
+            bell.ring()
+        }
+        self.local = LocalDispatch { error, type in
+            logger.error(
+                "a local handler failed after the commit; it is not repeated",
+                [LogField("messaging.event.type", type.rawValue), LogField("error", error: error)]
+            )
+        }
     }
 
     /// Like `Database.write`, with `Transaction.append` available: returns after state and events are durable.
@@ -29,17 +49,30 @@ public final class EventStore: Sendable {
         _ body: @escaping @Sendable (Transaction) throws -> Result
     ) async throws -> Result {
         try await database.write { transaction in
-            self.enable(in: transaction, causedBy: nil)
-            return try body(transaction)
+            try self.perform(in: transaction, causedBy: nil, body)
         }
     }
 
+    /// Runs `body` with `Transaction.append` available, then the local handlers of what it appended.
+    func perform<Result>(
+        in transaction: Transaction,
+        causedBy cause: Envelope?,
+        _ body: (Transaction) throws -> Result
+    ) throws -> Result {
+        enable(in: transaction, causedBy: cause)
+        let result = try body(transaction)
+        if local.isNeeded { try local.runBeforeCommit(in: transaction) }
+        return result
+    }
+
     /// Makes `Transaction.append` available in a transaction.
-    func enable(in transaction: Transaction, causedBy cause: Envelope?) {
+    private func enable(in transaction: Transaction, causedBy cause: Envelope?) {
         transaction.context = AppendContext(
             source: source,
             cause: cause,
             limits: limits,
+            timeouts: timeouts,
+            local: local.isNeeded ? local : nil,
             onCommit: onCommit
         )
     }
@@ -50,8 +83,12 @@ struct AppendContext: Sendable {
     var source: String
     var cause: Envelope?
     var limits: EventLimits
+    var timeouts: TimeoutDesk?
+    var local: LocalDispatch?
     var onCommit: @Sendable () -> Void
     var hasAppended = false
+    /// What has local handlers.
+    var appended: [LocalDispatch.Appended] = []
 }
 
 extension Transaction {
@@ -106,9 +143,13 @@ extension Transaction {
             now,
             bytes
         )
+        let isHeard = context.local?.hasHandlers(of: type) == true
+        if isHeard { context.appended.append(LocalDispatch.Appended(event: event, envelope: envelope)) }
         if !context.hasAppended {
             context.hasAppended = true
             afterCommit(context.onCommit)
+            self.context = context
+        } else if isHeard {
             self.context = context
         }
     }

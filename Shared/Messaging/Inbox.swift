@@ -21,7 +21,7 @@ final class Inbox: Sendable {
     private let logger: Logger
     /// Raised when the table has something for the scheduler.
     private let onScheduled: Signal
-    private let acks: AckBatch
+    private let queueAcks: AckBatch
     private let lanes = Lanes()
 
     /// - Parameter acknowledge: is given the messages that may be acknowledged; it must not block.
@@ -46,7 +46,7 @@ final class Inbox: Sendable {
         self.counters = counters
         self.logger = logger
         self.onScheduled = onScheduled
-        acks = AckBatch(acknowledge)
+        queueAcks = AckBatch(acknowledge)
     }
 
     /// What is known of an arrival before its handler runs.
@@ -59,7 +59,10 @@ final class Inbox: Sendable {
     /// Starts on a burst of messages; each is acknowledged when it is safe.
     ///
     /// Returns when all have begun, so that what arrives meanwhile forms the next burst.
-    func receive(_ burst: [IncomingMessage]) async {
+    ///
+    /// - Parameter acknowledgements: where they go; to the queue unless given.
+    func receive(_ burst: [IncomingMessage], acknowledging acknowledgements: AckBatch? = nil) async {
+        let acks = acknowledgements ?? queueAcks
         counters.add(burst.count, to: \.received)
         let now = WallClock.milliseconds()
         let arrivals = burst.map { Arrival($0, limits: limits, now: now) }
@@ -73,8 +76,9 @@ final class Inbox: Sendable {
             let arrival = arrivals[index]
             let known = busy.insert(lines[index]).inserted ? standings[index] : nil
             lanes.run(in: lines[index]) { lane in
-                if await self.process(arrival, message.tag, known, in: lane) { self.acks.add(message.tag) }
-                self.acks.flush()
+                let ack = AckBatch.Ticket(tag: message.tag, batch: acks)
+                if await self.process(arrival, ack, known, in: lane) { ack.add() }
+                acks.flush()
             }
         }
     }
@@ -108,7 +112,7 @@ final class Inbox: Sendable {
     /// - Returns: whether it may be acknowledged now; false also where that has happened with the handler's commit.
     private func process(
         _ arrival: Arrival,
-        _ tag: IncomingMessage.Tag,
+        _ ack: AckBatch.Ticket,
         _ known: Standing?,
         in lane: Lanes.Lane
     ) async -> Bool {
@@ -134,21 +138,21 @@ final class Inbox: Sendable {
         if arrival.redelivered || standing == .blocked || lane.isBlocked {
             return await store(arrival)
         }
-        return await handle(arrival, tag, envelope, handler, in: lane)
+        return await handle(arrival, ack, envelope, handler, in: lane)
     }
 
     private func handle(
         _ arrival: Arrival,
-        _ tag: IncomingMessage.Tag,
+        _ ack: AckBatch.Ticket,
         _ envelope: Envelope,
         _ handler: Subscriber.Handler,
         in lane: Lanes.Lane
     ) async -> Bool {
         let startedAt = WallClock.milliseconds()
         let delivery = Delivery(envelope: envelope, attempt: 1, database: database, events: events) {
-            [table, acks] transaction in
+            [table] transaction in
             if try table.isBlocked(arrival.record.subjectKey, in: transaction) { return .blocked }
-            transaction.afterCommit { acks.add(tag) }
+            transaction.afterCommit { ack.add() }
             let isNew = try table.insertReceipt(arrival.record, now: WallClock.milliseconds(), in: transaction)
             return isNew ? .processed : .duplicate
         }

@@ -52,6 +52,10 @@ public struct MessagingConfiguration: Sendable {
     public var eventLimits = EventLimits.standard
     /// Events read from the store and not yet confirmed.
     public var forwarderWindow = 1000
+    /// How long the event store keeps forwarded events; nil for ever.
+    public var eventRetention: Duration? = .seconds(30 * 86_400)
+    /// How long receipts are kept, longer than events are; nil for ever.
+    public var deliveryRetention: Duration? = .seconds(90 * 86_400)
 
     /// Makes a configuration with the defaults.
     public init(service: String, source: String, brokerURLs: [String], topology: Topology) {

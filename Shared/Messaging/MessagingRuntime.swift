@@ -20,6 +20,8 @@ public final class MessagingRuntime: Sendable {
     public let subscriber: Subscriber
     /// The service's dead letters.
     public let deadLetters: DeadLetters
+    /// The service's own events, for reading.
+    public let eventLog: EventLog
 
     private let database: Database
     private let logger: Logger
@@ -31,6 +33,8 @@ public final class MessagingRuntime: Sendable {
     private let inbox: Inbox
     private let scheduler: RetryScheduler
     private let counterBox: CounterBox
+    private let feeds = FeedRoster()
+    private let retention: Retention
 
     /// Makes the messaging of a service; nothing connects before `run`.
     ///
@@ -116,6 +120,8 @@ public final class MessagingRuntime: Sendable {
             database: database,
             source: configuration.source,
             limits: configuration.eventLimits,
+            timeouts: TimeoutDesk(subscriber: configuration.service, onScheduled: onScheduled),
+            logger: logger.labelled("messaging.local"),
             onCommit: { forwarder.committed() }
         )
         let subscriber = Subscriber()
@@ -170,6 +176,13 @@ public final class MessagingRuntime: Sendable {
             tables: [table, forwarderTable],
             onScheduled: onScheduled
         )
+        self.eventLog = EventLog(database: database, bell: events.bell)
+        self.retention = Retention(
+            database: database,
+            events: configuration.eventRetention,
+            deliveries: configuration.deliveryRetention,
+            logger: logger.labelled("messaging.retention")
+        )
         self.events = events
         self.subscriber = subscriber
         self.forwarder = forwarder
@@ -194,7 +207,11 @@ public final class MessagingRuntime: Sendable {
         ]
         let forwarding = Task { await forwarder.run() }
         let scheduling = Task { await scheduler.run() }
+        let handover = Task { await feeds.handOver { await consumer.untilReady() } }
+        let following = Task { await feeds.run() }
+        let retaining = Task { await retention.run() }
         let receiving = Task {
+            guard await handover.value else { return }
             for await burst in consumer.bursts {
                 await inbox.receive(burst)
             }
@@ -212,6 +229,10 @@ public final class MessagingRuntime: Sendable {
         let isOrderly = await within(grace) { [self] in
             consumer.stopConsuming()
             brokerDeadLetterConsumer.stopConsuming()
+            for feeding in [following, retaining] { feeding.cancel() }
+            handover.cancel()
+            await following.value
+            await retaining.value
             scheduling.cancel()
             await scheduling.value
             await receiving.value
@@ -220,6 +241,7 @@ public final class MessagingRuntime: Sendable {
             await scheduler.drained()
             forwarder.finish()
             await forwarding.value
+            await events.local.drained()
         }
         if !isOrderly {
             logger.warning("work was still in flight at the end of the grace; it is repeated after the next start")
@@ -234,17 +256,51 @@ public final class MessagingRuntime: Sendable {
         await forwarding.value
     }
 
-    /// What is wrong now, one entry per connection; empty when all is well.
+    /// Makes a feed of another service's events for this service's handlers; it does nothing until it is followed or
+    /// caught up with.
+    ///
+    /// - Parameters:
+    ///   - name: unique in this service; the feed's offset is kept under it.
+    ///   - transport: carries its requests.
+    ///   - startAfter: where a feed without an offset begins: 0, or the position that a snapshot was taken at.
+    public func feed(_ name: String, over transport: any FeedTransport, startAfter: Int64 = 0) -> EventFeed {
+        EventFeed(
+            name,
+            over: transport,
+            startAfter: startAfter,
+            database: database,
+            inbox: inbox,
+            subscriber: subscriber,
+            logger: logger.labelled("messaging.feed")
+        )
+    }
+
+    /// Follows a feed while the runtime runs, in place of a queue that is bound to these types, or beside it.
+    ///
+    /// Call it before `run`.
+    public func follow(_ feed: EventFeed) {
+        feeds.follow(feed)
+    }
+
+    /// Catches up with a feed once, before the first message of the queue is handled; see `EventFeed`.
+    ///
+    /// Call it before `run`.
+    public func catchUp(with feed: EventFeed) {
+        feeds.catchUp(feed)
+    }
+
+    /// What is wrong now, one entry per connection and feed; empty when all is well.
     public func problems() -> [(check: String, problem: String)] {
         let states = [publisher.state, consumer.state, brokerDeadLetterConsumer.state]
-        return zip(MessagingRuntime.checks, states).compactMap { check, state in
-            switch state {
-            case .ready: nil
-            case .connecting: (check, "connecting to the broker")
-            case .blocked(let reason): (check, "the broker takes no publishes: \(reason)")
-            case .closed(let cause): (check, cause)
+        return feeds.problems
+            + zip(MessagingRuntime.checks, states).compactMap { check, state in
+                switch state {
+                case .ready: nil
+                case .connecting: (check, "connecting to the broker")
+                case .blocked(let reason): (check, "the broker takes no publishes: \(reason)")
+                case .closed(let cause): (check, cause)
+                }
             }
-        }
     }
 
     /// What waits.

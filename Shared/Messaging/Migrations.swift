@@ -83,6 +83,16 @@ extension MigrationSet {
                 );
                 """
             ),
+            .init(
+                "timeouts",
+                """
+                CREATE TABLE warren_timeouts (
+                    key TEXT PRIMARY KEY,
+                    delivery_id INTEGER NOT NULL
+                );
+                CREATE UNIQUE INDEX warren_timeouts_delivery ON warren_timeouts (delivery_id);
+                """
+            ),
         ]
     )
 }

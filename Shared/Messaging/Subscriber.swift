@@ -23,7 +23,17 @@ public final class Subscriber: Sendable {
 
     typealias Handler = @Sendable (Delivery) async throws -> Void
 
-    private let handlers = Mutex<[EventType: Handler]>([:])
+    /// What is registered for a type.
+    private enum Entry: Sendable {
+        case handler(@Sendable (_ data: [UInt8], Delivery) async throws -> Void)
+        /// An old version: the newer type, and the way there.
+        case upcaster(to: EventType, @Sendable (_ data: [UInt8]) throws -> [UInt8])
+    }
+
+    /// No chain of versions is longer; one that is goes round in a circle.
+    private static let longestChain = 32
+
+    private let handlers = Mutex<[EventType: Entry]>([:])
 
     init() {}
 
@@ -37,18 +47,67 @@ public final class Subscriber: Sendable {
         _ handler: @escaping @Sendable (_ event: E, _ delivery: Delivery) async throws -> Void
     ) {
         handlers.withLock { handlers in
-            handlers[E.type] = { delivery in
-                try await handler(try E(decodingData: delivery.envelope.data), delivery)
+            handlers[E.type] = .handler { data, delivery in
+                try await handler(try E(decodingData: data), delivery)
             }
         }
     }
 
-    /// The handler of a type.
-    func handler(of type: EventType) -> Handler? {
-        handlers.withLock { $0[type] }
+    /// Has events of an old version handled by the handler of a newer one.
+    ///
+    /// The handler sees the newer event; `delivery.envelope` stays as it came in, with the old type and data. Upcasters
+    /// form a chain: v1 to v2 and v2 to v3 bring v1 to the handler of v3. A handler and an upcaster for the same type:
+    /// the one registered last counts. A version that has neither goes to the dead letters, as any unknown type does, and
+    /// so does data that `upcast` throws an `EventFault` for.
+    ///
+    /// - Parameters:
+    ///   - old: the old version, as it was.
+    ///   - new: the version that it becomes.
+    ///   - upcast: makes the new event of the old one: a pure function.
+    public func upcast<Old: Event, New: Event>(
+        from old: Old.Type,
+        to new: New.Type,
+        _ upcast: @escaping @Sendable (_ old: Old) throws -> New
+    ) {
+        self.upcast(from: Old.type, to: New.self) { data in try upcast(try Old(decodingData: data)) }
     }
 
-    /// The types that have a handler.
+    /// The same for an old version that is no Swift type any more: `upcast` gets the `data` of its envelope, JSON that
+    /// has been checked.
+    public func upcast<New: Event>(
+        from old: EventType,
+        to new: New.Type,
+        _ upcast: @escaping @Sendable (_ data: [UInt8]) throws -> New
+    ) {
+        handlers.withLock { handlers in
+            handlers[old] = .upcaster(to: New.type) { data in try upcast(data).encodedData() }
+        }
+    }
+
+    /// The handler of a type, through the upcasters on the way to it.
+    func handler(of type: EventType) -> Handler? {
+        handlers.withLock { handlers in
+            var upcasts: [@Sendable ([UInt8]) throws -> [UInt8]] = []
+            var current = type
+            while upcasts.count <= Self.longestChain {
+                switch handlers[current] {
+                case nil: return nil
+                case .upcaster(let newer, let upcast):
+                    upcasts.append(upcast)
+                    current = newer
+                case .handler(let handle):
+                    if upcasts.isEmpty { return { try await handle($0.envelope.data, $0) } }
+                    return { [upcasts] delivery in
+                        let data = try upcasts.reduce(delivery.envelope.data) { data, upcast in try upcast(data) }
+                        try await handle(data, delivery)
+                    }
+                }
+            }
+            return nil
+        }
+    }
+
+    /// The types that can be handled, old versions included.
     var types: Set<EventType> {
         handlers.withLock { Set($0.keys) }
     }

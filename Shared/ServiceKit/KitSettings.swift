@@ -38,6 +38,7 @@ struct CommonSettings {
 /// The settings of a service: those of design section 6 that every service has.
 struct KitSettings {
     let common: CommonSettings
+    let retention = RetentionSettings()
     let database: Setting<String>
     let operationsToken = Setting<String?>(
         "WARREN_OPERATIONS_TOKEN",
@@ -122,12 +123,12 @@ struct KitSettings {
         [broker.declaration, database.declaration, operationsToken.declaration] + common.declarations + [
             queueType.declaration, prefetch.declaration, topology.declaration, retryAttempts.declaration,
             retryBase.declaration, retryFactor.declaration, retryCap.declaration,
-        ]
+        ] + retention.declarations
     }
 
     /// What only several settings together can show to be wrong.
     func faults(in settings: Settings) -> [SettingFault] {
-        guard settings[retryCap] < settings[retryBase] else { return [] }
+        guard settings[retryCap] < settings[retryBase] else { return retention.faults(in: settings) }
         return [
             SettingFault(
                 variable: retryCap.declaration.name,
@@ -135,7 +136,7 @@ struct KitSettings {
                 expected: "at least \(DurationText.text(of: settings[retryBase]))",
                 mend: "raise it, or lower \(retryBase.declaration.name)"
             )
-        ]
+        ] + retention.faults(in: settings)
     }
 
     func retryPolicy(in settings: Settings) -> RetryPolicy {
@@ -161,6 +162,8 @@ struct KitSettings {
         configuration.retryPolicy = retryPolicy(in: settings)
         configuration.ordering = description.ordering
         configuration.afterDeadLetter = description.afterDeadLetter
+        configuration.eventRetention = settings[retention.events]
+        configuration.deliveryRetention = settings[retention.deliveries]
         return configuration
     }
 }

@@ -115,7 +115,9 @@ struct ServiceRun: Sendable {
                 subscriber: runtime.subscriber,
                 logger: logger,
                 metrics: metrics,
-                wiring: wiring
+                wiring: wiring,
+                runtime: runtime,
+                operationsToken: settings[kit.operationsToken]
             )
         )
         let parts = wiring.seal()
@@ -128,14 +130,18 @@ struct ServiceRun: Sendable {
         backlog.register(in: metrics)
         let readiness = Readiness(probes: [Self.probe(of: database), Self.probe(of: runtime)] + parts.checks)
         let health = HealthRoutes(readiness: readiness, metrics: metrics) { await backlog.refresh() }
+        let access = OperationsAccess(token: settings[kit.operationsToken])
         let operationsRoutes = OperationsRoutes(
             service: description.name,
             source: operations,
-            access: OperationsAccess(token: settings[kit.operationsToken]),
+            access: access,
             logger: logger.labelled("operations")
         )
+        let eventRoutes = EventRoutes(service: description.name, log: runtime.eventLog, access: access)
+        // Requests that wait for events end with the service; they would take up the grace otherwise.
+        process.stop.onRequest { runtime.eventLog.stopWaiting() }
         let router = try RouterAssembly.router(
-            of: health.routes + operationsRoutes.routes + parts.routes,
+            of: health.routes + operationsRoutes.routes + eventRoutes.routes + parts.routes,
             metrics: metrics
         )
         let server = try HTTPServer(address: prepared.address, router: router, logger: logger.labelled("http"))

@@ -20,6 +20,8 @@ public struct ServiceContext: Sendable {
     /// The metrics that `/metrics` shows.
     public let metrics: MetricsRegistry
     let wiring: Wiring
+    let runtime: MessagingRuntime
+    let operationsToken: String?
 
     /// Registers a route beside those that every service has.
     public func route(_ method: String, _ pattern: String, _ handler: @escaping Router.Handler) {

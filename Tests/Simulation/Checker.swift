@@ -50,7 +50,9 @@ struct Checker {
             var last: [String: Int] = [:]
             for event in service.events {
                 if event.sequence != last[event.subject, default: 0] + 1 {
-                    found.append("\(service.name): \(event.subject) has no event \(last[event.subject, default: 0] + 1)")
+                    found.append(
+                        "\(service.name): \(event.subject) has no event \(last[event.subject, default: 0] + 1)"
+                    )
                 }
                 last[event.subject] = event.sequence
             }

@@ -1,6 +1,7 @@
+import Telemetry
+
 @testable import Database
 @testable import Messaging
-import Telemetry
 
 /// What survives the end of a process: a real SQLite file, with one connection for writes and one for reads.
 ///
@@ -36,7 +37,8 @@ final class Disk: @unchecked Sendable {
         writer.beforeCommit = nil
         try writer.beginWrite()
         for table in [
-            "warren_attempts", "warren_deliveries", "warren_audit", "warren_events", "warren_offsets", "produced", "effects",
+            "warren_attempts", "warren_deliveries", "warren_audit", "warren_events", "warren_offsets", "produced",
+            "effects",
             "sqlite_sequence",
         ] {
             _ = try writer.execute("DELETE FROM \(table)", [])

@@ -37,7 +37,8 @@ final class Scheduler: @unchecked Sendable {
     init(seed: UInt64) {
         random = SeededRandom(seed: mix64(seed))
         // Each simulation begins later than the one before ended: the kit's generator of identifiers never goes back.
-        start = interpose_time() == 0 ? 1_800_000_000_000_000_000 : (interpose_time() / 1_000_000_000 + 2) * 1_000_000_000
+        start =
+            interpose_time() == 0 ? 1_800_000_000_000_000_000 : (interpose_time() / 1_000_000_000 + 2) * 1_000_000_000
         interpose_set_time(start)
         interpose_set_random(mix64(seed &+ 1))
         Scheduler.current = self
@@ -102,7 +103,11 @@ final class Scheduler: @unchecked Sendable {
         while low < high {
             let middle = (low + high) / 2
             let other = timers[middle]
-            if (other.deadline, other.number) > (timer.deadline, timer.number) { low = middle + 1 } else { high = middle }
+            if (other.deadline, other.number) > (timer.deadline, timer.number) {
+                low = middle + 1
+            } else {
+                high = middle
+            }
         }
         timers.insert(timer, at: low)
     }

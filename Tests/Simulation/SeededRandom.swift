@@ -1,4 +1,4 @@
-/// SplitMix64 (S. Vigna): everything that a simulation decides is drawn from one of these.
+/// What a simulation decides by: SplitMix64 by Sebastiano Vigna.
 struct SeededRandom: RandomNumberGenerator {
     private var state: UInt64
 

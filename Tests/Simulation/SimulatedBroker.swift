@@ -36,9 +36,6 @@ final class SimulatedBroker: @unchecked Sendable {
         self.deliveryLimit = deliveryLimit
     }
 
-    /// Whether no message is in it.
-    var isEmpty: Bool { queues.values.allSatisfy(\.isEmpty) && consumers.allSatisfy(\.isIdle) }
-
     /// Stores a publication in the queues that it is routed to, or refuses it.
     func take(_ publication: Publication) -> AMQPError? {
         if hasFaults, scheduler.random.once(in: 25) {

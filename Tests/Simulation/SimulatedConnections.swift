@@ -136,7 +136,9 @@ final class SimulatedPublisher: SimulatedConnection, EventSink, @unchecked Senda
         }
         let old = answers
         let lostError = AMQPError(code: .connectionLost, reason: "cut")
-        answers = old.map { ($0.outcome, $0.error?.code == .returned || $0.error?.code == .closed ? $0.error : lostError) }
+        answers = old.map {
+            ($0.outcome, $0.error?.code == .returned || $0.error?.code == .closed ? $0.error : lostError)
+        }
         answers += wire.map { ($0.outcome, lostError) }
         wire = []
     }
@@ -203,6 +205,7 @@ final class SimulatedConsumer: SimulatedConnection, EventSource, @unchecked Send
     }
 
     var isIdle: Bool { unacknowledged.isEmpty }
+    var unacknowledgedIDs: [String] { unacknowledged.map { $0.message.message.properties.messageID ?? "" } }
 
     func stopConsuming() {
         isStopped = true
@@ -212,6 +215,10 @@ final class SimulatedConsumer: SimulatedConnection, EventSource, @unchecked Send
     func ack(_ tag: IncomingMessage.Tag) {
         if let message = handedOut.removeValue(forKey: tag) { onAck(message) }
         acks.append(tag)
+    }
+
+    func ack(_ tags: [IncomingMessage.Tag]) {
+        for tag in tags { ack(tag) }
     }
 
     override func connected() {

@@ -1,8 +1,9 @@
+import Events
+import Telemetry
+
 @testable import AMQP
 @testable import Database
-import Events
 @testable import Messaging
-import Telemetry
 
 /// What clients of a service bring about.
 struct Made: Event {
@@ -313,9 +314,17 @@ final class SimulatedService: @unchecked Sendable {
                 for (position, letter) in letters.enumerated() {
                     // Somebody else may have been quicker.
                     if discards, position == 0 {
-                        _ = try? await process.runtime.deadLetters.discard(letter.id, actor: "operator", reason: "simulated")
+                        _ = try? await process.runtime.deadLetters.discard(
+                            letter.id,
+                            actor: "operator",
+                            reason: "simulated"
+                        )
                     } else {
-                        _ = try? await process.runtime.deadLetters.retry(letter.id, actor: "operator", reason: "simulated")
+                        _ = try? await process.runtime.deadLetters.retry(
+                            letter.id,
+                            actor: "operator",
+                            reason: "simulated"
+                        )
                     }
                 }
             }

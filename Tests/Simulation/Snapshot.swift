@@ -1,5 +1,6 @@
-@testable import Database
 import Events
+
+@testable import Database
 @testable import Messaging
 
 /// What lies on a service's disk at the end, as plain values: the only thing that the checker knows of a service.
@@ -123,7 +124,8 @@ struct Snapshot {
             )
         }
         offset =
-            try reader.query("SELECT position FROM warren_offsets WHERE name = 'forwarder'", [], limit: 1).first?[0] ?? 0
+            try reader.query("SELECT position FROM warren_offsets WHERE name = 'forwarder'", [], limit: 1).first?[0]
+            ?? 0
         silent = []
         harmless = []
         for other in service.world.services {

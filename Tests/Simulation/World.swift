@@ -1,6 +1,7 @@
 import CInterpose
-@testable import Database
 import Events
+
+@testable import Database
 @testable import Messaging
 
 /// One simulation: three services, a broker, clients, operators and faults, all of them from one seed.
@@ -40,7 +41,7 @@ final class World: @unchecked Sendable {
         let scheduler = Scheduler(seed: seed)
         self.scheduler = scheduler
         remainingKills = scheduler.random.below(6)
-        remainingCuts = scheduler.random.below(8)
+        remainingCuts = scheduler.random.below(10)
         remainingWriteFailures = scheduler.random.below(4)
         subjects = 1 + scheduler.random.below(4)
         let topology = Topology([
@@ -55,7 +56,7 @@ final class World: @unchecked Sendable {
         broker = SimulatedBroker(
             scheduler: scheduler,
             bindings: bindings,
-            deliveryLimit: scheduler.random.once(in: 3) ? 2 : 20
+            deliveryLimit: scheduler.random.once(in: 3) ? scheduler.random.below(3) : 20
         )
         for (index, subscription) in topology.subscriptions.enumerated() {
             try disks[index].clear()
@@ -73,6 +74,7 @@ final class World: @unchecked Sendable {
                 factor: 2,
                 cap: .seconds(1)
             )
+            configuration.publishRetryPolicy = configuration.retryPolicy
             configuration.ordering = scheduler.random.once(in: 5) ? .none : .perSubject
             configuration.afterDeadLetter = scheduler.random.once(in: 4) ? .proceed : .hold
             services.append(
@@ -195,7 +197,13 @@ final class World: @unchecked Sendable {
     private func unrest() -> String {
         var reasons: [String] = []
         if scheduler.steps >= World.stepLimit { reasons.append("\(scheduler.steps) steps") }
-        if !broker.isEmpty { reasons.append("messages in the broker") }
+        for (queue, messages) in broker.queues.sorted(by: { $0.key < $1.key }) where !messages.isEmpty {
+            reasons.append("\(messages.count) messages in \(queue)")
+        }
+        for consumer in broker.consumers where !consumer.isIdle {
+            let ids = consumer.unacknowledgedIDs
+            reasons.append("\(consumer.queue) does not acknowledge \(ids.joined(separator: ", "))")
+        }
         for service in services {
             if service.process == nil { reasons.append("\(service.name) is down") }
             let due = count("status = 'scheduled'", of: service)

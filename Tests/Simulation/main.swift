@@ -1,7 +1,7 @@
 import CInterpose
 import Glibc
 
-// simulation [--seeds N] [--from SEED] [--seed SEED] [--folder FOLDER]
+// simulation [--seeds N] [--from SEED] [--seed SEED] [--until-failure] [--folder FOLDER]
 //
 // Runs so many simulations from that seed on. The last line is `N passed, N failed`. A seed that fails is named, and
 // runs the same again with --seed.
@@ -11,6 +11,8 @@ struct Options {
     var count = 500
     var folder = "/dev/shm"
     var isVerbose = false
+    /// How many failures are enough.
+    var failures = 10
 
     init(_ arguments: ArraySlice<String>) {
         var arguments = arguments
@@ -22,6 +24,7 @@ struct Options {
                 first = arguments.popFirst().flatMap { UInt64($0) } ?? first
                 count = 1
                 isVerbose = true
+            case "--until-failure": failures = 1
             case "--folder": folder = arguments.popFirst() ?? folder
             default:
                 print("no option \(option)")
@@ -85,7 +88,7 @@ do {
             failed += 1
             print("seed \(seed) failed, trace \(String(outcome.trace, radix: 16)):")
             for violation in outcome.violations.prefix(10) { print("  \(violation)") }
-            if failed == 10 { break }
+            if failed == options.failures { break }
         }
     }
     let seconds = Double(interpose_real_time() - began) / 1_000_000_000

@@ -24,7 +24,8 @@ enum Root {
         ],
         subcommands: [
             PublishCommand.command, TriggerCommand.command, OrderCommands.command, WaitCommand.command,
-            DeadLetterCommands.command, StatusCommand.command, DescribeCommand.command, CompletionCommand.command,
+            EventCommands.command, DeadLetterCommands.command, StatusCommand.command, DescribeCommand.command,
+            CompletionCommand.command,
         ]
     )
 

@@ -15,6 +15,7 @@ struct ServiceRequest: Sendable, Equatable {
 struct ServiceResponse: Sendable, Equatable {
     var status: Int
     var body: [UInt8] = []
+    var headers: HTTPHeaders = [:]
 }
 
 /// No answer came.
@@ -50,7 +51,7 @@ final class NetworkTransport: HTTPTransport {
         outgoing.maximumBodySize = 64 << 20
         do {
             let response = try await client.send(outgoing)
-            return ServiceResponse(status: response.status, body: response.body)
+            return ServiceResponse(status: response.status, body: response.body, headers: response.headers)
         } catch let failure as HTTPClient.Failure {
             throw TransportFailure(reason: Self.describe(failure), mayHaveArrived: failure.isUnknown)
         }

@@ -33,7 +33,9 @@ struct Part {
         in folder: TemporaryFolder,
         broker: String,
         grace: Duration = .seconds(10),
-        handlers: (Subscriber) -> Void = { _ in }
+        topology: Topology = Part.topology,
+        handlers: (Subscriber) -> Void = { _ in },
+        feeds: (MessagingRuntime) -> Void = { _ in }
     ) async throws {
         self.name = name
         database = try await Database.open(
@@ -48,12 +50,13 @@ struct Part {
             service: name,
             source: "/\(name)",
             brokerURLs: [broker],
-            topology: Part.topology
+            topology: topology
         )
         configuration.retryPolicy = RetryPolicy(attempts: 3, base: .milliseconds(10), factor: 2, cap: .milliseconds(50))
         let messaging = try MessagingRuntime(configuration, database: database, logger: testLogger)
         self.messaging = messaging
         handlers(messaging.subscriber)
+        feeds(messaging)
         running = Task { await messaging.run(grace: grace) }
     }
 

@@ -81,7 +81,12 @@ final class Bench: Sendable {
             logger: .silent,
             onScheduled: onScheduled
         )
-        let events = EventStore(database: database, source: "/tested", limits: .standard) { forwarder.committed() }
+        let events = EventStore(
+            database: database,
+            source: "/tested",
+            limits: .standard,
+            timeouts: TimeoutDesk(subscriber: "tested", onScheduled: onScheduled)
+        ) { forwarder.committed() }
         let attempt = RowAttempt(
             database: database,
             events: events,

@@ -218,6 +218,7 @@ struct SettingsTests {
             ("WARREN_PREFETCH", "0"), ("WARREN_PREFETCH", "1e3"), ("WARREN_TOPOLOGY", "maybe"),
             ("WARREN_RETRY_ATTEMPTS", "0"), ("WARREN_RETRY_BASE", "1"), ("WARREN_RETRY_BASE", "0s"),
             ("WARREN_RETRY_FACTOR", "0.5"), ("WARREN_RETRY_FACTOR", "nan"), ("WARREN_RETRY_CAP", "-1s"),
+            ("WARREN_EVENT_RETENTION", "59m"), ("WARREN_EVENT_RETENTION", "d"), ("WARREN_DELIVERY_RETENTION", "never"),
             ("WARREN_SHUTDOWN_GRACE", "0s"), ("WARREN_SHUTDOWN_GRACE", "99999999999999999999h"),
         ]
     )
@@ -236,6 +237,22 @@ struct SettingsTests {
                     + "raise it, or lower WARREN_RETRY_BASE"
             ]
         )
+    }
+
+    @Test(
+        "keep receipts longer than events",
+        arguments: [
+            ("30d", "30d", false), ("30d", "31d", true), ("30d", "forever", true), ("forever", "forever", true),
+            ("forever", "90d", false), ("100d", "90d", false), ("48h", "3d", true),
+        ]
+    )
+    func retention(events: String, deliveries: String, isValid: Bool) throws {
+        let kit = KitSettings(service: "order", httpPort: 8081)
+        let settings = try Self.read(
+            ["WARREN_EVENT_RETENTION": events, "WARREN_DELIVERY_RETENTION": deliveries],
+            kit.declarations
+        )
+        #expect(kit.faults(in: settings).map(\.variable) == (isValid ? [] : ["WARREN_DELIVERY_RETENTION"]))
     }
 
     @Test("that are misspelt are found, with what was probably meant")

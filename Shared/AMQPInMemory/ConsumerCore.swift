@@ -1,0 +1,143 @@
+import AMQP
+
+/// A consumer of a network.
+struct ConsumerCore: Sendable {
+    typealias Effects = [NetworkState.Effect]
+
+    let queue: String
+    let prefetch: Int
+    let topology: BrokerTopology
+    let arguments: FieldTable
+    let mailbox: BurstMailbox
+    var life: ClientLife
+    var statistics = Statistics()
+    private var isStopped = false
+    /// The tags of this connection that were neither acked nor rejected.
+    private var unsettled: Set<UInt64> = []
+
+    init(
+        queue: String,
+        prefetch: Int,
+        topology: BrokerTopology,
+        arguments: FieldTable,
+        board: StateBoard,
+        mailbox: BurstMailbox
+    ) {
+        self.queue = queue
+        self.prefetch = prefetch
+        self.topology = topology
+        self.arguments = arguments
+        self.mailbox = mailbox
+        life = ClientLife(board: board)
+    }
+
+    mutating func start(_ continuation: CheckedContinuation<Void, Never>, _ effects: inout Effects) {
+        guard !life.isRunning, !life.isOver else {
+            effects.append { continuation.resume() }
+            return
+        }
+        life.isRunning = true
+        life.end = continuation
+        if life.isEnding { finish(&effects) }
+    }
+
+    /// What was delivered and acked reaches the broker; then it closes.
+    mutating func end(_ broker: inout InMemoryBroker, _ effects: inout Effects) {
+        guard !life.isEnding else { return }
+        life.isEnding = true
+        if let connection = life.connection { broker.disconnect(connection) }
+        if life.isRunning { finish(&effects) }
+    }
+
+    private mutating func finish(_ effects: inout Effects) {
+        life.finish(&effects)
+        unsettled = []
+        mailbox.finish()
+    }
+
+    mutating func connect(_ broker: inout InMemoryBroker) {
+        let (queue, prefetch, arguments, isStopped) = (queue, prefetch, arguments, isStopped)
+        let isConnected = life.connect(&broker, topology) { broker, id throws(AMQPError) in
+            guard !isStopped else { return }
+            try broker.consume(queue, prefetch: prefetch, arguments: arguments, on: id)
+        }
+        if isConnected { statistics.connections += 1 }
+    }
+
+    /// The broker sends no more; what it has sent is heard.
+    mutating func stop(_ broker: inout InMemoryBroker, _ effects: inout Effects) {
+        guard !isStopped else { return }
+        isStopped = true
+        if let connection = life.connection {
+            broker.cancelConsumer(on: connection)
+            hear(broker.takeFrames(of: connection), &broker, &effects)
+        }
+        mailbox.finish()
+    }
+
+    /// Acks or rejects; a tag of an earlier connection is dropped and counted.
+    mutating func settle(
+        _ tags: [IncomingMessage.Tag],
+        _ broker: inout InMemoryBroker,
+        _ request: (UInt64) -> InMemoryBroker.Request
+    ) {
+        for tag in tags {
+            guard let connection = life.connection, tag.connection == life.connections,
+                unsettled.remove(tag.number) != nil
+            else {
+                statistics.staleAcks += 1
+                continue
+            }
+            statistics.settled += 1
+            broker.send(request(tag.number), on: connection)
+        }
+    }
+
+    mutating func hear(_ frames: [InMemoryBroker.Frame], _ broker: inout InMemoryBroker, _ effects: inout Effects) {
+        var burst: [IncomingMessage] = []
+        for frame in frames {
+            switch frame {
+            case .delivered(let tag, let redelivered, let exchange, let routingKey, let message):
+                unsettled.insert(tag)
+                burst.append(
+                    IncomingMessage(
+                        tag: IncomingMessage.Tag(connection: life.connections, number: tag),
+                        redelivered: redelivered,
+                        exchange: exchange,
+                        routingKey: routingKey,
+                        message: message
+                    )
+                )
+            case .consumerCancelled:
+                if let connection = life.connection { broker.disconnect(connection) }
+                lost(
+                    AMQPError(
+                        code: .connectionLost,
+                        reason:
+                            "the broker cancelled the consumer of queue '\(queue)': the queue was deleted or its node is down"
+                    )
+                )
+                burst = []
+            case .closed(let error):
+                lost(error)
+                burst = []
+            case .blocked(let reason):
+                life.board.set(.blocked(reason: reason))
+            case .unblocked:
+                life.board.set(.ready)
+            case .returned, .confirmed:
+                break
+            }
+        }
+        statistics.delivered += burst.count
+        mailbox.append(burst)
+    }
+
+    private mutating func lost(_ error: AMQPError) {
+        life.lost(error)
+        unsettled = []
+        // Not taken yet: the broker delivers them again, and their tags are dead.
+        mailbox.dropAll()
+        if isStopped { mailbox.finish() }
+    }
+}

@@ -1,0 +1,291 @@
+internal import AMQP
+internal import Database
+internal import Events
+internal import JSON
+import Synchronization
+internal import Telemetry
+
+/// A client of another service's event API that hands its events to this service's handlers.
+///
+/// An event from a feed goes the way of a message from the queue: the same handlers, the same row per (subscriber,
+/// source, event id), the same retries, holding and dead letters. So it does not matter whether an event comes by feed, by
+/// queue or by both: it is done once. The feed keeps its own offset (`warren_offsets`, `feed:NAME`), which moves past a
+/// page when every event of it is processed or in the table of deliveries; a crash repeats one page at most, and what the
+/// repeated page brings counts as suspect, as redelivered messages do.
+///
+/// # Catching up, then the queue
+///
+/// A new subscriber is too late for the events that were published before its queue was bound. `MessagingRuntime.catchUp`
+/// reads them from the feed first and then goes over to the queue, with nothing missed, nothing done twice, and the order
+/// of each subject kept:
+///
+/// 1. The runtime connects. The queue and its bindings are declared; the broker's messages wait, unacknowledged.
+/// 2. Only then the feed asks for its first page, which tells the head of the source's store: the *target*.
+/// 3. The feed hands over pages until its offset has come to the target, and notes in the transaction that stores this
+///    offset that it is done.
+/// 4. The queue's messages are handled. The feed is not asked again, after a restart neither.
+///
+/// *Nothing is missed*: an event whose position is at or before the target was on a page. One behind the target was
+/// committed after step 2 had read the head (positions are given in the order of commits), so it was published after the
+/// queue had been bound in step 1, and lies in the queue.
+/// *Nothing is done twice*: an event at or before the target that was published after the binding lies in the queue as
+/// well; its row exists when it comes, and it is acknowledged as a duplicate.
+/// *Order*: the feed goes by position, so by sequence within a subject, and its last event is settled before the first
+/// message of the queue is begun. The queue holds a subject in sequence order (the forwarder has one event of a subject
+/// under way at a time); the part of it that is at or before the target is duplicates, the rest follows the target. An
+/// event that fails holds its successors by its row, whichever way they come.
+///
+/// A store whose positions can become visible in another order than their commits - several writers on PostgreSQL - has
+/// to hide positions behind the oldest open transaction, or the first argument fails.
+public final class EventFeed: Sendable {
+    private struct State {
+        var connectionNumber: UInt64 = 0
+        var problem: String?
+    }
+
+    /// The name, unique in this service; its offset is kept under it.
+    public let name: String
+
+    private let transport: any FeedTransport
+    private let startAfter: Int64
+    private let pageSize: Int
+    private let database: Database
+    private let inbox: Inbox
+    private let subscriber: Subscriber
+    private let logger: Logger
+    private let state = Mutex(State())
+
+    init(
+        _ name: String,
+        over transport: any FeedTransport,
+        startAfter: Int64,
+        pageSize: Int = 256,
+        database: Database,
+        inbox: Inbox,
+        subscriber: Subscriber,
+        logger: Logger
+    ) {
+        self.name = name
+        self.transport = transport
+        self.startAfter = startAfter
+        self.pageSize = pageSize
+        self.database = database
+        self.inbox = inbox
+        self.subscriber = subscriber
+        self.logger = logger
+    }
+
+    /// What is wrong now, nil when nothing is.
+    public var problem: String? { state.withLock { $0.problem } }
+
+    /// Where the feed stands in the source's store.
+    ///
+    /// - Throws: `DatabaseError`.
+    public func position() async throws -> Int64 {
+        try await offset(offsetName) ?? startAfter
+    }
+
+    /// Sets the feed to a position: after a `410`, behind the state that was brought in another way; 0 for a replay from
+    /// the beginning, in which what has been handled does nothing again.
+    ///
+    /// A catch-up that was done is due again. While the feed runs it has no effect until the next start.
+    ///
+    /// - Throws: `DatabaseError`.
+    public func restart(after position: Int64) async throws {
+        try await database.write { [offsetName, doneName] transaction in
+            try Self.store(position, as: offsetName, in: transaction)
+            try transaction.execute("DELETE FROM warren_offsets WHERE name = $1", doneName)
+        }
+    }
+
+    /// Follows the source until cancelled.
+    ///
+    /// A source that does not answer is tried again for ever, with growing pauses.
+    ///
+    /// - Throws: `FeedError` when trying again cannot help.
+    func follow() async throws {
+        var isFirst = true
+        while !Task.isCancelled {
+            let page = try await nextPage(wait: .seconds(20))
+            guard let page, await take(page, isSuspect: isFirst, isLast: false) else { return }
+            if !page.batch.isEmpty { isFirst = false }
+        }
+    }
+
+    /// Reads the source up to where it is now, once and for all.
+    ///
+    /// The queue must be bound already, and must not be handled before this returns; see the type's description.
+    ///
+    /// - Returns: whether it is done; false when the task was cancelled.
+    /// - Throws: `FeedError` when trying again cannot help.
+    func catchUp() async throws -> Bool {
+        guard let done = await persistently({ try await self.offset(self.doneName) != nil }) else { return false }
+        if done { return true }
+        var target: Int64?
+        var isFirst = true
+        while !Task.isCancelled {
+            guard let page = try await nextPage(wait: .zero) else { return false }
+            let end = target ?? page.head
+            target = end
+            let isLast = page.next >= end
+            guard await take(page, isSuspect: isFirst, isLast: isLast) else { return false }
+            if isLast {
+                logger.info(
+                    "a feed has caught up; the queue goes on",
+                    [LogField("feed.name", name), LogField("feed.position", Int(page.next))]
+                )
+                return true
+            }
+            isFirst = false
+        }
+        return false
+    }
+
+    // MARK: Pages
+
+    private var offsetName: String { "feed:\(name)" }
+    private var doneName: String { "feed:\(name):caught-up" }
+
+    /// The next page.
+    ///
+    /// - Returns: nil when cancelled.
+    private func nextPage(wait: Duration) async throws -> FeedPage? {
+        var pause = Duration.milliseconds(100)
+        while !Task.isCancelled {
+            guard let after = await persistently({ try await self.position() }) else { return nil }
+            do {
+                let types = subscriber.types.map(\.rawValue).sorted()
+                let request = FeedRequest(after: after, limit: pageSize, types: types, wait: wait)
+                let page = try await transport.page(request)
+                guard page.next >= after else {
+                    throw FeedError.refused("the next position \(page.next) lies before \(after), which was asked for")
+                }
+                report(nil)
+                return page
+            } catch let error as FeedError where error.isFinal {
+                report(error.description)
+                logger.error("a feed cannot go on", [LogField("feed.name", name), LogField("error", error: error)])
+                throw error
+            } catch {
+                if Task.isCancelled { return nil }
+                report("\(error)")
+                logger.warning("a feed has no answer", [LogField("feed.name", name), LogField("error", error: error)])
+                await Signal().wait(until: .now + pause)
+                pause = min(pause * 2, .seconds(10))
+            }
+        }
+        return nil
+    }
+
+    /// Hands a page to the handlers and moves the offset past it when all of it is settled.
+    ///
+    /// - Returns: whether it is settled; false when the service stops first.
+    private func take(_ page: FeedPage, isSuspect: Bool, isLast: Bool) async -> Bool {
+        let messages = messages(of: page, isSuspect: isSuspect)
+        if !messages.isEmpty {
+            let settled = Countdown(from: messages.count)
+            let acks = AckBatch { tags in
+                for _ in tags { settled.step() }
+            }
+            await inbox.receive(messages, acknowledging: acks)
+            guard await settled.wait() else { return false }
+        }
+        let stored: Void? = await persistently { [database, offsetName, doneName] in
+            try await database.write { transaction in
+                try Self.store(page.next, as: offsetName, in: transaction)
+                if isLast { try Self.store(page.next, as: doneName, in: transaction) }
+            }
+        }
+        return stored != nil
+    }
+
+    /// The events as the broker would have delivered them.
+    private func messages(of page: FeedPage, isSuspect: Bool) -> [IncomingMessage] {
+        let connection = state.withLock { state in
+            state.connectionNumber += 1
+            return state.connectionNumber
+        }
+        return page.batch.enumerated().map { index, bytes in
+            let message: Message
+            if let envelope = try? Envelope(decoding: bytes) {
+                message = Publication(envelope, body: bytes).message
+            } else {
+                // The inbox says what is wrong with it and keeps the bytes.
+                var properties = MessageProperties()
+                properties.contentType = "application/cloudevents+json; charset=utf-8"
+                message = Message(body: bytes, properties: properties)
+            }
+            return IncomingMessage(
+                tag: .init(connection: connection, number: UInt64(index + 1)),
+                redelivered: isSuspect,
+                exchange: "",
+                routingKey: message.properties.type ?? "",
+                message: message
+            )
+        }
+    }
+
+    // MARK: Offsets
+
+    private func offset(_ name: String) async throws -> Int64? {
+        try await database.read { transaction in
+            try transaction.first("SELECT position FROM warren_offsets WHERE name = $1", name).map { try $0[0] }
+        }
+    }
+
+    private static func store(_ position: Int64, as name: String, in transaction: Transaction) throws {
+        try transaction.execute(
+            """
+            INSERT INTO warren_offsets (name, position, updated_at) VALUES ($1, $2, $3)
+            ON CONFLICT (name) DO UPDATE SET position = excluded.position, updated_at = excluded.updated_at
+            """,
+            name,
+            position,
+            WallClock.milliseconds()
+        )
+    }
+
+    private func persistently<Result: Sendable>(_ operation: () async throws -> Result) async -> Result? {
+        while !Task.isCancelled {
+            do {
+                return try await operation()
+            } catch {
+                logger.error("a feed's offset cannot be used", [LogField("error", error: error)])
+                if let error = error as? DatabaseError, error.code == .closed { return nil }
+                await Signal().wait(until: .now + .seconds(1))
+            }
+        }
+        return nil
+    }
+
+    private func report(_ problem: String?) {
+        state.withLock { $0.problem = problem }
+    }
+}
+
+/// Counts down to zero and wakes one waiter.
+private final class Countdown: Sendable {
+    private let count: Mutex<Int>
+    private let signal = Signal()
+
+    init(from count: Int) {
+        self.count = Mutex(count)
+    }
+
+    func step() {
+        let isOver = count.withLock { count in
+            count -= 1
+            return count <= 0
+        }
+        if isOver { signal.raise() }
+    }
+
+    /// Whether it came to zero before the task was cancelled.
+    func wait() async -> Bool {
+        while count.withLock({ $0 > 0 }) {
+            if Task.isCancelled { return false }
+            await signal.wait()
+        }
+        return true
+    }
+}

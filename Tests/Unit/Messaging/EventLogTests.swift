@@ -1,0 +1,152 @@
+import Database
+import Events
+import Testing
+
+@testable import Messaging
+
+extension Bench {
+    /// The event store of this bench, for reading.
+    var eventLog: EventLog { EventLog(database: database, bell: events.bell) }
+
+    /// Appends events 1 to `count` of a subject, each in a transaction of its own.
+    func append(_ count: Int, to subject: String) async throws {
+        for number in 1...count {
+            try await events.write { try $0.append(Happened(subject: subject, number: number)) }
+        }
+    }
+}
+
+extension EventLogQuery {
+    init(after: Int64, limit: Int = 100, types: [String] = [], subject: String? = nil, source: String? = nil) {
+        self.init()
+        (self.after, self.limit, self.types) = (after, limit, types)
+        (self.subject, self.source) = (subject, source)
+    }
+}
+
+@Suite("The event log gives the stored events out", .timeLimit(.minutes(1)))
+struct EventLogTests {
+    @Test func `pages follow one another and hold the stored bytes`() async throws {
+        try await withBench { bench async throws in
+            try await bench.append(5, to: "a")
+            let stored: [[UInt8]] = try await bench.database.read { transaction in
+                try transaction.query("SELECT envelope FROM warren_events ORDER BY position").map { try $0[0] }
+            }
+            let first = try await bench.eventLog.page(EventLogQuery(after: 0, limit: 3))
+            #expect(first == EventLogPage(envelopes: Array(stored[0..<3]), next: 3, head: 5))
+            let second = try await bench.eventLog.page(EventLogQuery(after: first.next, limit: 3))
+            #expect(second == EventLogPage(envelopes: Array(stored[3...]), next: 5, head: 5))
+            let end = try await bench.eventLog.page(EventLogQuery(after: second.next, limit: 3))
+            #expect(end == EventLogPage(envelopes: [], next: 5, head: 5))
+        }
+    }
+
+    @Test func `filters hold together, and what they pass over is not looked at again`() async throws {
+        try await withBench { bench async throws in
+            try await bench.append(2, to: "a")
+            try await bench.append(3, to: "b")
+            try await bench.events.write { try $0.append(Unheard(subject: "b")) }
+            func next(_ query: EventLogQuery) async throws -> (count: Int, next: Int64) {
+                let page = try await bench.eventLog.page(query)
+                return (page.envelopes.count, page.next)
+            }
+            #expect(try await next(EventLogQuery(after: 0, subject: "a")) == (2, 6))
+            #expect(try await next(EventLogQuery(after: 0, types: [Unheard.type.rawValue])) == (1, 6))
+            #expect(try await next(EventLogQuery(after: 0, types: [Happened.type.rawValue], subject: "b")) == (3, 6))
+            #expect(try await next(EventLogQuery(after: 0, limit: 2, subject: "b")) == (2, 4))
+            #expect(try await next(EventLogQuery(after: 0, source: "/elsewhere")) == (0, 6))
+        }
+    }
+
+    @Test func `a page ends before it gets too large`() async throws {
+        try await withBench { bench async throws in
+            let filling = String(repeating: "x", count: 900_000)
+            for _ in 1...6 {
+                try await bench.events.write { try $0.append(Filled(subject: "a", filling: filling)) }
+            }
+            let page = try await bench.eventLog.page(EventLogQuery(after: 0))
+            #expect(page.envelopes.count == 4)
+            #expect(page.next == 4)
+        }
+    }
+
+    @Test func `a waiting reader is woken by the commit`() async throws {
+        try await withBench { bench async throws in
+            let log = bench.eventLog
+            let waiting = Task { try await log.page(EventLogQuery(after: 0), wait: .seconds(30)) }
+            try await eventually { bench.events.bell.waiterCount == 1 }
+            let start = ContinuousClock.now
+            try await bench.append(1, to: "a")
+            #expect(try await waiting.value.envelopes.count == 1)
+            #expect(ContinuousClock.now - start < .seconds(10))
+        }
+    }
+
+    @Test func `a waiting reader sleeps on when the commit brings nothing for it`() async throws {
+        try await withBench { bench async throws in
+            let log = bench.eventLog
+            let waiting = Task { try await log.page(EventLogQuery(after: 0, subject: "b"), wait: .seconds(30)) }
+            try await eventually { bench.events.bell.waiterCount == 1 }
+            try await bench.append(3, to: "a")
+            try await bench.append(1, to: "b")
+            let page = try await waiting.value
+            #expect(page.envelopes.count == 1)
+            #expect(page.next == 4)
+        }
+    }
+
+    @Test func `a rolled-back transaction shows no event`() async throws {
+        try await withBench { bench async throws in
+            await #expect(throws: NeverHappened.self) {
+                try await bench.events.write { transaction in
+                    try transaction.append(Happened(subject: "a", number: 1))
+                    throw NeverHappened()
+                }
+            }
+            #expect(try await bench.eventLog.page(EventLogQuery(after: 0)).envelopes.isEmpty)
+        }
+    }
+
+    @Test func `waiting ends when the time is up, at a stop, and with its task`() async throws {
+        try await withBench { bench async throws in
+            let log = bench.eventLog
+            #expect(try await log.page(EventLogQuery(after: 0), wait: .milliseconds(20)).envelopes.isEmpty)
+            let cancelled = Task { try await log.page(EventLogQuery(after: 0), wait: .seconds(30)) }
+            try await eventually { bench.events.bell.waiterCount == 1 }
+            cancelled.cancel()
+            #expect(try await cancelled.value.envelopes.isEmpty)
+            let stopped = Task { try await log.page(EventLogQuery(after: 0), wait: .seconds(30)) }
+            try await eventually { bench.events.bell.waiterCount == 1 }
+            log.stopWaiting()
+            #expect(try await stopped.value.envelopes.isEmpty)
+            #expect(try await log.page(EventLogQuery(after: 0), wait: .seconds(30)).envelopes.isEmpty)
+        }
+    }
+
+    @Test func `only so many may wait`() async throws {
+        let bell = CommitBell(maximumWaiters: 1)
+        let heard = bell.rings
+        let waiting = Task { await bell.wait(since: heard, until: .now + .seconds(30)) }
+        try await eventually { bell.waiterCount == 1 }
+        #expect(await bell.wait(since: heard, until: .now + .seconds(30)) == .refused)
+        bell.ring()
+        #expect(await waiting.value == .ended)
+        #expect(await bell.wait(since: heard, until: .now + .seconds(30)) == .ended)
+    }
+
+    @Test func `a position behind the last event is refused`() async throws {
+        try await withBench { bench async throws in
+            try await bench.append(2, to: "a")
+            await #expect(throws: EventLogError.ahead(head: 2)) {
+                try await bench.eventLog.page(EventLogQuery(after: 3))
+            }
+        }
+    }
+}
+
+/// A large event.
+struct Filled: Event {
+    static let type: EventType = "dev.warren.test.filled"
+    var subject: String
+    var filling: String
+}
