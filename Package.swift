@@ -54,6 +54,8 @@ func tests(_ name: String, at path: String, _ dependencies: [Target.Dependency])
 /// Documents that live beside the code.
 let documents: [String: [String]] = [
     "CommandLine": ["README.md"],
+    "Messaging": ["README.md"],
+    "ServiceKit": ["openapi.yaml"],
     "ShopEvents": ["asyncapi.yaml"],
     "Order": ["README.md", "openapi.yaml"],
     "Notification": ["README.md"],
