@@ -60,6 +60,8 @@ func tests(_ name: String, at path: String, _ dependencies: [Target.Dependency])
 let documents: [String: [String]] = [
     "CommandLine": ["README.md"],
     "InteropTests": ["peer.py", "prepare", "requirements.txt"],
+    "Messaging": ["README.md"],
+    "ServiceKit": ["openapi.yaml"],
     "ShopEvents": ["asyncapi.yaml"],
     "Order": ["README.md", "openapi.yaml"],
     "Notification": ["README.md"],

@@ -173,7 +173,7 @@ public struct AuditEntry: Sendable {
     public var at: Int64
     /// Who.
     public var actor: String
-    /// What: `retry`, `discard`, `restore`.
+    /// What: `retry`, `discard`, `restore`, `edit`.
     public var action: String
     /// To which delivery.
     public var deliveryID: Int64
@@ -197,4 +197,6 @@ public enum DeadLetterError: Error, Sendable, Equatable {
     case notFound(Int64)
     /// The delivery is in a state from which this action does not lead on.
     case wrongState(Int64, DeliveryState)
+    /// The delivery cannot be edited, or not in this way, or has been.
+    case notEditable(Int64, String)
 }

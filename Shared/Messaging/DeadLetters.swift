@@ -10,9 +10,9 @@ public final class DeadLetters: Sendable {
         COALESCE(error_class, '') AS error_class, COALESCE(error_message, '') AS error_message
         """
 
-    private let database: Database
+    let database: Database
     private let tables: [String: DeliveryTable]
-    private let onScheduled: Signal
+    let onScheduled: Signal
 
     init(database: Database, tables: [DeliveryTable], onScheduled: Signal) {
         self.database = database
@@ -123,6 +123,8 @@ public final class DeadLetters: Sendable {
 
     /// Takes a discard back.
     ///
+    /// What was edited stays discarded, since its successor stands for it.
+    ///
     /// - Throws: `DeadLetterError`; `DatabaseError`.
     public func restore(_ id: Int64, actor: String, reason: String) async throws -> DeadLetter {
         try await change(id, "restore", actor: actor, reason: reason) { life, _ throws(DeliveryLife.WrongState) in
@@ -166,6 +168,9 @@ public final class DeadLetters: Sendable {
             )
             guard let row else { throw DeadLetterError.notFound(id) }
             var letter = try DeadLetter(row)
+            guard letter.state != .discarded || letter.errorClass != DeadLetters.editedClass else {
+                throw DeadLetterError.notEditable(id, "it was edited: \(letter.errorMessage), which stands for it")
+            }
             let now = WallClock.milliseconds()
             var life = DeliveryLife(
                 state: letter.state,

@@ -136,7 +136,7 @@ public final class EventFeed: Sendable {
                 )
                 return true
             }
-            isFirst = false
+            if !page.batch.isEmpty { isFirst = false }
         }
         return false
     }

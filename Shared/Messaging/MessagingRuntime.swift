@@ -275,7 +275,10 @@ public final class MessagingRuntime: Sendable {
         )
     }
 
-    /// Follows a feed while the runtime runs, in place of a queue that is bound to these types, or beside it.
+    /// Follows a feed while the runtime runs, in place of a queue that is bound to its types.
+    ///
+    /// Beside such a queue each event would still be done once, but not in the order of its subject: the two do not wait
+    /// for one another.
     ///
     /// Call it before `run`.
     public func follow(_ feed: EventFeed) {

@@ -1,3 +1,4 @@
+import Database
 import HTTP
 import Messaging
 
@@ -17,15 +18,25 @@ struct EventRoutes: Sendable {
 
     var routes: [Wiring.Route] {
         [
-            Wiring.Route(method: "GET", pattern: "/events") { request in
-                try access.check(request)
-                return try await events(request)
-            },
-            Wiring.Route(method: "GET", pattern: "/events/types") { request in
-                try access.check(request)
-                return try await types(request)
-            },
+            guarded("/events") { try await events($0) },
+            guarded("/events/types") { try await types($0) },
         ]
+    }
+
+    private func guarded(_ pattern: String, _ handler: @escaping Router.Handler) -> Wiring.Route {
+        Wiring.Route(method: "GET", pattern: pattern) { request in
+            try access.check(request)
+            do {
+                return try await handler(request)
+            } catch let error as DatabaseError where error.isTransient {
+                throw Problem(
+                    status: 503,
+                    slug: "unavailable",
+                    title: "The database cannot be used now",
+                    headers: ["Retry-After": "1"]
+                )
+            }
+        }
     }
 
     private func events(_ request: HTTPRequest) async throws -> HTTPResponse {

@@ -183,7 +183,7 @@ public enum OperationsAPI {
         public var at: String
         /// Who.
         public var actor: String
-        /// `retry`, `discard` or `restore`.
+        /// `retry`, `discard`, `restore` or `edit`.
         public var action: String
         /// To which delivery.
         public var deliveryID: String
@@ -281,7 +281,7 @@ public enum OperationsAPI {
 
     /// Why an operation is done; the body of `retry`, `discard` and `restore`.
     public struct Reason: Codable, Sendable, Equatable {
-        /// The reason, at most 1,000 characters; `discard` demands one.
+        /// The reason, at most 1,000 characters; `discard` and `edit` demand one.
         public var reason: String?
 
         /// Makes the body of an operation.

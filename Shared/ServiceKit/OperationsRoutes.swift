@@ -1,5 +1,6 @@
 import Database
 import HTTP
+import JSON
 import Messaging
 import Telemetry
 
@@ -25,6 +26,7 @@ struct OperationsRoutes: Sendable {
             guarded("POST", "/dead-letters/{id}/retry") { try await act(.retry, $0) },
             guarded("POST", "/dead-letters/{id}/discard") { try await act(.discard, $0) },
             guarded("POST", "/dead-letters/{id}/restore") { try await act(.restore, $0) },
+            guarded("POST", "/dead-letters/{id}/edit") { try await edit($0) },
             guarded("GET", "/backlog") { try await backlog($0) },
             guarded("GET", "/audit") { try await audit($0) },
         ]
@@ -98,6 +100,34 @@ struct OperationsRoutes: Sendable {
             [LogField("operation.action", action.rawValue), LogField("delivery.id", id)]
         )
         return try .json(OperationsAPI.DeadLetterSummary(letter, service: service))
+    }
+
+    private func edit(_ request: HTTPRequest) async throws -> HTTPResponse {
+        try OperationsQuery(request, known: []).throwFaults()
+        let id = try Self.id(in: request)
+        let actor = try Self.actor(of: request)
+        let reason = try Self.reason(in: request, isRequired: true)
+        let letter = try await source.edit(id, to: try Self.edit(in: request), actor: actor, reason: reason)
+        logger.info(
+            "an operation on a dead letter was done",
+            [
+                LogField("operation.action", "edit"), LogField("delivery.id", id),
+                LogField("delivery.successor", letter.id),
+            ]
+        )
+        return try .json(OperationsAPI.DeadLetterSummary(letter, service: service))
+    }
+
+    /// What takes the place of the dead letter, byte for byte as it was sent.
+    private static func edit(in request: HTTPRequest) throws -> DeadLetterEdit {
+        // Decoding the reason has shown that the body is an object.
+        let document = try? JSONDocument(request.body, maximumDepth: 64)
+        switch (document?.member("data"), document?.member("envelope")) {
+        case (let data?, nil): return .data(Array(data.bytes))
+        case (nil, let envelope?): return .envelope(Array(envelope.bytes))
+        case (nil, nil): throw invalid(field: "data", "must be the corrected payload, or `envelope` the whole event")
+        case (_?, _?): throw invalid(field: "envelope", "must not be given together with `data`")
+        }
     }
 
     private func backlog(_ request: HTTPRequest) async throws -> HTTPResponse {
@@ -186,6 +216,13 @@ struct OperationsRoutes: Sendable {
                 slug: "wrong-state",
                 title: "The dead letter is in a state from which this does not lead on",
                 detail: "The delivery \(id) is \(state.rawValue)."
+            )
+        case .notEditable(let id, let reason):
+            Problem(
+                status: 422,
+                slug: "not-editable",
+                title: "The dead letter cannot be edited in this way",
+                detail: "The delivery \(id): \(reason)."
             )
         }
     }

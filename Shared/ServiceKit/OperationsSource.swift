@@ -8,6 +8,7 @@ protocol OperationsSource: Sendable {
     func retry(_ id: Int64, actor: String, reason: String) async throws -> DeadLetter
     func discard(_ id: Int64, actor: String, reason: String) async throws -> DeadLetter
     func restore(_ id: Int64, actor: String, reason: String) async throws -> DeadLetter
+    func edit(_ id: Int64, to edit: DeadLetterEdit, actor: String, reason: String) async throws -> DeadLetter
     func audit(after: Int64?, limit: Int) async throws -> [AuditEntry]
     func backlog() async throws -> Backlog
 }
@@ -38,6 +39,10 @@ struct RuntimeOperations: OperationsSource {
 
     func restore(_ id: Int64, actor: String, reason: String) async throws -> DeadLetter {
         try await runtime.deadLetters.restore(id, actor: actor, reason: reason)
+    }
+
+    func edit(_ id: Int64, to edit: DeadLetterEdit, actor: String, reason: String) async throws -> DeadLetter {
+        try await runtime.deadLetters.edit(id, to: edit, actor: actor, reason: reason)
     }
 
     func audit(after: Int64?, limit: Int) async throws -> [AuditEntry] {

@@ -28,6 +28,7 @@ enum DeadLetterCommands {
         ],
         subcommands: [
             list, groups, show, DeadLetterDeeds.retry, DeadLetterDeeds.discard, DeadLetterDeeds.restore,
+            DeadLetterEditing.command,
         ]
     )
 

@@ -69,7 +69,7 @@ enum PublishCommand {
             subject: invocation.text("subject"),
             id: invocation.text("id"),
             source: try invocation.value("source"),
-            data: try payload(invocation)
+            data: try invocation.payload("data")
         )
         try check(try draft.envelope())
         return draft
@@ -88,14 +88,6 @@ enum PublishCommand {
             let isPayload = error.code != .invalidAttribute && error.code != .missingAttribute
             throw UsageError(message: "no service could take that event: \(error)", mend: isPayload ? mend : nil)
         }
-    }
-
-    /// The payload as it was given, byte for byte.
-    private static func payload(_ invocation: Invocation) throws -> [UInt8]? {
-        guard let text = invocation.text("data") else { return nil }
-        if text == "-" { return try invocation.surroundings.input() }
-        if text.hasPrefix("@") { return try invocation.surroundings.contents(of: String(text.dropFirst())) }
-        return Array(text.utf8)
     }
 
     private static func rate(_ invocation: Invocation) throws -> Double? {

@@ -60,6 +60,22 @@ struct DeadLetterClient: Sendable {
         return named(try await client.post("/dead-letters/\(number)/\(action.rawValue)", body: body))
     }
 
+    /// Puts a corrected event in a dead letter's place.
+    ///
+    /// - Parameters:
+    ///   - member: `data` or `envelope`.
+    ///   - json: its value, sent byte for byte: numbers stay as they were written.
+    func edit(_ number: String, _ member: String, to json: [UInt8], reason: String) async throws -> JSONValue {
+        var request = ServiceRequest(method: "POST", url: client.url("/dead-letters/\(number)/edit"))
+        request.headers["Content-Type"] = "application/json"
+        request.body = Array("{\"reason\":\(JSONValue.string(reason).encoded()),\"\(member)\":".utf8) + json + [0x7D]
+        let response = try await client.send(request)
+        guard response.status == 200, let letter = try? JSONValue(parsing: response.body) else {
+            throw client.failure(of: response)
+        }
+        return named(letter)
+    }
+
     /// The dead letter with the id under which this command knows it, `payment-17`.
     private func named(_ letter: JSONValue) -> JSONValue {
         var letter = letter

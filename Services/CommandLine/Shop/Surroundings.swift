@@ -37,6 +37,14 @@ struct Surroundings: Sendable {
 }
 
 extension Invocation {
+    /// What an option gives as `JSON|@FILE|-`, byte for byte.
+    func payload(_ option: String) throws -> [UInt8]? {
+        guard let text = text(option) else { return nil }
+        if text == "-" { return try surroundings.input() }
+        if text.hasPrefix("@") { return try surroundings.contents(of: String(text.dropFirst())) }
+        return Array(text.utf8)
+    }
+
     /// A client of one service, from options and environment.
     ///
     /// - Throws: `UsageError` where its URL is none.

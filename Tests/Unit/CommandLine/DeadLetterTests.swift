@@ -130,6 +130,42 @@ struct DeadLetterListTests {
     }
 }
 
+@Suite("warren dead-letters edit")
+struct DeadLetterEditingTests {
+    @Test("sends the corrected payload as it was written, with the reason")
+    func edit() async {
+        let services = FakeServices { _ in .json(letter("18")) }
+        let outcome = await warren(
+            "dlq edit payment-17 --reason typo -o jsonl --data",
+            #"{"amount": 1.10}"#,
+            http: services
+        )
+        #expect(outcome.code == 0)
+        #expect(services.lines == ["POST http://127.0.0.1:8082/dead-letters/17/edit"])
+        let body = services.requests.first.map { String(decoding: $0.body, as: UTF8.self) }
+        #expect(body == #"{"reason":"typo","data":{"amount": 1.10}}"#)
+        #expect(outcome.records.first?["id"]?.text == "payment-18")
+        let whole = await warren("dlq edit payment-17 --reason typo --envelope -", http: services, input: "{}")
+        #expect(whole.code == 0)
+        #expect(
+            services.requests.last.map { String(decoding: $0.body, as: UTF8.self) }
+                == #"{"reason":"typo","envelope":{}}"#
+        )
+    }
+
+    @Test("wants one of the two, as JSON, and a reason")
+    func usage() async {
+        for line in [
+            "dlq edit payment-17 --reason typo", "dlq edit payment-17 --reason typo --data {",
+            "dlq edit payment-17 --data 1", "dlq edit payment-17 --reason typo --data 1 --envelope 2",
+        ] {
+            let services = FakeServices()
+            #expect(await warren(line, http: services).code == 2)
+            #expect(services.requests.isEmpty)
+        }
+    }
+}
+
 @Suite("warren dead-letters show")
 struct DeadLetterShowTests {
     private func services(body: JSONValue) -> FakeServices {

@@ -99,7 +99,8 @@ struct RetentionTests {
             )
             await bench.receive(try bench.message(Happened(subject: "b", number: 3)))
             let dead = try await bench.deadLetters.list(DeadLetterFilter(), after: nil, limit: 10)
-            _ = try await bench.deadLetters.discard(#require(dead.first).id, actor: "test", reason: "test")
+            let discarded = try #require(dead.first { $0.subject == "d" }).id
+            _ = try await bench.deadLetters.discard(discarded, actor: "test", reason: "test")
             #expect(try await bench.retain(later: .seconds(1800)).deliveries == 0)
             #expect(try await bench.retain(later: .seconds(7200)).deliveries == 2)
             #expect(try await bench.lives().map(\.status).sorted() == ["dead", "discarded", "held"])

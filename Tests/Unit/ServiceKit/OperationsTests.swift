@@ -62,6 +62,29 @@ struct OperationsTests {
         #expect(item as NSDictionary == expected as NSDictionary)
     }
 
+    @Test("puts a corrected event in a dead letter's place, byte for byte, and demands to know why")
+    func editing() async throws {
+        table.letters.change { $0 = [.example(3)] }
+        for (json, field) in [
+            (#"{"data":{}}"#, "reason"), (#"{"reason":"typo"}"#, "data"),
+            (#"{"reason":"typo","data":1,"envelope":{}}"#, "envelope"),
+        ] {
+            let (response, object) = try await send("POST", "/dead-letters/3/edit", json: json)
+            #expect(response.status == 422)
+            #expect(Self.faultFields(object) == [field])
+        }
+        let sent = #"{"reason":"typo","data":{"amount": 1.10}}"#
+        let (response, _) = try await send(
+            "POST",
+            "/dead-letters/3/edit",
+            headers: ["Warren-Actor": "anna"],
+            json: sent
+        )
+        #expect(response.status == 200)
+        #expect(table.edits.value == [.data(Array(#"{"amount": 1.10}"#.utf8))])
+        #expect(table.deeds.value == [.init(id: 3, action: "edit", actor: "anna", reason: "typo")])
+    }
+
     @Test("pages through the list without gaps, and says when there is no next page")
     func paging() async throws {
         table.letters.change { $0 = (1...5).reversed().map { .example(Int64($0)) } }
@@ -251,7 +274,8 @@ struct OperationsTests {
         table.letters.change { $0 = [.example(3)] }
         for (method, path) in [
             ("GET", "/dead-letters"), ("GET", "/dead-letters/groups"), ("GET", "/dead-letters/3"),
-            ("POST", "/dead-letters/3/retry"), ("POST", "/dead-letters/3/discard"), ("POST", "/dead-letters/3/restore"),
+            ("POST", "/dead-letters/3/edit"), ("POST", "/dead-letters/3/retry"), ("POST", "/dead-letters/3/discard"),
+            ("POST", "/dead-letters/3/restore"),
             ("GET", "/backlog"), ("GET", "/audit"),
         ] {
             #expect(try await send(method, path, token: "s3cret").response.status == 401, "\(method) \(path)")

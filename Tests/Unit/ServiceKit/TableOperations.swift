@@ -52,6 +52,13 @@ final class TableOperations: OperationsSource {
         try await change(id, "restore", actor, reason, from: .discarded, to: .dead)
     }
 
+    let edits = MutexBox<[DeadLetterEdit]>([])
+
+    func edit(_ id: Int64, to edit: DeadLetterEdit, actor: String, reason: String) async throws -> DeadLetter {
+        edits.change { $0.append(edit) }
+        return try await change(id, "edit", actor, reason, from: .dead, to: .discarded)
+    }
+
     func audit(after: Int64?, limit: Int) async throws -> [AuditEntry] {
         let all = [2, 1].map { id in
             AuditEntry(id: id, at: id, actor: "anna", action: "retry", deliveryID: 3, reason: "why")
