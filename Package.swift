@@ -53,6 +53,7 @@ func tests(_ name: String, at path: String, _ dependencies: [Target.Dependency])
 
 /// Documents that live beside the code.
 let documents: [String: [String]] = [
+    "AMQPInMemory": ["README.md"],
     "CommandLine": ["README.md"],
     "ShopEvents": ["asyncapi.yaml"],
     "Order": ["README.md", "openapi.yaml"],
