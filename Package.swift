@@ -58,6 +58,7 @@ func tests(_ name: String, at path: String, _ dependencies: [Target.Dependency])
 
 /// Documents that live beside the code.
 let documents: [String: [String]] = [
+    "AMQPInMemory": ["README.md"],
     "CommandLine": ["README.md"],
     "InteropTests": ["peer.py", "prepare", "requirements.txt"],
     "Messaging": ["README.md"],
