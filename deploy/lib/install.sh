@@ -4,8 +4,7 @@
 #   install_missing build run      installs what those roles lack, says so, and does nothing when nothing is missing
 #
 # Roles: `build` (C libraries and pkg-config), `run` (broker, mail sink, curl, jq), `interop` (the tests against a client
-# of another language). The Swift toolchain is the one thing
-# that is never installed from here.
+# of another language). The Swift toolchain is the one thing that is never installed from here.
 
 # What each role needs: how to know that it is there | Debian's package | what it is, for people on other systems.
 requirements() {
