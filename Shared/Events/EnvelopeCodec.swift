@@ -83,25 +83,27 @@ extension Envelope {
     /// One attribute of bytes that `encoded` made; nothing else of them is looked at.
     ///
     /// - Returns: nil when the envelope has no such attribute.
-    public static func attribute(_ name: String, ofEncoded bytes: [UInt8]) -> String? {
-        // `encoded` writes the attributes before the data, and no quote inside a string without its backslash.
-        let start = Array(",\"\(name)\":\"".utf8)
-        let data = Array(",\"data\":".utf8)
-        return bytes.withUnsafeBufferPointer { bytes in
-            func holds(_ text: [UInt8], at position: Int) -> Bool {
-                guard position + text.count <= bytes.count else { return false }
-                for index in text.indices where bytes[position + index] != text[index] { return false }
-                return true
+    public static func attribute(_ name: StaticString, ofEncoded bytes: [UInt8]) -> String? {
+        bytes.withUnsafeBufferPointer { bytes in
+            /// Where the value of a member begins whose comma is at that position.
+            func value(of name: StaticString, at comma: Int) -> Int? {
+                let start = comma + 2
+                let end = start + name.utf8CodeUnitCount
+                guard end + 1 < bytes.count, bytes[comma + 1] == UInt8(ascii: "\""), bytes[end] == UInt8(ascii: "\"")
+                else { return nil }
+                for index in start..<end where bytes[index] != name.utf8Start[index - start] { return nil }
+                return bytes[end + 1] == UInt8(ascii: ":") ? end + 2 : nil
             }
+            // `encoded` writes the attributes before the data, and no quote inside a string without its backslash.
             for position in bytes.indices where bytes[position] == UInt8(ascii: ",") {
-                if holds(data, at: position) { return nil }
-                guard holds(start, at: position) else { continue }
-                let first = position + start.count
-                var end = first
+                if value(of: "data", at: position) != nil { return nil }
+                guard let quote = value(of: name, at: position) else { continue }
+                var end = quote + 1
                 while end < bytes.count, bytes[end] != UInt8(ascii: "\"") {
                     end += bytes[end] == UInt8(ascii: "\\") ? 2 : 1
                 }
-                return JSONText.unescape(Array(bytes[first..<min(end, bytes.count)])[...])
+                guard end < bytes.count else { return nil }
+                return JSONText.unescape(Array(bytes[quote + 1..<end])[...])
             }
             return nil
         }

@@ -57,7 +57,8 @@ func runWorker(_ arguments: [String]) async throws {
 do {
     let arguments = Array(CommandLine.arguments.dropFirst())
     if arguments.first == "worker" {
-        try await runWorker(Array(arguments.dropFirst()))
+        // On the pool, where a service's work runs, and not on the main thread.
+        try await Task.detached { try await runWorker(Array(arguments.dropFirst())) }.value
     } else {
         try Command(arguments).run()
     }
