@@ -174,6 +174,9 @@ struct Checker {
             if row.attempts > service.attemptLimit + 1 {
                 found.append("\(service.name) counts \(row.attempts) attempts of \(key)")
             }
+            if row.generation > 4 {
+                found.append("\(service.name) was sent \(key) back \(row.generation) times: \(row.errorClass)")
+            }
             if row.keptAttempts > 20 { found.append("\(service.name) keeps \(row.keptAttempts) attempts of \(key)") }
             guard row.subscriber == service.name else { continue }
             let crashes = facts.crashes["\(service.name) \(key)"] ?? 0
