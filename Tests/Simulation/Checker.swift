@@ -10,6 +10,8 @@ struct Checker {
         var kills: [String: Int]
         /// How often a service was ended by a handler's first call with an event.
         var firstCrashes: [String: Int]
+        /// How many commits the busiest process tried while its disk was full, for at most 2.6 s.
+        var mostRefusedCommits: Int
         /// How often the handler was called that was called most often, with one event.
         var mostCalls: Int
         var crashes: [String: Int]
@@ -68,6 +70,9 @@ struct Checker {
         }
         for number in facts.neverCommitted.intersection(committed).sorted() {
             found.append("\(number) was rolled back, and it is in a store")
+        }
+        if facts.mostRefusedCommits > 400 {
+            found.append("a process tried \(facts.mostRefusedCommits) commits while its disk was full")
         }
         if facts.mostCalls > 60 { found.append("a handler was called \(facts.mostCalls) times with one event") }
         for number in facts.seen.subtracting(committed).sorted() {

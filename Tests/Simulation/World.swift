@@ -312,6 +312,7 @@ final class World: @unchecked Sendable {
             }
             var random = scheduler.random
             let count = scheduler.inContext(of: process.number) { process.engine.commit(&random) }
+            if process.engine.isFull { ledger.refusedCommits[process.number, default: 0] += 1 }
             // The closures in the group have drawn as well.
             scheduler.random = SeededRandom(seed: random.next() ^ scheduler.random.next())
             scheduler.note(12, process.number, count, isFailing ? 1 : 0)
@@ -366,6 +367,7 @@ final class World: @unchecked Sendable {
                     seen: ledger.seen,
                     kills: ledger.kills,
                     firstCrashes: ledger.firstCrashes,
+                    mostRefusedCommits: ledger.refusedCommits.values.max() ?? 0,
                     mostCalls: ledger.calls.values.max() ?? 0,
                     crashes: Dictionary(
                         ledger.crashes.map { ("\($0.key.service) \($0.key.source) \($0.key.eventID)", $0.value) },
