@@ -246,7 +246,8 @@ struct ConsumingScenarios {
             try await scenario.fill(["after"], topology)
             let message = try #require(try await collect(1, from: consumer).first)
             #expect(message.text == "after")
-            #expect(message.tag.connection == 2)
+            // More than one later where the broker is still deleting the queue when it is declared again.
+            #expect(message.tag.connection > old.tag.connection)
             consumer.ack(message.tag)
             try await eventually("the ack is sent") { consumer.statistics.settled == 1 }
             #expect(consumer.statistics.staleAcks == 1)
