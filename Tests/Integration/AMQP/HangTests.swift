@@ -60,7 +60,9 @@ struct HangTests {
             let state = try await reached(states, "closed", within: .seconds(5)) {
                 if case .closed = $0 { true } else { false }
             }
-            #expect("\(state)".lowercased().contains("heartbeat"))
+            // Both ends miss heartbeats at about the same time; where the broker is quicker, the proxy passes its end on.
+            let cause = "\(state)".lowercased()
+            #expect(cause.contains("heartbeat") || cause.contains("closed unexpectedly"))
         }
     }
 
