@@ -95,7 +95,9 @@ struct RotationTests {
 
     @Test("Under an alarm of the broker a publisher with nothing on its way ends at once")
     func endsUnderAlarm() async throws {
-        let publisher = Publisher(try TestBroker.configuration(port: proxy.port), logger: testLogger)
+        var configuration = try TestBroker.configuration(port: proxy.port)
+        configuration.closingTimeout = .seconds(60)
+        let publisher = Publisher(configuration, logger: testLogger)
         let states = publisher.states
         let run = Task { await publisher.run() }
         try await reached(states, "ready") { $0 == .ready }
@@ -106,8 +108,8 @@ struct RotationTests {
         let began = ContinuousClock.now
         run.cancel()
         await run.value
-        // The closing timeout is 3 s.
-        #expect(began.duration(to: .now) < .seconds(1.5))
+        // Long before the closing timeout, and long after what a busy machine may take.
+        #expect(began.duration(to: .now) < .seconds(20))
     }
 }
 
