@@ -48,6 +48,12 @@ struct AckCoalescer {
         return true
     }
 
+    /// The broker delivered these, one after the other.
+    mutating func delivered(_ deliveries: [IncomingMessage]) -> Bool {
+        for delivery in deliveries where !delivered(delivery.tag.number) { return false }
+        return true
+    }
+
     /// A handler acknowledges.
     ///
     /// - Returns: false where the tag is unknown or has been settled before; it is dropped then, as the broker would close

@@ -29,6 +29,11 @@ public struct ConnectionConfiguration: Sendable {
     /// `isOversized`.
     public var maximumBodySize: Int = 1 << 20
 
+    /// Has the C library read and write the frames of unencrypted connections too, as it does those of encrypted ones.
+    ///
+    /// For tests of that way without certificates.
+    package var usesLibraryTransport = false
+
     let endpoints: [Endpoint]
     private let source: (@Sendable () throws -> [String])?
 

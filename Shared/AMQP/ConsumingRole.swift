@@ -41,14 +41,14 @@ final class ConsumingRole: LinkRole {
 
     var wantsToWrite: Bool { isConnected && (coalescer.hasFrames || (isStopped && isConsuming)) }
 
-    func connected(_ session: Session, number: UInt64) throws(AMQPError) {
+    func connected(_ transport: any Transport, number: UInt64) throws(AMQPError) {
         connection = number
         coalescer = AckCoalescer()
         lastSettled = nil
         isConsuming = false
         if !isStopped {
-            try session.setPrefetch(prefetch)
-            try session.consume(queue, tag: Self.consumerTag, arguments: arguments)
+            try transport.setPrefetch(prefetch)
+            try transport.consume(queue, tag: Self.consumerTag, arguments: arguments)
             isConsuming = true
         }
         isConnected = true
@@ -72,43 +72,33 @@ final class ConsumingRole: LinkRole {
         if stale > 0 { counts.update { $0.staleAcks += stale } }
     }
 
-    func write(_ session: Session) throws(AMQPError) {
+    func write(_ transport: any Transport) throws(AMQPError) {
         if coalescer.hasFrames {
             let before = coalescer.settledCount
             let frames = coalescer.flush()
-            try session.burst { () throws(AMQPError) in
-                for frame in frames { try session.settle(frame) }
-            }
+            for frame in frames { try transport.settle(frame) }
+            try transport.flush()
             lastSettled = .now
             let count = coalescer.settledCount - before
             counts.update { $0.settled += count }
         }
         if isStopped, isConsuming {
-            try session.cancelConsumer(tag: Self.consumerTag)
+            try transport.cancelConsumer(tag: Self.consumerTag)
             isConsuming = false
             // What came before the broker's answer has been set aside by the library and is received next.
-            while try !session.receive(limit: 1_024, { frame throws(AMQPError) in try receive(frame, session) }) {}
+            while try !transport.receive(limit: 1_024, { frame throws(AMQPError) in try receive(frame, transport) }) {}
             received()
             mailbox.finish()
         }
     }
 
-    func receive(_ frame: IncomingFrame, _ session: Session) throws(AMQPError) {
-        switch frame {
-        case .delivered(let delivery):
-            guard coalescer.delivered(delivery.tag) else {
+    func receive(_ frame: consuming IncomingFrame, _ transport: any Transport) throws(AMQPError) {
+        switch consume frame {
+        case .delivered(let deliveries):
+            guard coalescer.delivered(deliveries) else {
                 throw AMQPError(code: .connectionLost, reason: "the broker skipped a delivery tag")
             }
-            burst.append(
-                IncomingMessage(
-                    tag: IncomingMessage.Tag(connection: connection, number: delivery.tag),
-                    redelivered: delivery.redelivered,
-                    exchange: delivery.exchange,
-                    routingKey: delivery.routingKey,
-                    message: delivery.message,
-                    isOversized: delivery.isOversized
-                )
-            )
+            if burst.isEmpty { burst = deliveries } else { burst += deliveries }
         case .consumerCancelled:
             throw AMQPError(
                 code: .connectionLost,
@@ -128,15 +118,15 @@ final class ConsumingRole: LinkRole {
         burst = []
     }
 
-    func finish(_ session: Session) throws(AMQPError) -> Bool {
+    func finish(_ transport: any Transport) throws(AMQPError) -> Bool {
         if isConsuming {
             isStopped = true
-            try write(session)
+            try write(transport)
         }
         guard !coalescer.hasFrames else { return false }
         guard let lastSettled, lastSettled.duration(to: .now) < Self.settlingTime else {
             // The answer proves that the broker has read every ack before it.
-            try session.setPrefetch(prefetch)
+            try transport.setPrefetch(prefetch)
             return true
         }
         return false

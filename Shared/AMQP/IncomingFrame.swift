@@ -1,6 +1,7 @@
-/// What the broker sends of its own accord, as far as a link cares.
+/// What the broker sends, as far as a link cares.
 enum IncomingFrame {
-    case delivered(IncomingDelivery)
+    /// Messages that came one after the other.
+    case delivered([IncomingMessage])
     /// A mandatory message that reached no queue.
     case returned(reason: String, exchange: String, routingKey: String, message: Message)
     /// `basic.ack` and `basic.nack`, for published messages.
@@ -9,14 +10,4 @@ enum IncomingFrame {
     case consumerCancelled
     case blocked(reason: String)
     case unblocked
-}
-
-/// A delivery before it is known to which connection of a consumer its tag belongs.
-struct IncomingDelivery {
-    let tag: UInt64
-    let redelivered: Bool
-    let exchange: String
-    let routingKey: String
-    let message: Message
-    let isOversized: Bool
 }

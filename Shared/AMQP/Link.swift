@@ -12,17 +12,17 @@ protocol LinkRole: AnyObject, SendableMetatype {
     /// Whether there is something to write as soon as the socket takes it.
     var wantsToWrite: Bool { get }
     /// A connection stands and its topology is declared.
-    func connected(_ session: Session, number: UInt64) throws(AMQPError)
+    func connected(_ transport: any Transport, number: UInt64) throws(AMQPError)
     /// Other threads want this. There may be no connection.
     func take(_ commands: [Command])
-    /// Writes one burst: the socket takes one just now.
-    func write(_ session: Session) throws(AMQPError)
+    /// Writes one burst: the transport takes one just now.
+    func write(_ transport: any Transport) throws(AMQPError)
     /// The broker said this. `blocked` and `unblocked` have been noted by the link already.
-    func receive(_ frame: IncomingFrame, _ session: Session) throws(AMQPError)
+    func receive(_ frame: consuming IncomingFrame, _ transport: any Transport) throws(AMQPError)
     /// All that had arrived has been received.
     func received()
     /// The link shall end. Called again and again, with receiving in between, until it returns true.
-    func finish(_ session: Session) throws(AMQPError) -> Bool
+    func finish(_ transport: any Transport) throws(AMQPError) -> Bool
     /// The connection is gone.
     func disconnected(_ error: AMQPError)
     /// The link has ended; these commands were never taken.
@@ -118,8 +118,8 @@ extension Link {
         var log = OutageLog()
         while !commands.isStopping {
             let began = ContinuousClock.now
-            if let session = connect(role, &number, &log) {
-                let error = serve(session, role)
+            if let (session, transport) = connect(role, &number, &log) {
+                let error = serve(session, transport, role)
                 role.disconnected(error)
                 callGuard.watch(-1)
                 // A connection that breaks at once is no success: its next attempt waits as after a failed one.
@@ -136,7 +136,7 @@ extension Link {
     }
 
     /// Tries every endpoint in turn.
-    private func connect(_ role: Role, _ number: inout UInt64, _ log: inout OutageLog) -> Session? {
+    private func connect(_ role: Role, _ number: inout UInt64, _ log: inout OutageLog) -> (Session, any Transport)? {
         board.set(.connecting)
         let endpoints: [Endpoint]
         do throws(AMQPError) {
@@ -150,10 +150,12 @@ extension Link {
             board.set(.connecting)
             do throws(AMQPError) {
                 let session = try Session(configuration.authenticated(endpoint), configuration, callGuard)
+                let transport: any Transport
                 do throws(AMQPError) {
                     try session.declare(topology)
                     number += 1
-                    try role.connected(session, number: number)
+                    transport = try session.open(number: number)
+                    try role.connected(transport, number: number)
                 } catch {
                     session.close(within: configuration.closingTimeout)
                     throw error
@@ -161,7 +163,7 @@ extension Link {
                 counts.update { $0.connections += 1 }
                 board.set(.ready)
                 noteConnected(to: endpoint, &log)
-                return session
+                return (session, transport)
             } catch {
                 role.disconnected(error)
                 note(error, &log)
@@ -198,17 +200,18 @@ extension Link {
     /// Serves the role until the connection breaks or the link shall end.
     ///
     /// - Returns: why it ended.
-    private func serve(_ session: Session, _ role: Role) -> AMQPError {
+    private func serve(_ session: Session, _ transport: any Transport, _ role: Role) -> AMQPError {
+        var hasArrived = true
         do throws(AMQPError) {
             while true {
                 let (taken, isStopping) = commands.takeAll()
                 if !taken.isEmpty { role.take(taken) }
                 if isStopping {
-                    return try finish(session, role)
+                    return try finish(session, transport, role)
                 }
-                if role.wantsToWrite, session.isWritable { try role.write(session) }
-                let isDrained = try receive(session, role)
-                wait(session, role, isDrained: isDrained)
+                try write(transport, role)
+                let isDrained = hasArrived ? try receive(transport, role) : true
+                hasArrived = wait(session, transport, role, isDrained: isDrained)
             }
         } catch {
             session.close(within: configuration.closingTimeout)
@@ -216,9 +219,14 @@ extension Link {
         }
     }
 
-    private func receive(_ session: Session, _ role: Role) throws(AMQPError) -> Bool {
+    private func write(_ transport: any Transport, _ role: Role) throws(AMQPError) {
+        if transport.hasUnsent { try transport.flush() }
+        if role.wantsToWrite, transport.takesMore { try role.write(transport) }
+    }
+
+    private func receive(_ transport: any Transport, _ role: Role) throws(AMQPError) -> Bool {
         defer { role.received() }
-        return try session.receive(limit: 1_024) { frame throws(AMQPError) in
+        return try transport.receive(limit: 1_024) { frame throws(AMQPError) in
             switch frame {
             case .blocked(let reason):
                 board.set(.blocked(reason: reason))
@@ -228,22 +236,34 @@ extension Link {
                 logger.info("The broker takes messages again")
             default: break
             }
-            try role.receive(frame, session)
+            try role.receive(frame, transport)
         }
     }
 
     /// Sleeps until there is something to read, to write or to do, or a heartbeat may be due.
-    private func wait(_ session: Session, _ role: Role, isDrained: Bool, isEnding: Bool = false) {
+    ///
+    /// - Returns: false if it was commands alone that ended the sleep, and there is nothing to receive.
+    private func wait(
+        _ session: Session,
+        _ transport: any Transport,
+        _ role: Role,
+        isDrained: Bool,
+        isEnding: Bool = false
+    ) -> Bool {
+        // What cannot be written now waits for the socket; what can is written before any sleep.
+        let waitsForRoom = transport.hasUnsent || role.wantsToWrite
+        let maySleep = isDrained && !(role.wantsToWrite && transport.takesMore) && commands.willSleep(ignoringStop: isEnding)
+        guard maySleep else { return true }
         let heartbeat: Duration = session.heartbeat > 0 ? .milliseconds(session.heartbeat * 250) : .seconds(10)
-        let maySleep = isDrained && commands.willSleep(ignoringStop: isEnding)
-        sleep(
-            maySleep ? (isEnding ? .milliseconds(20) : heartbeat) : .zero,
+        return sleep(
+            isEnding ? .milliseconds(20) : heartbeat,
             socket: session.socket,
-            events: Int16(POLLIN) | (role.wantsToWrite ? Int16(POLLOUT) : 0)
+            events: Int16(POLLIN) | (waitsForRoom ? Int16(POLLOUT) : 0)
         )
     }
 
-    private func sleep(_ duration: Duration, socket: Int32, events: Int16) {
+    /// - Returns: false if it was the wake-up alone that ended the sleep.
+    private func sleep(_ duration: Duration, socket: Int32, events: Int16) -> Bool {
         var descriptors: [2 of pollfd] = [
             pollfd(fd: socket, events: events, revents: 0),
             pollfd(fd: wakeUp.descriptor, events: Int16(POLLIN), revents: 0),
@@ -252,17 +272,23 @@ extension Link {
         unsafe span.withUnsafeMutableBufferPointer { buffer in
             unsafe _ = poll(buffer.baseAddress, 2, min(duration, wakeUp.longestSleep).pollMilliseconds)
         }
-        commands.didWake(signalled: descriptors[1].revents != 0)
+        let isSignalled = descriptors[1].revents != 0
+        commands.didWake(signalled: isSignalled)
+        return descriptors[0].revents != 0 || !isSignalled
     }
 
     /// Lets the role finish, within the closing timeout, and says good-bye.
-    private func finish(_ session: Session, _ role: Role) throws(AMQPError) -> AMQPError {
+    private func finish(
+        _ session: Session,
+        _ transport: any Transport,
+        _ role: Role
+    ) throws(AMQPError) -> AMQPError {
         let deadline = ContinuousClock.now + configuration.closingTimeout
-        while try !role.finish(session), ContinuousClock.now < deadline {
-            let isDrained = try receive(session, role)
-            wait(session, role, isDrained: isDrained, isEnding: true)
+        while try !role.finish(transport), ContinuousClock.now < deadline {
+            let isDrained = try receive(transport, role)
+            _ = wait(session, transport, role, isDrained: isDrained, isEnding: true)
             role.take(commands.takeAll().commands)
-            if role.wantsToWrite, session.isWritable { try role.write(session) }
+            try write(transport, role)
         }
         // A broker under alarm does not read what publishers send: the good-bye would wait for its answer in vain, and there
         // is nothing on the way that it could save.
@@ -279,7 +305,7 @@ extension Link {
             if !taken.isEmpty { role.take(taken) }
             let left = ContinuousClock.now.duration(to: end)
             guard !isStopping, left > .zero else { return }
-            if commands.willSleep() { sleep(left, socket: -1, events: 0) }
+            if commands.willSleep() { _ = sleep(left, socket: -1, events: 0) }
         }
     }
 }

@@ -28,16 +28,12 @@ final class PublishingRole: LinkRole {
         let receiver: Receiver
     }
 
-    /// One burst on the wire ends after so many messages or bytes, so that reading and the writability of the socket are
-    /// looked at in between.
+    /// One burst on the wire ends after so many messages, so that what arrives is looked at in between.
     private static let burstCount = 128
-    private static let burstSize = 65_536
 
     private let window: Int
     private let counts: Counts
-    private var queue = Fifo<Outgoing>() {
-        didSet { counts.setWaiting(queue.count) }
-    }
+    private var queue = Fifo<Outgoing>()
     private var tracker = ConfirmTracker<Outgoing>()
     private var isConnected = false
     private var isBlocked = false
@@ -49,8 +45,8 @@ final class PublishingRole: LinkRole {
 
     var wantsToWrite: Bool { isConnected && !isBlocked && !queue.isEmpty && tracker.count < window }
 
-    func connected(_ session: Session, number: UInt64) throws(AMQPError) {
-        try session.selectConfirms()
+    func connected(_ transport: any Transport, number: UInt64) throws(AMQPError) {
+        try transport.selectConfirms()
         isConnected = true
         isBlocked = false
     }
@@ -70,6 +66,7 @@ final class PublishingRole: LinkRole {
                 }
             }
         }
+        counts.setWaiting(queue.count)
     }
 
     /// Queues a message of a burst, which does not wait for a connection.
@@ -87,30 +84,32 @@ final class PublishingRole: LinkRole {
         queue.append(outgoing)
     }
 
-    func write(_ session: Session) throws(AMQPError) {
-        try session.burst { () throws(AMQPError) in
-            var count = 0
-            var size = 0
-            while count < Self.burstCount, size < Self.burstSize, tracker.count < window, let next = queue.popFirst() {
-                if case .ticket(let ticket) = next.receiver, !ticket.beginSending() { continue }
-                do throws(AMQPError) {
-                    // Remembered first: if writing fails, it may have arrived.
-                    try next.publication.validate(frameSize: session.frameSize)
+    func write(_ transport: any Transport) throws(AMQPError) {
+        var count = 0
+        while count < Self.burstCount, transport.takesMore || count == 0, tracker.count < window,
+            let next = queue.popFirst()
+        {
+            if case .ticket(let ticket) = next.receiver, !ticket.beginSending() { continue }
+            do throws(AMQPError) {
+                try transport.publish(next.publication)
+            } catch {
+                guard error.code == .invalidMessage else {
+                    // A part of it may have gone out.
                     tracker.sent(next)
-                    counts.setInFlight(tracker.count)
-                    try session.publish(next.publication)
-                } catch {
-                    guard error.code == .invalidMessage else { throw error }
-                    next.receiver.tell(error)
-                    continue
+                    throw error
                 }
-                count += 1
-                size += next.publication.message.body.count
+                next.receiver.tell(error)
+                continue
             }
+            tracker.sent(next)
+            count += 1
         }
+        counts.setInFlight(tracker.count)
+        counts.setWaiting(queue.count)
+        try transport.flush()
     }
 
-    func receive(_ frame: IncomingFrame, _ session: Session) throws(AMQPError) {
+    func receive(_ frame: consuming IncomingFrame, _ transport: any Transport) throws(AMQPError) {
         switch frame {
         case .confirmed(let number, let multiple, let positive):
             settle(tracker.settled(upTo: number, multiple: multiple, positive: positive))
@@ -164,7 +163,7 @@ final class PublishingRole: LinkRole {
 
     func received() {}
 
-    func finish(_ session: Session) throws(AMQPError) -> Bool {
+    func finish(_ transport: any Transport) throws(AMQPError) -> Bool {
         // What was never sent is not sent now; what is on its way gets its confirm.
         closeQueue(all: true)
         return tracker.count == 0
@@ -196,6 +195,7 @@ final class PublishingRole: LinkRole {
         let unsent = queue.removeAll { outgoing in
             if case .burst = outgoing.receiver { true } else { all }
         }
+        counts.setWaiting(queue.count)
         for outgoing in unsent {
             outgoing.receiver.tell(AMQPError(code: .closed, reason: "there is no connection; it was not sent"))
         }

@@ -19,7 +19,9 @@ import Glibc
     let callGuard: CallGuard
     let timeout: Duration
     let arena = CArena()
-    var assembler: MessageAssembler
+    private let maximumBodySize: Int
+    private let isEncrypted: Bool
+    private var transport: (any Transport)?
     /// The largest frame that both sides agreed on.
     private(set) var frameSize = Session.frameSize
     /// The agreed pause between heartbeats in seconds; 0 for none.
@@ -39,7 +41,8 @@ import Glibc
         unsafe self.connection = connection
         self.callGuard = callGuard
         timeout = endpoint.connectionTimeout ?? configuration.timeout
-        assembler = MessageAssembler(maximumBodySize: configuration.maximumBodySize)
+        maximumBodySize = configuration.maximumBodySize
+        isEncrypted = endpoint.security != nil || configuration.usesLibraryTransport
         try connect(to: endpoint)
         try logIn(to: endpoint, configuration)
         frameSize = Int(unsafe amqp_get_frame_max(connection))
@@ -57,6 +60,47 @@ import Glibc
             unsafe _ = amqp_destroy_connection(connection)
         }
         callGuard.watch(-1)
+    }
+
+    /// The frames from now on; to be called once, when everything is declared.
+    ///
+    /// - Parameter number: the link's count of connections.
+    func open(number: UInt64) throws(AMQPError) -> any Transport {
+        let transport: any Transport
+        if isEncrypted {
+            transport = LibraryTransport(self, maximumBodySize: maximumBodySize, number: number)
+        } else {
+            transport = PlainTransport(
+                arrived: try letGoOfSocket(),
+                socket: socket,
+                channel: Self.channel,
+                frameSize: frameSize,
+                heartbeat: heartbeat,
+                maximumBodySize: maximumBodySize,
+                connection: number,
+                timeout: timeout
+            )
+        }
+        self.transport = transport
+        return transport
+    }
+
+    /// Takes out of the C library what it has read: a heartbeat, a word about an alarm, a part of one.
+    ///
+    /// - Returns: what the frames say.
+    private func letGoOfSocket() throws(AMQPError) -> [IncomingFrame] {
+        let library = LibraryTransport(self, maximumBodySize: maximumBodySize, number: 0)
+        let deadline = ContinuousClock.now + timeout
+        var frames: [IncomingFrame] = []
+        while unsafe amqp_data_in_buffer(connection) != 0 || amqp_frames_enqueued(connection) != 0
+            || amqp_release_buffers_ok(connection) == 0
+        {
+            guard ContinuousClock.now < deadline else {
+                throw AMQPError(code: .connectionFailed, reason: "opening the channel: the broker stopped in mid-frame")
+            }
+            _ = try library.receive(limit: 1, waiting: .milliseconds(50)) { frames.append($0) }
+        }
+        return frames
     }
 
     private func connect(to endpoint: Endpoint) throws(AMQPError) {
@@ -132,21 +176,6 @@ import Glibc
         }
     }
 
-    /// Runs calls that write without waiting for an answer: bounded together, and sent in as few packets as possible.
-    func burst(_ body: () throws(AMQPError) -> Void) throws(AMQPError) {
-        setCorked(true)
-        defer { setCorked(false) }
-        try callGuard.bound(to: timeout, body)
-    }
-
-    /// Reads the status of a call that only writes, inside a `burst`.
-    func check(_ what: String, _ status: Int32) throws(AMQPError) {
-        guard status == 0 else {
-            isOpen = false
-            throw AMQPError(status: status, doing: what)
-        }
-    }
-
     /// The connection is unusable: closing it says no good-bye.
     func abandon() {
         isOpen = false
@@ -156,12 +185,7 @@ import Glibc
     func close(within limit: Duration) {
         guard isOpen else { return }
         isOpen = false
-        var library = timeval(limit)
-        unsafe amqp_set_rpc_timeout(connection, &library)
-        // Whatever the answer is, the connection is over: there is nothing to do about an error.
-        _ = try? callGuard.bound(to: limit) { () throws(AMQPError) in
-            unsafe _ = amqp_connection_close(connection, 200)
-        }
+        transport?.close(within: limit)
     }
 }
 

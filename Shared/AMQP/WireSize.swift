@@ -48,14 +48,50 @@ extension Publication {
     ///
     /// - Throws: `AMQPError` with code `.invalidMessage` that names the fault.
     package func validate() throws(AMQPError) {
-        try validate(frameSize: Session.frameSize)
+        guard let size = headerSize else { throw Self.invalid(unfit) }
+        guard size <= Session.frameSize else {
+            throw Self.invalid("the headers have \(size) bytes; they must fit one frame of \(Session.frameSize)")
+        }
+        guard message.body.count <= Self.maximumBodySize else {
+            throw Self.invalid("the body has \(message.body.count) bytes; at most \(Self.maximumBodySize) fit")
+        }
+        if let mode = message.properties.deliveryMode, mode != 1, mode != 2 {
+            throw Self.invalid("the delivery mode is \(mode); it is 1 or 2")
+        }
+        if let expiration = message.properties.expiration {
+            guard !expiration.isEmpty, expiration.utf8.allSatisfy({ (0x30...0x39).contains($0) }),
+                UInt32(expiration) != nil
+            else {
+                throw Self.invalid("the expiration is not a number of milliseconds")
+            }
+        }
     }
 
-    /// Checks everything that would break the connection once it is half sent.
-    ///
-    /// - Parameter frameSize: the largest frame of the connection, in bytes.
-    /// - Throws: `AMQPError` with code `.invalidMessage` that names the fault.
-    func validate(frameSize: Int) throws(AMQPError) {
+    /// The size of the content header's frame in bytes; nil when a text or the headers cannot be encoded.
+    var headerSize: Int? {
+        let properties = message.properties
+        // Frame, class, weight, body size, flags; delivery mode, priority and timestamp at their most.
+        var size = WireProtocol.frameOverhead + 14 + 1 + 1 + 8
+        func add(_ text: String?) -> Bool {
+            guard let text else { return true }
+            let length = text.utf8.count
+            size += 1 + length
+            return length <= 255
+        }
+        guard exchange.utf8.count <= 255, routingKey.utf8.count <= 255, add(properties.contentType),
+            add(properties.contentEncoding), add(properties.correlationID), add(properties.replyTo),
+            add(properties.expiration), add(properties.messageID), add(properties.type), add(properties.userID),
+            add(properties.appID), add(properties.clusterID)
+        else { return nil }
+        if let headers = properties.headers {
+            guard let length = headers.wireSize() else { return nil }
+            size += length
+        }
+        return size
+    }
+
+    /// Why there is no `headerSize`.
+    private var unfit: String {
         let properties = message.properties
         let shortStrings: [(String, String?)] = [
             ("exchange", exchange), ("routing key", routingKey), ("content-type", properties.contentType),
@@ -64,37 +100,10 @@ extension Publication {
             ("message-id", properties.messageID), ("type", properties.type), ("user-id", properties.userID),
             ("app-id", properties.appID), ("cluster-id", properties.clusterID),
         ]
-        var size = 14 + 14 + 9 + 1 + 1
-        for case (let name, let value?) in shortStrings {
-            let length = value.utf8.count
-            guard length <= 255 else { throw Self.invalid("the \(name) has \(length) bytes; at most 255 fit") }
-            size += 1 + length
+        for case (let name, let value?) in shortStrings where value.utf8.count > 255 {
+            return "the \(name) has \(value.utf8.count) bytes; at most 255 fit"
         }
-        if let headers = properties.headers {
-            guard let length = headers.wireSize() else {
-                throw Self.invalid(
-                    "a header's name is longer than 255 bytes or the headers are nested deeper than "
-                        + "\(FieldTable.maximumDepth)"
-                )
-            }
-            size += length
-        }
-        guard size + 8 <= frameSize else {
-            throw Self.invalid("the headers have \(size) bytes; they must fit one frame of \(frameSize)")
-        }
-        guard message.body.count <= Self.maximumBodySize else {
-            throw Self.invalid("the body has \(message.body.count) bytes; at most \(Self.maximumBodySize) fit")
-        }
-        if let mode = properties.deliveryMode, mode != 1, mode != 2 {
-            throw Self.invalid("the delivery mode is \(mode); it is 1 or 2")
-        }
-        if let expiration = properties.expiration {
-            guard !expiration.isEmpty, expiration.utf8.allSatisfy({ (0x30...0x39).contains($0) }),
-                UInt32(expiration) != nil
-            else {
-                throw Self.invalid("the expiration is not a number of milliseconds")
-            }
-        }
+        return "a header's name is longer than 255 bytes or the headers are nested deeper than \(FieldTable.maximumDepth)"
     }
 
     private static func invalid(_ reason: String) -> AMQPError {

@@ -31,6 +31,10 @@ public func fuzz(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
                 frame = try assembler.body(UnsafeRawBufferPointer(rebasing: piece(&input)))
             }
             check(frame, limit)
+            for delivery in assembler.takeDeliveries() {
+                precondition(delivery.message.body.count <= limit)
+                precondition(!delivery.isOversized || delivery.message.body.count == limit)
+            }
         }
     } catch {
         precondition(error.code == .connectionLost, "\(error)")
@@ -100,12 +104,5 @@ private func checkRoundTrip(_ properties: MessageProperties) {
 }
 
 private func check(_ frame: IncomingFrame?, _ limit: Int) {
-    switch frame {
-    case .delivered(let delivery):
-        precondition(delivery.message.body.count <= limit)
-        precondition(!delivery.isOversized || delivery.message.body.count == limit)
-    case .returned(_, _, _, let message):
-        precondition(message.body.count <= limit)
-    default: break
-    }
+    if case .returned(_, _, _, let message) = frame { precondition(message.body.count <= limit) }
 }
