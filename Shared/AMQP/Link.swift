@@ -254,9 +254,10 @@ extension Link {
         let waitsForRoom = transport.hasUnsent || role.wantsToWrite
         let maySleep = isDrained && !(role.wantsToWrite && transport.takesMore) && commands.willSleep(ignoringStop: isEnding)
         guard maySleep else { return true }
-        let heartbeat: Duration = session.heartbeat > 0 ? .milliseconds(session.heartbeat * 250) : .seconds(10)
+        var duration: Duration = session.heartbeat > 0 ? .milliseconds(session.heartbeat * 250) : .seconds(10)
+        if transport.hasUnsent { duration = min(duration, session.timeout) }
         return sleep(
-            isEnding ? .milliseconds(20) : heartbeat,
+            isEnding ? .milliseconds(20) : duration,
             socket: session.socket,
             events: Int16(POLLIN) | (waitsForRoom ? Int16(POLLOUT) : 0)
         )

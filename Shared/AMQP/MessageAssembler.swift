@@ -112,6 +112,6 @@ struct MessageAssembler {
     }
 
     private static func unexpected(_ what: String) -> AMQPError {
-        AMQPError(code: .connectionLost, reason: "the broker broke the protocol: \(what)")
+        AMQPError(code: .connectionLost, reason: "receiving: the broker broke the protocol: \(what)")
     }
 }

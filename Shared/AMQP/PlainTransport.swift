@@ -18,6 +18,8 @@ import Glibc
     private var encoder: FrameEncoder
     private var decoder: FrameDecoder
     private var heartbeats: Heartbeats
+    /// Since when the socket takes nothing and nothing comes; nil while it takes what is written.
+    private var stuckSince: ContinuousClock.Instant?
     /// The body of the last message, as far as it is not with the writer yet.
     private var rest: (body: [UInt8], place: Int)?
 
@@ -26,6 +28,8 @@ import Glibc
     private var inputEnd = 0
     /// The last read filled its room, or there has been none since the socket was looked at.
     private var mayHaveMore = true
+    /// The broker has an alarm.
+    private var isBlocked = false
     /// What came before the answer to a call.
     private var setAside: [IncomingFrame]
 
@@ -47,6 +51,7 @@ import Glibc
         timeout: Duration
     ) {
         setAside = arrived
+        for case .blocked in arrived { isBlocked = true }
         self.socket = socket
         self.timeout = timeout
         encoder = FrameEncoder(channel: channel, frameSize: frameSize)
@@ -87,7 +92,9 @@ import Glibc
             if count >= 0 {
                 encoder.writer.removeFirst(count)
                 heartbeats.sent()
+                stuckSince = nil
             } else if errno == EAGAIN {
+                if stuckSince == nil { stuckSince = .now }
                 return
             } else if errno != EINTR {
                 throw lost("sending")
@@ -108,7 +115,9 @@ import Glibc
         while true {
             let isEnough = try drain(limit: limit) { output throws(AMQPError) in
                 switch consume output {
-                case .frame(let frame): try handle(frame)
+                case .frame(let frame):
+                    note(frame)
+                    try handle(frame)
                 case .answer(let method): throw unexpected(method)
                 case .flow(let active): encoder.flowOk(active: active)
                 case .channelClosed(let code, let text):
@@ -159,7 +168,9 @@ import Glibc
             try flush()
             let isAnswered = try drain(limit: .max) { output throws(AMQPError) in
                 switch consume output {
-                case .frame(let frame): setAside.append(frame)
+                case .frame(let frame):
+                    note(frame)
+                    setAside.append(frame)
                 case .answer(answer): return true
                 case .answer(let method): throw unexpected(method)
                 case .flow(let active): encoder.flowOk(active: active)
@@ -216,6 +227,7 @@ import Glibc
             if count > 0 {
                 inputEnd += count
                 mayHaveMore = count == room
+                if stuckSince != nil { stuckSince = .now }
                 heartbeats.received()
                 return true
             }
@@ -227,7 +239,19 @@ import Glibc
         }
     }
 
+    private func note(_ frame: borrowing IncomingFrame) {
+        switch frame {
+        case .blocked: isBlocked = true
+        case .unblocked: isBlocked = false
+        default: break
+        }
+    }
+
     private func tendHeartbeats() throws(AMQPError) {
+        // A broker under alarm reads nothing for hours, but says so first, and goes on with its heartbeats.
+        if let stuckSince, !isBlocked, stuckSince.duration(to: .now) > timeout {
+            throw AMQPError(code: .connectionLost, reason: "sending: the broker neither reads nor writes")
+        }
         switch heartbeats.due() {
         case .nothing: return
         case .send:
@@ -252,7 +276,7 @@ import Glibc
     private func unexpected(_ method: UInt32) -> AMQPError {
         AMQPError(
             code: .connectionLost,
-            reason: "the broker broke the protocol: it answered \(method >> 16).\(method & 0xFFFF) to nothing"
+            reason: "receiving: the broker broke the protocol: it answered \(method >> 16).\(method & 0xFFFF) to nothing"
         )
     }
 

@@ -63,7 +63,7 @@ extension FieldValue {
         default:
             throw AMQPError(
                 code: .connectionLost,
-                reason: "the broker broke the protocol: a field has the unknown type \(kind)"
+                reason: "receiving: the broker broke the protocol: a field has the unknown type \(kind)"
             )
         }
     }

@@ -145,6 +145,6 @@ struct FrameDecoder {
     }
 
     private static func broken(_ what: String) -> AMQPError {
-        AMQPError(code: .connectionLost, reason: "the broker broke the protocol: \(what)")
+        AMQPError(code: .connectionLost, reason: "receiving: the broker broke the protocol: \(what)")
     }
 }
