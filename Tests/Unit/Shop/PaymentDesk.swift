@@ -52,8 +52,9 @@ final class PaymentDesk: Sendable {
         )
     }
 
-    /// How long Payment waits for an answer that the provider has been told not to give. For all others it has a minute:
-    /// the machine may be busy.
+    /// How long Payment waits for an answer that the provider has been told not to give.
+    ///
+    /// For all others it has a minute: the machine may be busy.
     private static let silence: Duration = .seconds(2)
 
     /// Opens the desk for as long as `body` runs.
