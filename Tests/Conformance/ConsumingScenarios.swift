@@ -2,7 +2,7 @@ import AMQP
 import TestSupport
 import Testing
 
-@Suite("Conformance: consuming", .timeLimit(.minutes(2)))
+@Suite("Conformance: consuming", .timeLimit(.minutes(5)))
 struct ConsumingScenarios {
     @Test("Every property and every header type arrives as it was sent", arguments: Broker.available)
     func properties(_ broker: Broker) async throws {
@@ -207,7 +207,7 @@ struct ConsumingScenarios {
         try await scenario.fill((0..<20).map(String.init), topology)
         let consumer = try scenario.driver.consumer(scenario.name, prefetch: 8, topology, [:])
         try await running([], [consumer]) {
-            let messages = try await within(.seconds(15), "the end of the bursts") {
+            let messages = try await within(.seconds(60), "the end of the bursts") {
                 var messages: [IncomingMessage] = []
                 for await burst in consumer.bursts {
                     messages += burst

@@ -2,7 +2,7 @@ import AMQP
 import TestSupport
 import Testing
 
-@Suite("Conformance: dead letters", .timeLimit(.minutes(2)))
+@Suite("Conformance: dead letters", .timeLimit(.minutes(5)))
 struct DeadLetterScenarios {
     @Test("What is rejected becomes a dead letter that says from where and why", arguments: Broker.available)
     func rejected(_ broker: Broker) async throws {

@@ -2,7 +2,7 @@ import AMQP
 import TestSupport
 import Testing
 
-@Suite("Conformance: publishing", .timeLimit(.minutes(2)))
+@Suite("Conformance: publishing", .timeLimit(.minutes(5)))
 struct PublishingScenarios {
     @Test("Messages of one publisher leave the queue in their order", arguments: Broker.available)
     func order(_ broker: Broker) async throws {

@@ -15,13 +15,13 @@ struct Scenario: Sendable {
         driver = try broker.driver
     }
 
-    /// A queue that a real broker removes by itself a minute after its last use.
+    /// A queue that a real broker removes by itself ten minutes after its last use.
     func queue(
         _ suffix: String = "",
         type: String = "quorum",
         arguments more: FieldTable = [:]
     ) -> BrokerTopology.Queue {
-        var arguments: FieldTable = ["x-queue-type": .string(type), "x-expires": .int32(60_000)]
+        var arguments: FieldTable = ["x-queue-type": .string(type), "x-expires": .int32(600_000)]
         arguments.entries += more.entries
         return BrokerTopology.Queue(name: name + suffix, arguments: arguments)
     }
@@ -127,7 +127,7 @@ func within<Result: Sendable>(
 
 /// Collects messages until there are so many.
 func collect(_ count: Int, from consumer: any ConsumingClient) async throws -> [IncomingMessage] {
-    try await within(.seconds(20), "\(count) messages") {
+    try await within(.seconds(120), "\(count) messages") {
         var messages: [IncomingMessage] = []
         for await burst in consumer.bursts {
             messages += burst
@@ -143,7 +143,7 @@ func outcomes(of burst: [Publication], by publisher: any PublishingClient) async
     let (stream, continuation) = AsyncStream.makeStream(of: (Int, AMQPError?).self)
     publisher.submit(burst) { index, error in continuation.yield((index, error)) }
     let count = burst.count
-    return try await within(.seconds(20), "\(count) outcomes") {
+    return try await within(.seconds(120), "\(count) outcomes") {
         var outcomes = [AMQPError?](repeating: nil, count: count)
         var missing = count
         for await (index, error) in stream {
@@ -161,7 +161,7 @@ func reached(
     _ what: String,
     where matches: @escaping @Sendable (ConnectionState) -> Bool
 ) async throws {
-    try await within(.seconds(15), what) {
+    try await within(.seconds(60), what) {
         for await state in states where matches(state) { return }
         throw TimedOut("\(what): the states ended")
     }

@@ -2,7 +2,7 @@ import AMQP
 import TestSupport
 import Testing
 
-@Suite("Conformance: topology", .timeLimit(.minutes(2)))
+@Suite("Conformance: topology", .timeLimit(.minutes(5)))
 struct TopologyScenarios {
     @Test(
         "Declaring again with another argument fails and names the argument and the mend",

@@ -9,6 +9,7 @@ extension EndToEnd {
             try await PrivateBroker.with { broker in
                 try await Shop.open(Shop.Options(broker: broker)) { shop in
                     let before = try await shop.place()
+                    if killed { try await broker.settle() }
                     if killed { try await broker.kill() } else { try await broker.stop() }
 
                     for program in [Shop.Program.order, .payment, .notification] {
@@ -26,7 +27,7 @@ extension EndToEnd {
                     for program in Shop.Program.allCases { try await shop.waitUntilReady(program) }
                     let after = try await shop.place()
                     for id in [before, during, after] {
-                        try await shop.waitFor("confirmed", order: id, within: .seconds(60))
+                        try await shop.waitFor("confirmed", order: id, within: .seconds(120))
                         try await shop.waitForMail("confirmed", about: id)
                         #expect(try await shop.charges(of: id) == 1)
                     }
@@ -46,7 +47,7 @@ extension EndToEnd {
                     #expect(try await shop.probe(.order).get("/readyz").status == 503)
                     let id = try await shop.place()
                     try await broker.start()
-                    try await shop.waitFor("confirmed", order: id, within: .seconds(60))
+                    try await shop.waitFor("confirmed", order: id, within: .seconds(120))
                 }
             }
         }

@@ -10,7 +10,7 @@ final class DatabaseLock: Sendable {
     init(_ database: URL, folder: TemporaryFolder) async throws {
         let script = """
             import signal, sqlite3, sys
-            connection = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=10)
+            connection = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=60)
             connection.execute("BEGIN IMMEDIATE")
             print("locked", flush=True)
             signal.pause()

@@ -28,6 +28,7 @@ extension EndToEnd {
             try await Shop.open { shop in
                 let id = try await shop.place()
                 try await shop.waitFor("confirmed", order: id)
+                try await shop.waitForMail("confirmed", about: id)
                 let stored = try await shop.query(
                     .order,
                     "SELECT CAST(envelope AS TEXT) FROM warren_events WHERE type = 'dev.warren.order.payment-requested'"

@@ -21,6 +21,17 @@ extension EndToEnd {
                 let id = try await shop.place()
                 try await shop.waitFor("confirmed", order: id)
                 try await shop.expectNothingWaits()
+                // The ack is the last of it.
+                try? await eventually(
+                    "the outcome is acknowledged",
+                    until: {
+                        let calls = trace.calls
+                        guard let outcome = calls.first(of: .receives, with: "dev.warren.payment.captured") else {
+                            return false
+                        }
+                        return calls.first(of: .sends, with: #"\0<\0P"#, after: outcome) != nil
+                    }
+                )
                 try await trace.stop()
                 let calls = trace.calls
 

@@ -70,13 +70,14 @@ extension EndToEnd {
         @Test("that is cancelled while the provider is still at it ends without the money, whatever came first")
         func cancelledInFlight() async throws {
             try await Shop.open { shop in
-                try await shop.plan("slow", delay: 1500)
+                // Long enough to be seen, and to be waited for by the retries.
+                try await shop.plan("slow", delay: 6000)
                 let id = try await shop.place()
                 try await eventually("the charge is in flight") {
                     try await shop.ledger()["intents"].elements.contains { $0["status"] == "processing" }
                 }
                 try await shop.cancel(id)
-                try await shop.waitForPayment("refunded", order: id, within: .seconds(60))
+                try await shop.waitForPayment("refunded", order: id, within: .seconds(120))
                 #expect(try await shop.order(id)["status"] == "cancelled")
                 try await shop.waitForMail("refunded", about: id)
                 #expect(try await shop.charges(of: id) == 1)

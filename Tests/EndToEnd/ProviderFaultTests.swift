@@ -14,7 +14,7 @@ extension EndToEnd {
         func chargedOnce(method: String) async throws {
             try await Shop.open { shop in
                 let id = try await shop.place(paying: method)
-                try await shop.waitFor("confirmed", order: id, within: .seconds(60))
+                try await shop.waitFor("confirmed", order: id, within: .seconds(120))
                 try await shop.waitForMail("confirmed", about: id)
                 #expect(try await shop.charges(of: id) == 1)
                 #expect(try await shop.query(.payment, "SELECT count(*) FROM payments") == [[1]])
@@ -30,7 +30,7 @@ extension EndToEnd {
                 let id = try await shop.place()
                 try await eventually("two answers were reset") { wire.answers >= 2 }
                 wire.set(.pass)
-                try await shop.waitFor("confirmed", order: id, within: .seconds(60))
+                try await shop.waitFor("confirmed", order: id, within: .seconds(120))
                 #expect(try await shop.charges(of: id) == 1)
                 try await shop.expectNothingWaits()
             }

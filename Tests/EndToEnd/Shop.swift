@@ -142,7 +142,7 @@ final class Shop: Sendable {
 
     func waitUntilReady(_ program: Program) async throws {
         let (child, probe) = (try process(program), probe(program))
-        let end: ChildProcess.End? = try await eventually("\(program.rawValue) is ready", within: .seconds(60)) {
+        let end: ChildProcess.End? = try await eventually("\(program.rawValue) is ready", within: .seconds(120)) {
             if let end = child.end { return .some(end) }
             return try await probe.get("/readyz").status == 200 ? .some(nil) : nil
         }

@@ -33,7 +33,7 @@ extension Shop {
 
     /// Waits until the order has that status, and gives it.
     @discardableResult
-    func waitFor(_ status: String, order id: String, within timeout: Duration = .seconds(30)) async throws -> JSON {
+    func waitFor(_ status: String, order id: String, within timeout: Duration = .seconds(90)) async throws -> JSON {
         try await eventually("order \(id) is \(status)", within: timeout) {
             let order = try await self.order(id)
             return order["status"].text == status ? order : nil
@@ -45,7 +45,7 @@ extension Shop {
     func waitForPayment(
         _ status: String,
         order id: String,
-        within timeout: Duration = .seconds(30)
+        within timeout: Duration = .seconds(90)
     ) async throws -> JSON {
         try await eventually("the payment of order \(id) is \(status)", within: timeout) {
             let order = try await self.order(id)
@@ -64,7 +64,7 @@ extension Shop {
     func waitForMail(
         _ word: String,
         about id: String,
-        within timeout: Duration = .seconds(30)
+        within timeout: Duration = .seconds(90)
     ) async throws -> MailSink.Mail {
         try await eventually("a mail says that order \(id) \(word)", within: timeout) {
             try await mails(about: id).first { $0.subject.contains(word) }
@@ -116,9 +116,13 @@ extension Shop {
         try await probe(program).get("/dead-letters/\(id)").json
     }
 
-    /// Fails unless nothing is dead, held or scheduled in any service.
+    /// Fails unless nothing is dead in any service, and nothing stays held or scheduled.
     func expectNothingWaits(sourceLocation: SourceLocation = #_sourceLocation) async throws {
         for program in [Program.order, .payment, .notification] {
+            // What is tried again, or comes again after a kill, may take a moment to go through.
+            try? await eventually("nothing waits in \(program.rawValue)") {
+                try await deliveries(program, "held", "scheduled").isEmpty
+            }
             let waiting = try await deliveries(program, "dead", "held", "scheduled")
             #expect(waiting.isEmpty, "\(program.rawValue): \(waiting)", sourceLocation: sourceLocation)
         }
@@ -171,7 +175,7 @@ extension Shop {
     func query(_ program: Program, _ sql: String) async throws -> [JSON] {
         let script = """
             import json, sqlite3, sys
-            connection = sqlite3.connect(f"file:{sys.argv[1]}?mode=ro", uri=True, timeout=10)
+            connection = sqlite3.connect(f"file:{sys.argv[1]}?mode=ro", uri=True, timeout=60)
             print(json.dumps(connection.execute(sys.argv[2]).fetchall()))
             """
         let done = try await ChildProcess.run(

@@ -13,7 +13,7 @@ private func setting(_ name: String, _ usual: Int) -> Int {
     ProcessInfo.processInfo.environment[name].flatMap(Int.init) ?? usual
 }
 
-@Suite("The broker is killed", .timeLimit(.minutes(5 + kills / 2 + messages / 20_000)))
+@Suite("The broker is killed", .timeLimit(.minutes(10 + kills / 2 + messages / 20_000)))
 struct BrokerKillTests {
     private static let exchange = "faults"
     private static let consumedQueue = "consumed"
@@ -51,9 +51,7 @@ struct BrokerKillTests {
             let publishing = Task { await publisher.run() }
             // The queues exist before a second connection asks for them: see RabbitMQ 3.10 in the client's own tests.
             try await eventually("the publisher is ready") { publisher.state == .ready }
-            // RabbitMQ 3.10 forgets where the log of a quorum queue lies when it is killed within a moment of the queue's
-            // declaration, and everything in the queue with it; nothing tells when that is written down.
-            try await Task.sleep(for: .seconds(2))
+            try await broker.settle()
             let consuming = Task { await consumer.run() }
             let reading = Task {
                 for await burst in consumer.bursts {
@@ -86,7 +84,7 @@ struct BrokerKillTests {
             }
             account.isOpen = true
             for task in sending { try await task.value }
-            try await eventually("every confirmed message is consumed", within: .seconds(120)) { account.missing == 0 }
+            try await eventually("every confirmed message is consumed", within: .seconds(240)) { account.missing == 0 }
             let elapsed = began.duration(to: .now) - downtime
 
             consuming.cancel()
@@ -102,7 +100,7 @@ struct BrokerKillTests {
     /// Sends what is not sent, in bursts, until nothing is left; every fiftieth to nobody.
     private static func send(_ account: Account, _ publisher: Publisher) async throws {
         while true {
-            try await eventually("sending goes on", within: .seconds(120), every: .milliseconds(5)) { account.isOpen }
+            try await eventually("sending goes on", within: .seconds(240), every: .milliseconds(5)) { account.isOpen }
             let numbers = account.next(400)
             guard !numbers.isEmpty else { return }
             for await state in publisher.states where state == .ready { break }

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// `peer.py` speaks through pika, a client that shares nothing with this one.
-@Suite("Messages go between this client and another one", .timeLimit(.minutes(2)), .serialized)
+@Suite("Messages go between this client and another one", .timeLimit(.minutes(5)), .serialized)
 struct InteropTests {
     private let url: String
     private let queue = TestEnvironment.uniqueName("interop")
@@ -16,7 +16,7 @@ struct InteropTests {
 
     private var topology: BrokerTopology {
         var topology = BrokerTopology()
-        let arguments: FieldTable = ["x-queue-type": .string("quorum"), "x-expires": .int32(60_000)]
+        let arguments: FieldTable = ["x-queue-type": .string("quorum"), "x-expires": .int32(600_000)]
         topology.queues = [BrokerTopology.Queue(name: queue, arguments: arguments)]
         return topology
     }
@@ -32,7 +32,7 @@ struct InteropTests {
         let python = try TestEnvironment.python
         let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("peer.py")
         let command = [script.path, arguments[0], url] + arguments.dropFirst()
-        let done = try await ChildProcess.run(python, command, within: .seconds(60))
+        let done = try await ChildProcess.run(python, command, within: .seconds(240))
         try #require(done.end == .exit(0), "\(done.errors)")
         return done.output.split(separator: "\n").map(String.init)
     }
@@ -51,7 +51,7 @@ struct InteropTests {
         let consumer = Consumer(try configuration(), queue: queue, topology: topology, logger: .silent)
         let run = Task { await consumer.run() }
         let deadline = Task {
-            try await Task.sleep(for: .seconds(30))
+            try await Task.sleep(for: .seconds(120))
             run.cancel()
         }
         defer {
@@ -152,7 +152,7 @@ struct InteropTests {
             FieldTable.Entry(name: "x-dead-letter-exchange", value: .string("")),
             FieldTable.Entry(name: "x-dead-letter-routing-key", value: .string(graveyard)),
         ]
-        topology.queues.append(BrokerTopology.Queue(name: graveyard, arguments: ["x-expires": .int32(60_000)]))
+        topology.queues.append(BrokerTopology.Queue(name: graveyard, arguments: ["x-expires": .int32(600_000)]))
         let publisher = Publisher(try configuration(), topology: topology, logger: .silent)
         let run = Task { await publisher.run() }
         defer { run.cancel() }

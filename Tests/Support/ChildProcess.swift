@@ -103,7 +103,7 @@ public final class ChildProcess: Sendable {
     ///
     /// - Throws: `TimedOut` with the end of its log.
     @discardableResult
-    public func waitForEnd(within timeout: Duration = .seconds(20)) async throws -> End {
+    public func waitForEnd(within timeout: Duration = .seconds(90)) async throws -> End {
         let id = UUID()
         let box = state
         let timer = Task {
@@ -141,7 +141,7 @@ public final class ChildProcess: Sendable {
 
     /// Asks it to end (SIGTERM) and waits until it has.
     @discardableResult
-    public func terminate(within timeout: Duration = .seconds(20)) async throws -> End {
+    public func terminate(within timeout: Duration = .seconds(90)) async throws -> End {
         send(SIGTERM)
         return try await waitForEnd(within: timeout)
     }
@@ -159,7 +159,7 @@ public final class ChildProcess: Sendable {
         _ program: URL,
         _ arguments: [String] = [],
         environment: [String: String] = [:],
-        within timeout: Duration = .seconds(60)
+        within timeout: Duration = .seconds(240)
     ) async throws -> (end: End, output: String, errors: String) {
         let folder = try TemporaryFolder("run")
         let child = try ChildProcess(program, arguments: arguments, environment: environment, folder: folder.url)

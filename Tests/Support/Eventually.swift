@@ -20,7 +20,7 @@ public struct TimedOut: Error, CustomStringConvertible {
 /// - Throws: `TimedOut` with the last error of the probe; `CancellationError`.
 public func eventually<Answer>(
     _ what: String,
-    within timeout: Duration = .seconds(30),
+    within timeout: Duration = .seconds(90),
     every interval: Duration = .milliseconds(50),
     _ probe: () async throws -> Answer?
 ) async throws -> Answer {
@@ -44,7 +44,7 @@ public func eventually<Answer>(
 /// Like `eventually(_:within:every:_:)`, for a condition that is true or not.
 public func eventually(
     _ what: String,
-    within timeout: Duration = .seconds(30),
+    within timeout: Duration = .seconds(90),
     every interval: Duration = .milliseconds(50),
     until condition: () async throws -> Bool
 ) async throws {

@@ -30,7 +30,7 @@ public struct HTTPProbe: Sendable {
     public let timeout: Duration
 
     /// Makes a client of the server on that port.
-    public init(port: UInt16, headers: [String: String] = [:], timeout: Duration = .seconds(10)) {
+    public init(port: UInt16, headers: [String: String] = [:], timeout: Duration = .seconds(60)) {
         self.port = port
         self.headers = headers
         self.timeout = timeout

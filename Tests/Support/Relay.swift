@@ -11,11 +11,14 @@ public final class Relay: Sendable {
         case resetAtAnswer
         /// They are held back for ever.
         case hold
+        /// They are held back until another mode is chosen, and then go its way.
+        case keep
     }
 
     private struct State {
         var mode = Mode.pass
         var answers = 0
+        var passed = 0
         var sockets: [Int32: Socket] = [:]
         var isStopped = false
     }
@@ -46,10 +49,14 @@ public final class Relay: Sendable {
     /// How many pieces of answers the server has sent, passed on or not.
     public var answers: Int { state.withLock { $0.answers } }
 
+    /// How many pieces of answers have gone through.
+    public var passed: Int { state.withLock { $0.passed } }
+
     /// Ends it and every connection through it.
     public func stop() {
         let sockets = state.withLock { state in
             state.isStopped = true
+            state.mode = .pass
             return state.sockets.values
         }
         for socket in sockets { socket.shutDown() }
@@ -78,12 +85,15 @@ public final class Relay: Sendable {
         }
         Thread { pair.requests() }.start()
         Thread { [self] in
-            pair.answers {
-                state.withLock { state in
-                    state.answers += 1
-                    return state.mode
-                }
-            }
+            pair.answers(
+                mode: { isNew in
+                    state.withLock { state in
+                        if isNew { state.answers += 1 }
+                        return state.mode
+                    }
+                },
+                passed: { state.withLock { $0.passed += 1 } }
+            )
         }.start()
     }
 }
@@ -108,12 +118,18 @@ private final class RelayedPair: Sendable {
         end()
     }
 
-    func answers(mode: () -> Relay.Mode) {
+    func answers(mode: (_ isNew: Bool) -> Relay.Mode, passed: () -> Void) {
         while let bytes = try? server.read(), !bytes.isEmpty {
-            switch mode() {
+            var way = mode(true)
+            while case .keep = way {
+                usleep(5_000)
+                way = mode(false)
+            }
+            switch way {
             case .pass:
                 if (try? client.write(bytes)) == nil { return end() }
-            case .hold:
+                passed()
+            case .hold, .keep:
                 continue
             case .resetAtAnswer:
                 client.resetOnClose()

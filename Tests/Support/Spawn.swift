@@ -24,10 +24,9 @@ enum Spawn {
         posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT | O_APPEND, 0o644)
         posix_spawn_file_actions_addopen(&actions, 2, errors, O_WRONLY | O_CREAT | O_APPEND, 0o644)
-        // Closing one that is closed by then is no error.
-        for file in try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd") {
-            if let file = Int32(file), file > 2 { posix_spawn_file_actions_addclose(&actions, file) }
-        }
+        // And the next numbers, which other threads may give out in between. Closing one that is not open is no error.
+        let open = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").compactMap { Int32($0) }
+        for file in 3...(open.max() ?? 3) + 64 { posix_spawn_file_actions_addclose(&actions, file) }
 
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)

@@ -6,7 +6,7 @@ import Testing
 
 @testable import AMQP
 
-@Suite("Consuming from a real broker", .enabled(if: TestBroker.url != nil, TestBroker.missing), .timeLimit(.minutes(2)))
+@Suite("Consuming from a real broker", .enabled(if: TestBroker.url != nil, TestBroker.missing), .timeLimit(.minutes(5)))
 struct ConsumingTests {
     private static func fill(_ queue: String, _ publisher: Publisher, count: Int) async throws {
         let burst = (0..<count).map {
@@ -170,7 +170,7 @@ struct ConsumingTests {
         )
         try await running([publisher], [consumer]) {
             try await Self.fill(name, publisher, count: 30)
-            let messages = try await within(.seconds(10), "the end of the bursts") {
+            let messages = try await within(.seconds(60), "the end of the bursts") {
                 var messages: [IncomingMessage] = []
                 for await burst in consumer.bursts {
                     messages += burst
@@ -258,7 +258,7 @@ struct ConsumingTests {
         let consumer = Consumer(try TestBroker.configuration(), queue: name, topology: topology, logger: testLogger)
         try await running([publisher], [consumer]) {
             async let published: Void = Self.fill(name, publisher, count: count)
-            let messages = try await collect(count, from: consumer, within: .seconds(60)) { burst in
+            let messages = try await collect(count, from: consumer, within: .seconds(240)) { burst in
                 consumer.ack(burst.map(\.tag))
             }
             try await published
@@ -304,7 +304,7 @@ func deleteQueue(_ name: String) async throws {
 /// Waits until a condition that nothing signals holds.
 func eventually(
     _ what: String,
-    within limit: Duration = .seconds(15),
+    within limit: Duration = .seconds(60),
     _ condition: @escaping @Sendable () -> Bool
 ) async throws {
     try await within(limit, what) {

@@ -4,7 +4,7 @@ import Synchronization
 import Telemetry
 import Testing
 
-@Suite("The examples of the documentation", .timeLimit(.minutes(1)))
+@Suite("The examples of the documentation", .timeLimit(.minutes(5)))
 struct ExampleTests {
     private static let here = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
 

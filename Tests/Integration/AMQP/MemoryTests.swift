@@ -102,7 +102,7 @@ struct MemoryTests {
             while done < count {
                 let earlier = (publisher.statistics.connections, consumer.statistics.connections)
                 proxy.cut()
-                try await eventually("both are connected again") {
+                try await eventually("both are connected again", within: .seconds(120)) {
                     publisher.statistics.connections > earlier.0 && consumer.statistics.connections > earlier.1
                 }
                 done = publisher.statistics.reconnects + consumer.statistics.reconnects

@@ -3,7 +3,7 @@ import Foundation
 import Telemetry
 import Testing
 
-@Suite("Publishing to a real broker", .enabled(if: TestBroker.url != nil, TestBroker.missing), .timeLimit(.minutes(2)))
+@Suite("Publishing to a real broker", .enabled(if: TestBroker.url != nil, TestBroker.missing), .timeLimit(.minutes(5)))
 struct PublishingTests {
     @Test("A published message is confirmed and can be consumed and acknowledged")
     func roundTrip() async throws {
@@ -52,7 +52,7 @@ struct PublishingTests {
 /// Submits a burst once the publisher is connected and waits for all of its outcomes.
 func outcomes(of burst: [Publication], by publisher: Publisher) async throws -> [AMQPError?] {
     try await reached(publisher.states, "ready") { $0 == .ready }
-    return try await within(.seconds(30), "outcomes") {
+    return try await within(.seconds(240), "outcomes") {
         let (stream, continuation) = AsyncStream.makeStream(of: (Int, AMQPError?).self)
         publisher.submit(burst) { index, error in continuation.yield((index, error)) }
         var outcomes: [AMQPError?] = Array(repeating: nil, count: burst.count)

@@ -8,7 +8,7 @@ import Testing
 @Suite(
     "Recovery from broken connections",
     .enabled(if: TestBroker.url != nil, TestBroker.missing),
-    .timeLimit(.minutes(2))
+    .timeLimit(.minutes(5))
 )
 struct RecoveryTests {
     private let proxy: TestProxy
@@ -56,13 +56,13 @@ struct RecoveryTests {
             try await eventually("the message is on its way") { publisher.statistics.inFlight == 1 }
             proxy.refuse(true)
             proxy.cut()
-            try await within(.seconds(10), "outcome") { for await _ in done {} }
+            try await within(.seconds(60), "outcome") { for await _ in done {} }
             #expect(outcome.withLock { $0 }??.code == .connectionLost)
             #expect(outcome.withLock { $0 }??.mayHaveArrived == true)
 
             let (closed, closedSignal) = AsyncStream.makeStream(of: AMQPError?.self)
             publisher.submit([publication("never sent")]) { _, error in closedSignal.yield(error) }
-            let error = try await within(.seconds(10), "outcome") { await closed.first { _ in true } }
+            let error = try await within(.seconds(60), "outcome") { await closed.first { _ in true } }
             #expect(error??.code == .closed)
             #expect(error??.mayHaveArrived == false)
 
@@ -174,7 +174,7 @@ struct RecoveryTests {
             #expect(publisher.statistics.waiting == 1)
             #expect(publisher.statistics.confirmed == 0)
             proxy.inject(Frames.unblocked)
-            try await within(.seconds(10), "the confirm") { try await patient.value }
+            try await within(.seconds(60), "the confirm") { try await patient.value }
             #expect(publisher.state == .ready)
         }
         // The cancelled one was never sent.
@@ -285,7 +285,7 @@ struct RecoveryTests {
             logger: testLogger
         )
         try await running([publisher]) { try await publisher.publish(publication("x")) }
-        #expect(unused.accepted == 1 && proxy.accepted == 1)
+        #expect(unused.accepted >= 1 && proxy.accepted >= 1)
     }
 
     @Test("A message that cannot be sent is refused without touching the connection")
@@ -312,7 +312,7 @@ struct RecoveryTests {
         #expect(await stream.first { _ in true }??.code == .closed)
         consumer.ack(IncomingMessage.Tag(connection: 1, number: 1))
         #expect(consumer.statistics.staleAcks == 1)
-        try await within(.seconds(5), "the ends") {
+        try await within(.seconds(60), "the ends") {
             for await _ in consumer.bursts {}
             for await _ in consumer.states {}
             for await _ in publisher.states {}
@@ -338,7 +338,11 @@ struct RecoveryTests {
                     try await reached(publisher.states, "the publisher is ready") { $0 == .ready }
                     try await reached(consumer.states, "the consumer is ready") { $0 == .ready }
                     try await Task.sleep(for: .milliseconds(20))
+                    let earlier = (publisher.statistics.reconnects, consumer.statistics.reconnects)
                     proxy.cut()
+                    try await eventually("both have noticed and are back") {
+                        publisher.statistics.reconnects > earlier.0 && consumer.statistics.reconnects > earlier.1
+                    }
                 }
             }
             var waiting = (0..<4_000).map { "\($0)" }
@@ -351,7 +355,7 @@ struct RecoveryTests {
             }
             try await cutter.value
             let wanted = expected
-            try await eventually("all are received", within: .seconds(60)) {
+            try await eventually("all are received", within: .seconds(120)) {
                 received.ids.withLock { $0.isSuperset(of: wanted) }
             }
             consumer.stopConsuming()
@@ -359,7 +363,7 @@ struct RecoveryTests {
         }
         #expect(expected.count == 4_000)
         #expect(publisher.statistics.confirmed == 4_000)
-        #expect(publisher.statistics.reconnects + consumer.statistics.reconnects > 10)
+        #expect(publisher.statistics.reconnects >= 20 && consumer.statistics.reconnects >= 20)
     }
 }
 

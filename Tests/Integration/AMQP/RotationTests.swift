@@ -8,7 +8,7 @@ import Testing
 @Suite(
     "A broker that is away, and one whose secrets change",
     .enabled(if: TestBroker.url != nil, TestBroker.missing),
-    .timeLimit(.minutes(1))
+    .timeLimit(.minutes(5))
 )
 struct RotationTests {
     private let proxy: TestProxy
@@ -80,23 +80,24 @@ struct RotationTests {
             let before = proxy.accepted
             proxy.refuse(true)
             proxy.cut()
-            try await eventually("many attempts") { proxy.accepted >= before + 40 }
+            try await eventually("many attempts") { proxy.accepted >= before + 60 }
             proxy.refuse(false)
             let states = publisher.states
             try await reached(states, "ready again") { $0 == .ready }
             try await eventually("the line about the return") { sink.count("Connected to the broker again") == 1 }
         }
         #expect(sink.count("Connected to the broker") == 1)
-        // The break, the refusal in the one or two ways that it shows, and a second or two of growing intervals.
-        #expect((1...7).contains(sink.count("The connection to the broker failed")))
         let failures = sink.field("messaging.failures", of: "Connected to the broker again").flatMap { Int($0) }
-        #expect((failures ?? 0) >= 40)
+        #expect((failures ?? 0) >= 60)
+        // The break, the refusal in the one or two ways that it shows, and one line whenever the time without a connection
+        // has doubled: ten are a quarter of an hour.
+        #expect((1...13).contains(sink.count("The connection to the broker failed")))
     }
 
     @Test("Under an alarm of the broker a publisher with nothing on its way ends at once")
     func endsUnderAlarm() async throws {
         var configuration = try TestBroker.configuration(port: proxy.port)
-        configuration.closingTimeout = .seconds(60)
+        configuration.closingTimeout = .seconds(600)
         let publisher = Publisher(configuration, logger: testLogger)
         let states = publisher.states
         let run = Task { await publisher.run() }
@@ -109,7 +110,7 @@ struct RotationTests {
         run.cancel()
         await run.value
         // Long before the closing timeout, and long after what a busy machine may take.
-        #expect(began.duration(to: .now) < .seconds(20))
+        #expect(began.duration(to: .now) < .seconds(200))
     }
 }
 

@@ -7,7 +7,7 @@ import Testing
 /// The broker's TLS listener, as an `amqps` URI with `cacertfile`; its certificate is for the name in it.
 private let secureURL = ProcessInfo.processInfo.environment["WARREN_TEST_AMQPS_URL"]
 
-@Suite("TLS", .enabled(if: secureURL != nil, "WARREN_TEST_AMQPS_URL names no broker"), .timeLimit(.minutes(1)))
+@Suite("TLS", .enabled(if: secureURL != nil, "WARREN_TEST_AMQPS_URL names no broker"), .timeLimit(.minutes(5)))
 struct SecurityTests {
     private func configuration(_ change: (inout URLComponents) -> Void = { _ in }) throws -> ConnectionConfiguration {
         var components = try #require(URLComponents(string: secureURL ?? ""))

@@ -31,13 +31,13 @@ enum TestBroker {
 
     static func uniqueName(_ prefix: String = "q") -> String { "warren-test-\(prefix)-\(UUID().uuidString.prefix(8))" }
 
-    /// A queue that the broker deletes by itself a minute after its last use.
+    /// A queue that the broker deletes by itself ten minutes after its last use.
     static func queue(
         _ name: String,
         type: String = "quorum",
         _ more: FieldTable = [:]
     ) -> BrokerTopology.Queue {
-        var arguments: FieldTable = ["x-queue-type": .string(type), "x-expires": .int32(60_000)]
+        var arguments: FieldTable = ["x-queue-type": .string(type), "x-expires": .int32(600_000)]
         arguments.entries += more.entries
         return BrokerTopology.Queue(name: name, arguments: arguments)
     }
@@ -124,7 +124,7 @@ func within<Result: Sendable>(
 func reached(
     _ states: AsyncStream<ConnectionState>,
     _ what: String,
-    within limit: Duration = .seconds(15),
+    within limit: Duration = .seconds(60),
     where matches: @escaping @Sendable (ConnectionState) -> Bool
 ) async throws -> ConnectionState {
     try await within(limit, what) {
@@ -137,7 +137,7 @@ func reached(
 func collect(
     _ count: Int,
     from consumer: Consumer,
-    within limit: Duration = .seconds(20),
+    within limit: Duration = .seconds(120),
     each: @escaping @Sendable ([IncomingMessage]) -> Void = { _ in }
 ) async throws -> [IncomingMessage] {
     try await within(limit, "\(count) messages") {

@@ -16,7 +16,7 @@ private struct DirectTransport: FeedTransport {
     }
 }
 
-@Suite("A subscriber that is newer than the events", .timeLimit(.minutes(2)))
+@Suite("A subscriber that is newer than the events", .timeLimit(.minutes(5)))
 struct CatchUpTests {
     @Test("catches up by feed and goes on with its queue: nothing missed, nothing twice, in order")
     func handover() async throws {

@@ -32,7 +32,7 @@ struct Part {
         _ name: String,
         in folder: TemporaryFolder,
         broker: String,
-        grace: Duration = .seconds(10),
+        grace: Duration = .seconds(60),
         topology: Topology = Part.topology,
         handlers: (Subscriber) -> Void = { _ in },
         feeds: (MessagingRuntime) -> Void = { _ in }

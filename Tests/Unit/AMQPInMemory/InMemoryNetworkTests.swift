@@ -3,7 +3,7 @@ import AMQPInMemory
 import Synchronization
 import Testing
 
-@Suite("The in-memory clients, step by step", .timeLimit(.minutes(1)))
+@Suite("The in-memory clients, step by step", .timeLimit(.minutes(5)))
 struct InMemoryNetworkTests {
     private let topology: BrokerTopology = {
         var topology = BrokerTopology()

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import CommandLine
@@ -9,19 +10,13 @@ struct CompletionTests {
     private func offers(_ words: [String]) async throws -> [String] {
         let script = await warren("completion bash").data
         let quoted = words.map { "'\($0)'" }.joined(separator: " ")
-        let process = Process()
-        process.executableURL = URL(filePath: "/bin/bash")
-        process.arguments = [
+        let arguments = [
             "--norc", "-c",
             "\(script)\nCOMP_WORDS=(\(quoted)); COMP_CWORD=\(words.count - 1); _warren; printf '%s\\n' \"${COMPREPLY[@]}\"",
         ]
-        let pipe = Pipe()
-        process.standardOutput = pipe
-        try process.run()
-        let data = pipe.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        #expect(process.terminationStatus == 0)
-        return String(decoding: data, as: UTF8.self).split(separator: "\n").map(String.init)
+        let bash = try await ChildProcess.run(URL(filePath: "/bin/bash"), arguments)
+        #expect(bash.end == .exit(0))
+        return bash.output.split(separator: "\n").map(String.init)
     }
 
     @Test("in bash offers commands, those of groups by every name, and arguments")

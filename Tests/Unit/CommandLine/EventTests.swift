@@ -5,7 +5,7 @@ import Testing
 
 @testable import CommandLine
 
-@Suite("warren events", .timeLimit(.minutes(1)))
+@Suite("warren events", .timeLimit(.minutes(5)))
 struct EventTests {
     private static func event(_ number: Int, type: String = "dev.warren.order.placed") -> JSONValue {
         [

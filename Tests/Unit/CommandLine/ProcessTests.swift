@@ -1,76 +1,80 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// The process itself: signals, pipes and exit codes, which `run` alone does not show.
-@Suite("The process", .timeLimit(.minutes(1)))
+@Suite("The process", .timeLimit(.minutes(5)))
 struct ProcessTests {
-    /// The command as it was built beside these tests, with nothing to read and nobody to reach.
-    private func start(_ arguments: [String], input: Any? = FileHandle.nullDevice) throws -> (Process, Pipe, Pipe) {
-        let process = Process()
-        process.executableURL = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
-            .deletingLastPathComponent().appending(path: "warren")
-        process.arguments = arguments
-        // Port 9 of this machine: discard, where nobody listens.
-        process.environment = ["WARREN_ORDER_URL": "http://127.0.0.1:9"]
-        let output = Pipe()
-        let messages = Pipe()
-        process.standardInput = input
-        process.standardOutput = output
-        process.standardError = messages
-        try process.run()
-        return (process, output, messages)
+    private let folder: TemporaryFolder
+
+    init() throws {
+        folder = try TemporaryFolder("process")
     }
 
+    /// The command as it was built beside these tests.
+    private var warren: URL {
+        URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent().appending(path: "warren")
+    }
+
+    /// Nobody to reach: port 9 of this machine is discard, where nobody listens.
+    private static let environment = ["WARREN_ORDER_URL": "http://127.0.0.1:9"]
+
     @Test("ends with 130 at once on Ctrl-C while it waits")
-    func interruptedWait() throws {
-        let (process, _, messages) = try start(["wait", "order", "x", "--for", "confirmed", "--timeout", "1h"])
+    func interruptedWait() async throws {
+        let process = try ChildProcess(
+            warren,
+            arguments: ["wait", "order", "x", "--for", "confirmed", "--timeout", "1h"],
+            environment: Self.environment,
+            folder: folder.url
+        )
         // The first message says that it waits by now.
-        #expect(!messages.fileHandleForReading.availableData.isEmpty)
-        let start = ContinuousClock.now
-        kill(process.processIdentifier, SIGINT)
-        process.waitUntilExit()
-        #expect(process.terminationReason == .exit)
-        #expect(process.terminationStatus == 130)
-        #expect(ContinuousClock.now - start < .seconds(5))
+        try await eventually("it waits") { !process.standardError.isEmpty }
+        process.send(SIGINT)
+        #expect(try await process.waitForEnd() == .exit(130))
     }
 
     @Test("ends with 143 on SIGTERM while it reads standard input that never ends")
-    func terminatedRead() throws {
-        let input = Pipe()
-        let (process, _, _) = try start(["publish", "order.confirmed", "--data", "-"], input: input)
+    func terminatedRead() async throws {
+        let input = folder.file("input").path
+        try #require(mkfifo(input, 0o600) == 0)
+        // Open for both, so that neither side waits for the other, and the end of the input never comes.
+        let descriptor = open(input, O_RDWR | O_CLOEXEC)
+        defer { close(descriptor) }
+        let process = try ChildProcess(
+            URL(filePath: "/bin/sh"),
+            arguments: ["-c", #"exec "$0" publish order.confirmed --data - <"$1""#, warren.path, input],
+            environment: Self.environment,
+            folder: folder.url
+        )
         // More than a pipe holds: the write returns when the command has begun to read.
-        try input.fileHandleForWriting.write(contentsOf: Data(repeating: UInt8(ascii: " "), count: 1 << 18))
-        kill(process.processIdentifier, SIGTERM)
-        process.waitUntilExit()
-        #expect(process.terminationReason == .exit)
-        #expect(process.terminationStatus == 143)
+        let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: false)
+        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+            Thread.detachNewThread {
+                continuation.resume(
+                    with: Result { try handle.write(contentsOf: Data(repeating: UInt8(ascii: " "), count: 1 << 18)) }
+                )
+            }
+        }
+        process.send(SIGTERM)
+        #expect(try await process.waitForEnd() == .exit(143))
     }
 
     @Test("ends quietly when nobody reads its data any more")
-    func closedPipe() throws {
-        let process = Process()
-        process.executableURL = URL(filePath: "/bin/bash")
-        let warren = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
-            .appending(path: "warren").path
-        process.arguments = ["-c", "'\(warren)' completion bash | head -c 0; exit ${PIPESTATUS[0]}"]
-        let messages = Pipe()
-        process.standardError = messages
-        try process.run()
-        let text = messages.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
+    func closedPipe() async throws {
+        let done = try await ChildProcess.run(
+            URL(filePath: "/bin/bash"),
+            ["-c", "'\(warren.path)' completion bash | head -c 0; exit ${PIPESTATUS[0]}"]
+        )
         // Whoever wins the race: all was written into the pipe, or nobody was there any more.
-        #expect([0, 141].contains(process.terminationStatus))
-        #expect(text.isEmpty)
+        #expect(done.end == .exit(0) || done.end == .exit(141))
+        #expect(done.errors.isEmpty)
     }
 
     @Test("keeps data and messages apart and ends with the code that the command came to")
-    func codes() throws {
-        let (process, output, messages) = try start(["order", "list"])
-        let data = output.fileHandleForReading.readDataToEndOfFile()
-        let text = String(decoding: messages.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        #expect(process.terminationStatus == 7)
-        #expect(data.isEmpty)
-        #expect(text.contains("order cannot be reached at http://127.0.0.1:9: connection refused"))
+    func codes() async throws {
+        let done = try await ChildProcess.run(warren, ["order", "list"], environment: Self.environment)
+        #expect(done.end == .exit(7))
+        #expect(done.output.isEmpty)
+        #expect(done.errors.contains("order cannot be reached at http://127.0.0.1:9: connection refused"))
     }
 }

@@ -7,7 +7,7 @@ import Testing
 
 @testable import CommandLine
 
-@Suite("warren publish", .timeLimit(.minutes(1)))
+@Suite("warren publish", .timeLimit(.minutes(5)))
 struct PublishTests {
     @Test("sends an envelope under the full type, about the subject, as part of its flow")
     func envelope() async throws {

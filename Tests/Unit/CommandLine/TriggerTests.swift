@@ -7,7 +7,7 @@ import Testing
 
 @testable import CommandLine
 
-@Suite("warren trigger", .timeLimit(.minutes(1)))
+@Suite("warren trigger", .timeLimit(.minutes(5)))
 struct TriggerTests {
     /// A shop in which every order comes at once to what its payment method stands for.
     private static func shop() -> FakeServices {
@@ -90,7 +90,7 @@ struct TriggerTests {
     @Test("ends with 5 when a step does not come out in time, and shows the steps before it")
     func timedOut() async {
         let services = FakeServices { _ in .json(order("placed", payment: "requested")) }
-        let outcome = await warren("trigger happy --timeout 100ms -o jsonl", http: services)
+        let outcome = await warren("trigger happy --timeout 2s -o jsonl", http: services)
         #expect(outcome.code == 5)
         #expect(outcome.records.compactMap { $0["step"]?.text } == ["place"])
     }

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Database
 
-@Suite("Writes that come together", .timeLimit(.minutes(1)))
+@Suite("Writes that come together", .timeLimit(.minutes(5)))
 struct GroupCommitTests {
     /// Submits closures while the writer is held, so that they are one group, and gives their results.
     private func together(

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Database
 
-@Suite("A database's life", .timeLimit(.minutes(1)))
+@Suite("A database's life", .timeLimit(.minutes(5)))
 struct LifetimeTests {
     @Test("ends with everything that was queued, in the order in which it was queued")
     func close() async throws {

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Database
 
-@Suite("Migrations", .timeLimit(.minutes(1)))
+@Suite("Migrations", .timeLimit(.minutes(5)))
 struct MigrationTests {
     private let one = MigrationSet.Migration("one", "CREATE TABLE one (i INTEGER); INSERT INTO one VALUES (1);")
     private let two = MigrationSet.Migration("two", "CREATE TABLE two (i INTEGER)")

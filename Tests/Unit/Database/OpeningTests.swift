@@ -1,10 +1,11 @@
 import Foundation
 import Telemetry
+import TestSupport
 import Testing
 
 @testable import Database
 
-@Suite("Opening a database", .timeLimit(.minutes(1)))
+@Suite("Opening a database", .timeLimit(.minutes(5)))
 struct OpeningTests {
     @Test(
         "takes a path out of the URL, literally",
@@ -37,15 +38,12 @@ struct OpeningTests {
             let path = "\(folder)/test.db"
             let url = "sqlite:\(path)"
             // util-linux's flock, and nothing of this module, in a process of its own.
-            let other = Process()
-            other.executableURL = URL(fileURLWithPath: "/usr/bin/flock")
-            other.arguments = ["\(path).lock", "sh", "-c", "echo locked; read line"]
-            let input = Pipe()
-            let output = Pipe()
-            other.standardInput = input
-            other.standardOutput = output
-            try other.run()
-            #expect(try #require(output.fileHandleForReading.readLine()) == "locked")
+            let other = try ChildProcess(
+                URL(fileURLWithPath: "/usr/bin/flock"),
+                arguments: ["--no-fork", "\(path).lock", "sh", "-c", "echo locked; exec sleep 3600"],
+                folder: URL(fileURLWithPath: folder)
+            )
+            try await eventually("the other process has the lock") { other.standardOutput == "locked\n" }
 
             let error = await databaseError {
                 _ = try await Database.open(url, migrations: [], logger: .silent)
@@ -54,8 +52,7 @@ struct OpeningTests {
             #expect(error?.reason.contains("stop that process") == true)
             #expect(FileManager.default.fileExists(atPath: path) == false)
 
-            try input.fileHandleForWriting.close()
-            other.waitUntilExit()
+            try await other.kill()
             let database = try await Database.open(url, migrations: [], logger: .silent)
             // The same path by another name is the same database.
             try FileManager.default.createSymbolicLink(atPath: "\(folder)/link.db", withDestinationPath: path)
@@ -199,14 +196,5 @@ struct OpeningTests {
             }
             await database.close()
         }
-    }
-}
-
-extension FileHandle {
-    /// One line of a short output.
-    fileprivate func readLine() -> String? {
-        var line = Data()
-        while let byte = try? read(upToCount: 1), byte.count == 1, byte[0] != 10 { line.append(byte) }
-        return String(data: line, encoding: .utf8)
     }
 }

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Database
 
-@Suite("A read", .timeLimit(.minutes(1)))
+@Suite("A read", .timeLimit(.minutes(5)))
 struct ReadingTests {
     @Test("sees one snapshot, whatever is committed meanwhile")
     func snapshot() async throws {

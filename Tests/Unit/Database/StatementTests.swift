@@ -2,7 +2,7 @@ import Testing
 
 @testable import Database
 
-@Suite("A statement", .timeLimit(.minutes(1)))
+@Suite("A statement", .timeLimit(.minutes(5)))
 struct StatementTests {
     @Test("brings every value back as it was")
     func roundTrip() async throws {

@@ -56,12 +56,12 @@ extension Database {
     }
 }
 
-/// Blocks a thread of the database (never one of Swift's) until opened, at most 20 seconds.
+/// Blocks a thread of the database (never one of Swift's) until opened, at most two minutes.
 final class Gate: Sendable {
     private let semaphore = DispatchSemaphore(value: 0)
 
     func waitOnThread() {
-        _ = semaphore.wait(timeout: .now() + 20)
+        _ = semaphore.wait(timeout: .now() + 120)
     }
 
     func open() {

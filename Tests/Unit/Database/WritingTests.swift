@@ -3,7 +3,7 @@ import Testing
 
 @testable import Database
 
-@Suite("A write", .timeLimit(.minutes(1)))
+@Suite("A write", .timeLimit(.minutes(5)))
 struct WritingTests {
     @Test("returns what its closure returns, and is there for the next read")
     func writeAndRead() async throws {

@@ -3,7 +3,7 @@ import HTTP
 import Telemetry
 import Testing
 
-@Suite("Server and client over real sockets", .timeLimit(.minutes(1)))
+@Suite("Server and client over real sockets", .timeLimit(.minutes(5)))
 struct RoundTripTests {
     struct Echo: Codable, Sendable {
         var method: String

@@ -5,7 +5,7 @@ import Testing
 @Suite(
     "TLS is verified",
     .enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/openssl"), "needs the openssl command"),
-    .timeLimit(.minutes(1))
+    .timeLimit(.minutes(5))
 )
 struct TLSTests {
     /// Runs `openssl s_server` with a certificate for `localhost` that no one knows.
@@ -100,12 +100,20 @@ struct TLSTests {
         offering.replies["STARTTLS"] = "220 go on"
         // The server speaks no TLS after its leave: the handshake fails, and nothing of the mail is said in the clear.
         try await withSMTPServer(offering) { server, url in
-            let client = try SMTPClient(url: url + "?starttls=required", timeout: .seconds(5))
+            let client = try SMTPClient(
+                url: url + "?starttls=required",
+                timeout: .seconds(60),
+                connectTimeout: .seconds(60)
+            )
             await #expect(throws: SMTPFailure.self) { try await client.send(SMTPTests.mail()) }
             #expect(!server.commands.contains { $0.hasPrefix("MAIL") })
         }
         try await Self.withTLSServer([]) { port, _ in
-            let client = try SMTPClient(url: "smtps://localhost:\(port)", timeout: .seconds(5))
+            let client = try SMTPClient(
+                url: "smtps://localhost:\(port)",
+                timeout: .seconds(60),
+                connectTimeout: .seconds(60)
+            )
             let failure = try await #require(throws: SMTPFailure.self) { try await client.send(SMTPTests.mail()) }
             #expect(failure.reason.contains("certificate"))
         }

@@ -34,14 +34,14 @@ struct SocketError: Error { let text: String }
 
 /// A socket that blocks on a queue of its own, never on Swift's pool.
 ///
-/// Each read waits 10 seconds at most.
+/// Each read waits a minute at most.
 final class RawSocket: Sendable {
     let descriptor: Int32
     private let queue = DispatchQueue(label: "raw-socket")
 
     init(descriptor: Int32) {
         self.descriptor = descriptor
-        var timeout = timeval(tv_sec: 10, tv_usec: 0)
+        var timeout = timeval(tv_sec: 60, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
     }
 
@@ -210,7 +210,7 @@ final class Signal: Sendable {
 
     func give() { continuation.finish() }
 
-    func wait(seconds: Int = 10) async throws {
+    func wait(seconds: Int = 60) async throws {
         try await within(seconds: seconds) { [stream] in
             for await _ in stream {}
             try Task.checkCancellation()
@@ -220,7 +220,7 @@ final class Signal: Sendable {
 
 /// Runs the body, but not for ever.
 func within<Value: Sendable>(
-    seconds: Int,
+    seconds: Int = 60,
     _ body: @escaping @Sendable () async throws -> Value
 ) async throws -> Value {
     try await withThrowingTaskGroup(of: Value.self) { group in

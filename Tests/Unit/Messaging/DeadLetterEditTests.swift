@@ -6,7 +6,7 @@ import Testing
 
 @testable import Messaging
 
-@Suite("A dead letter that is edited", .timeLimit(.minutes(1)))
+@Suite("A dead letter that is edited", .timeLimit(.minutes(5)))
 struct DeadLetterEditTests {
     private func bury(_ bench: Bench, _ numbers: Int...) async throws -> [DeadLetter] {
         bench.subscriber.on(Happened.self) { event, delivery in

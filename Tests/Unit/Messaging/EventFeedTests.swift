@@ -50,7 +50,7 @@ extension Bench {
     }
 }
 
-@Suite("A feed hands events to the same handlers as the queue does", .timeLimit(.minutes(2)))
+@Suite("A feed hands events to the same handlers as the queue does", .timeLimit(.minutes(5)))
 struct EventFeedTests {
     @Test func `it follows the source from its beginning, in order`() async throws {
         try await withBench { source async throws in
@@ -63,10 +63,11 @@ struct EventFeedTests {
                     try await eventually { try await target.effects() == Array(1...20) }
                     try await source.append(1, to: "b")
                     try await eventually { try await target.effects().count == 21 }
+                    // Its effect is seen before the offset has moved past the page that brought it.
+                    try await eventually { try await feed.position() == 21 }
                 }
                 following.cancel()
                 _ = try? await following.value
-                #expect(try await feed.position() == 21)
             }
         }
     }
@@ -76,7 +77,7 @@ struct EventFeedTests {
             try await withBench { target async throws in
                 let release = Signal()
                 target.subscriber.on(Happened.self) { event, delivery in
-                    if event.number == 9 { await release.wait(until: .now + .seconds(30)) }
+                    if event.number == 9 { await release.wait(until: .now + .seconds(60)) }
                     try await delivery.commit { try $0.execute("INSERT INTO effects (number) VALUES (1)") }
                 }
                 try await source.append(7, to: "a")

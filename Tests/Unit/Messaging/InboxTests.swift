@@ -6,7 +6,7 @@ import Testing
 
 @testable import Messaging
 
-@Suite("A message that comes in", .timeLimit(.minutes(1)))
+@Suite("A message that comes in", .timeLimit(.minutes(5)))
 struct InboxTests {
     struct Broken: Error {}
 

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Messaging
 
-@Suite("Local handlers", .timeLimit(.minutes(1)))
+@Suite("Local handlers", .timeLimit(.minutes(5)))
 struct LocalDispatchTests {
     @Test func `before the commit they share the transaction`() async throws {
         try await withBench { bench async throws in

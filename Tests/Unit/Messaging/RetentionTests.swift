@@ -33,7 +33,7 @@ extension Bench {
     }
 }
 
-@Suite("Retention removes what nobody can need", .timeLimit(.minutes(1)))
+@Suite("Retention removes what nobody can need", .timeLimit(.minutes(5)))
 struct RetentionTests {
     @Test func `old events go, the last of each subject stays and its sequence goes on`() async throws {
         try await withBench { bench async throws in

@@ -11,7 +11,7 @@ private struct HappenedBefore: Event {
     var count: String
 }
 
-@Suite("Old versions reach the handler of the new one", .timeLimit(.minutes(1)))
+@Suite("Old versions reach the handler of the new one", .timeLimit(.minutes(5)))
 struct UpcastTests {
     private func message(_ bench: Bench, _ event: some Event, type: EventType) throws -> Envelope {
         Envelope(

@@ -67,7 +67,7 @@ private func withEventService(
     try result.get()
 }
 
-@Suite("The event API", .timeLimit(.minutes(1)))
+@Suite("The event API", .timeLimit(.minutes(5)))
 struct EventRoutesTests {
     @Test("answers the stored bytes as a batch, with the next position in a header and in a link")
     func batch() async throws {
@@ -184,7 +184,7 @@ struct EventRoutesTests {
     }
 
     private static func until(_ condition: () -> Bool) async throws {
-        let deadline = ContinuousClock.now + .seconds(10)
+        let deadline = ContinuousClock.now + .seconds(60)
         while !condition() {
             guard .now < deadline else { throw CancellationError() }
             await Signal().wait(until: .now + .milliseconds(2))

@@ -4,7 +4,7 @@ import Testing
 
 @testable import ServiceKit
 
-@Suite("Wiring", .timeLimit(.minutes(1)))
+@Suite("Wiring", .timeLimit(.minutes(5)))
 struct WiringTests {
     @Test("keeps what is registered, in order, and takes nothing once it is over")
     func sealing() {

@@ -28,7 +28,7 @@ private struct NotificationWorld {
             migrations: [MessagingRuntime.migrations, MailStore.migrations],
             logger: .silent
         )
-        let client = try SMTPClient(url: smtp, timeout: .seconds(20))
+        let client = try SMTPClient(url: smtp, timeout: .seconds(60), connectTimeout: .seconds(60))
         let world = NotificationWorld(
             folder: folder,
             database: database,
@@ -98,7 +98,7 @@ private final class NotificationLog: LogSink {
     }
 }
 
-@Suite("Notification and its mail server", .timeLimit(.minutes(2)))
+@Suite("Notification and its mail server", .timeLimit(.minutes(5)))
 struct NotificationHandlerTests {
     private static let customer = Customer(email: "ada@example.com", name: "Ada Lovelace")
     private static let total = Money(amount: 1300, currency: "EUR")

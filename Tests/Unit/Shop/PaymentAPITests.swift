@@ -7,7 +7,7 @@ import Testing
 @testable import Sandbox
 
 /// What Payment says of an order's payment over HTTP.
-@Suite("GET /payments/{orderID}", .timeLimit(.minutes(1))) struct PaymentAPITests {
+@Suite("GET /payments/{orderID}", .timeLimit(.minutes(5))) struct PaymentAPITests {
     @Test("A payment is shown with its state, its times and the provider's ids; the card's token is not")
     func shows() async throws {
         try await PaymentDesk.open { desk async throws in

@@ -4,7 +4,7 @@ import Testing
 @testable import Sandbox
 
 /// Cancellations, whatever the provider is doing at the time.
-@Suite("Payment refunds once", .timeLimit(.minutes(1))) struct PaymentCancellationTests {
+@Suite("Payment refunds once", .timeLimit(.minutes(5))) struct PaymentCancellationTests {
     @Test("A captured payment is refunded, and a second cancellation does nothing")
     func refunds() async throws {
         try await PaymentDesk.open { desk async throws in
@@ -44,7 +44,7 @@ import Testing
         arguments: [PaymentMethod.errorAfterOnce, .timeoutOnce, .resetOnce]
     )
     func pendingButCharged(method: PaymentMethod) async throws {
-        try await PaymentDesk.open(timeout: PaymentDesk.impatient) { desk async throws in
+        try await PaymentDesk.open { desk async throws in
             _ = try await desk.request(method: method)
             #expect(try await desk.payment()?.state == .pending)
             #expect(try await desk.cancel() == .done)
@@ -84,7 +84,7 @@ import Testing
 
     @Test("While the provider cannot say what became of the charge, the cancellation waits")
     func waitsForTheOutcome() async throws {
-        try await PaymentDesk.open(timeout: PaymentDesk.impatient) { desk async throws in
+        try await PaymentDesk.open { desk async throws in
             _ = try await desk.request(method: .slow)
             #expect(try await desk.cancel() == .transient("payment.charge-processing"))
             desk.hooks.set { $0.isLookUpBlind = true }
@@ -99,7 +99,7 @@ import Testing
 
     @Test("A charge that the look-up does not show yet is not voided")
     func blindLookUp() async throws {
-        try await PaymentDesk.open(timeout: PaymentDesk.impatient) { desk async throws in
+        try await PaymentDesk.open { desk async throws in
             _ = try await desk.request(method: .timeoutOnce)
             desk.hooks.set { $0.isLookUpBlind = true }
             #expect(try await desk.cancel() == .transient("payment.outcome-unknown"))
@@ -135,7 +135,7 @@ import Testing
         ]
     )
     func refundFaults(kind: Fault.Kind, errorClass: String) async throws {
-        try await PaymentDesk.open(timeout: PaymentDesk.impatient) { desk async throws in
+        try await PaymentDesk.open { desk async throws in
             try await desk.request()
             desk.plan(kind, for: .refund)
             #expect(try await desk.cancel() == .transient(errorClass))

@@ -17,6 +17,7 @@ final class PaymentDesk: Sendable {
     let events: EventStore
     let hooks = ProviderHooks()
     private let gateway: StripeGateway
+    private let impatient: StripeGateway
     private let sandbox: Provider
     private let clock: TestClock
 
@@ -31,9 +32,16 @@ final class PaymentDesk: Sendable {
     /// What a test throws where a process would die.
     struct Crash: Error {}
 
-    private init(database: Database, gateway: StripeGateway, sandbox: Provider, clock: TestClock) {
+    private init(
+        database: Database,
+        gateway: StripeGateway,
+        impatient: StripeGateway,
+        sandbox: Provider,
+        clock: TestClock
+    ) {
         self.database = database
         self.gateway = gateway
+        self.impatient = impatient
         self.sandbox = sandbox
         self.clock = clock
         self.events = EventStore(
@@ -44,15 +52,13 @@ final class PaymentDesk: Sendable {
         )
     }
 
-    /// Short enough to wait for a provider that is silent, long enough for one that answers on a busy machine.
-    static let impatient: Duration = .seconds(2)
+    /// How long Payment waits for an answer that the provider has been told not to give.
+    ///
+    /// For all others it has a minute: the machine may be busy.
+    private static let silence: Duration = .seconds(2)
 
     /// Opens the desk for as long as `body` runs.
-    /// - Parameter timeout: how long Payment waits for the provider.
-    static func open(
-        timeout: Duration = .seconds(20),
-        _ body: (PaymentDesk) async throws -> Void
-    ) async throws {
+    static func open(_ body: (PaymentDesk) async throws -> Void) async throws {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("payment-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
@@ -70,8 +76,17 @@ final class PaymentDesk: Sendable {
         let client = HTTPClient()
         do {
             try await withServer(routes.withLock { $0 }) { url in
-                let gateway = StripeGateway(url: url, key: "sk_test", timeout: timeout, client: client)
-                try await body(PaymentDesk(database: database, gateway: gateway, sandbox: sandbox, clock: clock))
+                func gateway(_ timeout: Duration) -> StripeGateway {
+                    StripeGateway(url: url, key: "sk_test", timeout: timeout, client: client)
+                }
+                let desk = PaymentDesk(
+                    database: database,
+                    gateway: gateway(.seconds(60)),
+                    impatient: gateway(silence),
+                    sandbox: sandbox,
+                    clock: clock
+                )
+                try await body(desk)
             }
         } catch {
             client.close()
@@ -103,6 +118,8 @@ final class PaymentDesk: Sendable {
         amount: Int64 = 1250,
         crashing: Bool = false
     ) async throws -> Ending {
+        let isSilent = [PaymentMethod.timeoutOnce.rawValue, PaymentMethod.slow.rawValue].contains(token)
+        if isSilent, hooks.isFirst(order) { hooks.expectSilence(1) }
         let event = OrderPaymentRequested(
             orderID: order,
             total: Money(amount: amount, currency: "EUR"),
@@ -134,7 +151,7 @@ final class PaymentDesk: Sendable {
     private func ending(_ body: (PaymentHandlers) async throws -> Void) async throws -> Ending {
         let handlers = PaymentHandlers(
             events: events,
-            provider: HookedProvider(gateway: gateway, hooks: hooks),
+            provider: HookedProvider(gateway: gateway, impatient: impatient, hooks: hooks),
             logger: .silent,
             now: { [clock] in clock.now }
         )
@@ -177,6 +194,7 @@ final class PaymentDesk: Sendable {
 
     /// Plans a fault of the provider.
     func plan(_ kind: Fault.Kind, for operation: Fault.Operation, count: Int = 1) {
+        if kind == .timeout { hooks.expectSilence(count) }
         sandbox.control { state, _ in
             state.plan(Fault(kind: kind, delayMilliseconds: 3000), for: operation, count: count)
         }
@@ -223,17 +241,38 @@ final class ProviderHooks: Sendable {
     }
 
     private let hooks = Mutex(Hooks())
+    private let silences = Mutex(0)
+    private let orders = Mutex<Set<String>>([])
+
+    /// So many of the next charges and refunds are not answered in time.
+    func expectSilence(_ count: Int) { silences.withLock { $0 += count } }
+
+    /// Whether the call that is about to be made is one of them.
+    func takeSilence() -> Bool {
+        silences.withLock { left in
+            defer { left = max(0, left - 1) }
+            return left > 0
+        }
+    }
+
+    /// Whether the order is requested for the first time.
+    func isFirst(_ order: String) -> Bool { orders.withLock { $0.insert(order).inserted } }
+
     var now: Hooks { hooks.withLock { $0 } }
     func set(_ change: @Sendable (inout Hooks) -> Void) { hooks.withLock { change(&$0) } }
 }
 
 private struct HookedProvider: PaymentProvider {
     let gateway: StripeGateway
+    let impatient: StripeGateway
     let hooks: ProviderHooks
+
+    /// For the call that is about to be made.
+    private var caller: StripeGateway { hooks.takeSilence() ? impatient : gateway }
 
     func charge(_ payment: Payment, _ charge: Payment.Charge) async throws -> ChargeStatus {
         try await hooks.now.beforeCharge?()
-        let status = try await gateway.charge(payment, charge)
+        let status = try await caller.charge(payment, charge)
         try await hooks.now.afterCharge?()
         return status
     }
@@ -253,7 +292,7 @@ private struct HookedProvider: PaymentProvider {
         try await gateway.cancel(intent: intent)
     }
     func refund(paymentID: String, orderID: String, key: String) async throws -> RefundStatus {
-        try await gateway.refund(paymentID: paymentID, orderID: orderID, key: key)
+        try await caller.refund(paymentID: paymentID, orderID: orderID, key: key)
     }
     func lookUpRefund(paymentID: String, amount: Int64) async throws -> RefundStatus {
         try await gateway.lookUpRefund(paymentID: paymentID, amount: amount)

@@ -8,7 +8,7 @@ import Testing
 @testable import Payment
 
 /// What the gateway sends, and what it makes of the provider's answers.
-@Suite("The gateway to the payment provider", .timeLimit(.minutes(1))) struct PaymentGatewayTests {
+@Suite("The gateway to the payment provider", .timeLimit(.minutes(5))) struct PaymentGatewayTests {
     @Test("A charge is a form with the order's id, under its key, with the secret as user name")
     func sendsCharge() async throws {
         let peer = Peer(.init(200, #"{"id":"pi_1","amount":1250,"currency":"eur","status":"succeeded"}"#))
@@ -122,7 +122,7 @@ import Testing
     func timesOut() async throws {
         let peer = Peer(.init(200, Self.intent("succeeded")), holdsAnswers: true)
         let failure = await #expect(throws: ProviderFailure.self) {
-            try await peer.serve(timeout: .milliseconds(200)) { try await $0.charge(Self.payment, Self.charge) }
+            try await peer.serve(timeout: .seconds(1)) { try await $0.charge(Self.payment, Self.charge) }
         }
         #expect(failure?.kind == .unknown)
         #expect(failure?.errorClass == "payment.provider-unavailable")
@@ -133,7 +133,7 @@ import Testing
         let client = HTTPClient()
         defer { client.close() }
         // Port 1 on loopback: nobody serves there.
-        let gateway = StripeGateway(url: "http://127.0.0.1:1", key: "k", timeout: .seconds(2), client: client)
+        let gateway = StripeGateway(url: "http://127.0.0.1:1", key: "k", timeout: .seconds(60), client: client)
         let failure = await #expect(throws: ProviderFailure.self) {
             try await gateway.lookUpCharge(of: Self.payment)
         }
@@ -241,14 +241,14 @@ final class Peer: Sendable {
 
     /// Serves while `body` asks through a gateway.
     func serve<Result: Sendable>(
-        timeout: Duration = .seconds(10),
+        timeout: Duration = .seconds(60),
         _ body: @Sendable (StripeGateway) async throws -> Result
     ) async throws -> Result {
         var router = Router()
         let handler: Router.Handler = { [self] request in
             received.withLock { $0.append(request) }
             // Ends with the server, which cancels what it still has in work.
-            if holdsAnswers { try await Task.sleep(for: .seconds(60)) }
+            if holdsAnswers { try await Task.sleep(for: .seconds(600)) }
             var response = HTTPResponse(status: answer.status, body: Array(answer.body.utf8))
             for (name, value) in answer.headers { response.headers[name] = value }
             return response

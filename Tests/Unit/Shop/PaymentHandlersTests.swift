@@ -5,7 +5,7 @@ import Testing
 @testable import Sandbox
 
 /// Payment's handlers against the sandbox: money moves once, and others are told what happened.
-@Suite("Payment charges once", .timeLimit(.minutes(1))) struct PaymentHandlersTests {
+@Suite("Payment charges once", .timeLimit(.minutes(5))) struct PaymentHandlersTests {
     @Test("A good card is charged, and the same request again does nothing")
     func charges() async throws {
         try await PaymentDesk.open { desk async throws in
@@ -47,7 +47,7 @@ import Testing
         arguments: [PaymentMethod.errorOnce, .errorAfterOnce, .timeoutOnce, .resetOnce]
     )
     func badDays(method: PaymentMethod) async throws {
-        try await PaymentDesk.open(timeout: PaymentDesk.impatient) { desk async throws in
+        try await PaymentDesk.open { desk async throws in
             let first = try await desk.request(method: method)
             #expect(
                 first
@@ -77,7 +77,7 @@ import Testing
 
     @Test("A slow charge is not repeated: the key is in use, then the look-up shows it at work, then done")
     func slow() async throws {
-        try await PaymentDesk.open(timeout: PaymentDesk.impatient) { desk async throws in
+        try await PaymentDesk.open { desk async throws in
             #expect(try await desk.request(method: .slow) == .transient("payment.provider-unavailable"))
             desk.hooks.set { $0.isLookUpBlind = true }
             #expect(try await desk.request(method: .slow) == .transient("payment.provider-busy"))
@@ -127,7 +127,7 @@ import Testing
 
     @Test("A decline whose answer was lost is found again as a decline")
     func lostDecline() async throws {
-        try await PaymentDesk.open(timeout: PaymentDesk.impatient) { desk async throws in
+        try await PaymentDesk.open { desk async throws in
             desk.plan(.timeout, for: .charge)
             #expect(try await desk.request(method: .declined) == .transient("payment.provider-unavailable"))
             #expect(try await desk.request(method: .declined) == .done)

@@ -4,7 +4,7 @@ import Testing
 @testable import Sandbox
 
 /// Deliveries, faults and crashes in random order, and what must hold at the end of each.
-@Suite("Payment under random faults", .timeLimit(.minutes(2))) struct PaymentInterleavingTests {
+@Suite("Payment under random faults", .timeLimit(.minutes(5))) struct PaymentInterleavingTests {
     @Test(
         "Charged at most once, refunded at most once, and told exactly what happened",
         arguments: 1...8 as ClosedRange<UInt64>
