@@ -116,7 +116,10 @@ import Glibc
         }
         var limit = timeval(timeout)
         let status = unsafe amqp_socket_open_noblock(transport, endpoint.host, Int32(endpoint.port), &limit)
-        guard status == 0 else { throw AMQPError(status: status, doing: what, code: .connectionFailed) }
+        guard status == 0 else {
+            let error = AMQPError(status: status, doing: what, code: .connectionFailed)
+            throw error.mended(by: endpoint.mend(ofConnecting: status))
+        }
         callGuard.watch(socket)
         // Data that the peer does not acknowledge ends the connection, whatever the library is doing at the time.
         var milliseconds = UInt32(clamping: Int(timeout.pollMilliseconds))
@@ -153,7 +156,9 @@ import Glibc
             case .plain(let user, let password):
                 unsafe warren_login_plain(connection, virtualHost, frameSize, heartbeat, &table, user, password)
             case .external:
-                unsafe warren_login_external(connection, virtualHost, frameSize, heartbeat, &table, "")
+                // The certificate says who it is. RabbitMQ ignores the identity, but without one the library fails for want of
+                // memory: its pool gives none of size zero.
+                unsafe warren_login_external(connection, virtualHost, frameSize, heartbeat, &table, "certificate")
             }
         }
         if let error = unsafe AMQPError(
@@ -161,7 +166,7 @@ import Glibc
             doing: "authenticating at \(endpoint.redacted)",
             code: .connectionFailed
         ) {
-            throw error
+            throw unsafe error.mended(by: endpoint.mend(ofLoggingIn: reply))
         }
         arena.reset()
     }

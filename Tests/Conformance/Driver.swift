@@ -58,7 +58,7 @@ enum Broker: String, CaseIterable, Sendable, CustomTestStringConvertible {
     /// Those that are there.
     static var available: [Broker] { allCases.filter { !$0.isReal || $0.url != nil } }
 
-    private var isReal: Bool { self == .rabbitMQ3 || self == .rabbitMQ4 }
+    var isReal: Bool { self == .rabbitMQ3 || self == .rabbitMQ4 }
 
     /// The URI of a real one.
     var url: String? {

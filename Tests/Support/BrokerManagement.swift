@@ -36,6 +36,18 @@ public struct BrokerManagement: Sendable {
         try await expect(204, of: "DELETE", "/api/vhosts/\(name)")
     }
 
+    /// Makes a user that has no password and may do anything in the default virtual host.
+    public func makeUser(_ name: String) async throws {
+        try await expect(204, 201, of: "PUT", "/api/users/\(name)", ["password_hash": "", "tags": ""])
+        try await expect(
+            204,
+            201,
+            of: "PUT",
+            "/api/permissions/%2F/\(name)",
+            ["configure": ".*", "write": ".*", "read": ".*"]
+        )
+    }
+
     /// Publishes a message as raw as it gets.
     ///
     /// - Returns: whether a queue took it.

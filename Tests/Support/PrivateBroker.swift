@@ -12,13 +12,15 @@ public final class PrivateBroker: Sendable {
     private let folder: TemporaryFolder
 
     /// Starts a node on free ports.
-    public init() async throws {
+    ///
+    /// - Parameter arguments: more of them for `deploy/lib/broker start`.
+    public init(arguments: [String] = []) async throws {
         script = try TestEnvironment.brokerScript
         folder = try TemporaryFolder("broker")
         let managementPort = try FreePort.next()
         let started = try await ChildProcess.run(
             script,
-            ["start", folder.url.path, "--management", String(managementPort)],
+            ["start", folder.url.path, "--management", String(managementPort)] + arguments,
             within: .seconds(300)
         )
         guard started.end == .exit(0) else { throw TimedOut("the broker did not start: \(started.errors)") }
@@ -65,8 +67,13 @@ public final class PrivateBroker: Sendable {
     }
 
     /// Starts a node, lends it, and stops it.
-    public static func with(_ body: (PrivateBroker) async throws -> Void) async throws {
-        let broker = try await PrivateBroker()
+    ///
+    /// - Parameter arguments: more of them for `deploy/lib/broker start`.
+    public static func with(
+        arguments: [String] = [],
+        _ body: (PrivateBroker) async throws -> Void
+    ) async throws {
+        let broker = try await PrivateBroker(arguments: arguments)
         do {
             try await body(broker)
         } catch {

@@ -103,6 +103,11 @@ struct Socket {
         shutdown(descriptor, Int32(SHUT_RD))
     }
 
+    /// Ends writing only: the peer reads to the end of what was written.
+    func stopWriting() {
+        shutdown(descriptor, Int32(SHUT_WR))
+    }
+
     /// Makes the coming `close` a reset instead of an orderly end.
     func resetOnClose() {
         var option = linger(l_onoff: 1, l_linger: 0)

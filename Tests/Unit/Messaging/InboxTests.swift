@@ -300,8 +300,9 @@ struct InboxTests {
     func suspect() async throws {
         try await withBench { bench in
             let attemptsInTable = Mutex<[Int]>([])
-            bench.subscriber.on(Happened.self) { _, delivery in
-                let attempts = try await bench.database.read { transaction -> Int in
+            // Without the bench, which keeps the handler.
+            bench.subscriber.on(Happened.self) { [database = bench.database] _, delivery in
+                let attempts = try await database.read { transaction -> Int in
                     try transaction.first("SELECT attempts FROM warren_deliveries")?[0] ?? -1
                 }
                 attemptsInTable.withLock { $0.append(attempts) }

@@ -98,8 +98,9 @@ struct LocalDispatchTests {
     @Test func `after the commit they run in its order, and only then`() async throws {
         try await withBench { bench async throws in
             let numbers = Mutex<[Int]>([])
-            bench.events.on(Happened.self, .afterCommit) { event, _ in
-                let isDurable = try await bench.positions().count >= event.number
+            // Weakly: the bench keeps the handler.
+            bench.events.on(Happened.self, .afterCommit) { [weak bench] event, _ in
+                let isDurable = try await bench?.positions().count ?? 0 >= event.number
                 numbers.withLock { $0.append(isDurable ? event.number : -event.number) }
                 if event.number == 2 { throw NeverHappened() }
             }
