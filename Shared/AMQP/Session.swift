@@ -190,7 +190,7 @@ import Glibc
     func close(within limit: Duration) {
         guard isOpen else { return }
         isOpen = false
-        transport?.close(within: limit)
+        (transport ?? LibraryTransport(self, maximumBodySize: 0, number: 0)).close(within: limit)
     }
 }
 

@@ -22,7 +22,7 @@ public struct Statistics: Sendable, Equatable {
     public var settled = 0
     /// Acks and rejects of an earlier connection, or given twice, which were dropped.
     public var staleAcks = 0
-    /// Calls that hung and were ended from outside.
+    /// Calls into the C library that hung and were ended from outside.
     public var hungCalls = 0
 
     /// Makes statistics of zeros.

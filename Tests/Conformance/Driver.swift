@@ -51,6 +51,7 @@ enum Broker: String, CaseIterable, Sendable, CustomTestStringConvertible {
     case inMemoryLike3 = "in memory, like RabbitMQ 3.10"
     case inMemoryLike4 = "in memory, like RabbitMQ 4"
     case rabbitMQ3 = "RabbitMQ 3.10"
+    case rabbitMQ3ByLibrary = "RabbitMQ 3.10, by the way of encrypted connections"
     case rabbitMQ4 = "RabbitMQ 4"
 
     var testDescription: String { rawValue }
@@ -58,12 +59,12 @@ enum Broker: String, CaseIterable, Sendable, CustomTestStringConvertible {
     /// Those that are there.
     static var available: [Broker] { allCases.filter { !$0.isReal || $0.url != nil } }
 
-    var isReal: Bool { self == .rabbitMQ3 || self == .rabbitMQ4 }
+    var isReal: Bool { self == .rabbitMQ3 || self == .rabbitMQ3ByLibrary || self == .rabbitMQ4 }
 
     /// The URI of a real one.
     var url: String? {
         switch self {
-        case .rabbitMQ3: environment["WARREN_TEST_AMQP_URL"]
+        case .rabbitMQ3, .rabbitMQ3ByLibrary: environment["WARREN_TEST_AMQP_URL"]
         case .rabbitMQ4: environment["WARREN_TEST_AMQP4_URL"]
         case .inMemoryLike3, .inMemoryLike4: nil
         }
@@ -74,7 +75,7 @@ enum Broker: String, CaseIterable, Sendable, CustomTestStringConvertible {
 
     var driver: any Driver {
         get throws {
-            if let url { return try RabbitMQDriver(url) }
+            if let url { return try RabbitMQDriver(url, usesLibraryTransport: self == .rabbitMQ3ByLibrary) }
             return InMemoryDriver(hasDefaultDeliveryLimit: hasDefaultDeliveryLimit)
         }
     }

@@ -14,9 +14,10 @@ let environment = ProcessInfo.processInfo.environment
 struct RabbitMQDriver: Driver {
     private let configuration: ConnectionConfiguration
 
-    init(_ url: String) throws {
+    init(_ url: String, usesLibraryTransport: Bool) throws {
         var configuration = try ConnectionConfiguration(urls: [url], name: "conformance")
         configuration.backoff = .milliseconds(10) ... .milliseconds(200)
+        configuration.usesLibraryTransport = usesLibraryTransport
         self.configuration = configuration
     }
 
