@@ -80,6 +80,18 @@ extension amqp_bytes_t {
     /// The bytes as text, copied, if they are UTF-8.
     var validText: String? {
         guard let base = unsafe bytes, unsafe len > 0 else { return "" }
-        return unsafe String(validating: UnsafeRawBufferPointer(start: base, count: len), as: UTF8.self)
+        return unsafe String(valid: UnsafeRawBufferPointer(start: base, count: len))
+    }
+}
+
+extension String {
+    /// The bytes as text, if they are UTF-8.
+    ///
+    /// `String(validating:as:)` says the same, but is not specialized for bytes and costs ten times as much.
+    init?(valid bytes: UnsafeRawBufferPointer) {
+        var text = unsafe String(decoding: bytes, as: UTF8.self)
+        // What was repaired differs.
+        guard text.withUTF8({ unsafe $0.elementsEqual(bytes) }) else { return nil }
+        self = text
     }
 }

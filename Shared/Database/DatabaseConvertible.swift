@@ -10,16 +10,16 @@ public protocol DatabaseConvertible: Sendable {
 
 extension DatabaseValue: DatabaseConvertible {
     /// The value itself.
-    public var databaseValue: DatabaseValue { self }
+    @inlinable public var databaseValue: DatabaseValue { self }
     /// Takes any value, null included.
-    public init?(databaseValue: DatabaseValue) { self = databaseValue }
+    @inlinable public init?(databaseValue: DatabaseValue) { self = databaseValue }
 }
 
 extension String: DatabaseConvertible {
     /// Text.
-    public var databaseValue: DatabaseValue { .text(self) }
+    @inlinable public var databaseValue: DatabaseValue { .text(self) }
     /// Takes text.
-    public init?(databaseValue: DatabaseValue) {
+    @inlinable public init?(databaseValue: DatabaseValue) {
         guard case .text(let text) = databaseValue else { return nil }
         self = text
     }
@@ -27,9 +27,9 @@ extension String: DatabaseConvertible {
 
 extension Int: DatabaseConvertible {
     /// An integer.
-    public var databaseValue: DatabaseValue { .integer(Int64(self)) }
+    @inlinable public var databaseValue: DatabaseValue { .integer(Int64(self)) }
     /// Takes an integer.
-    public init?(databaseValue: DatabaseValue) {
+    @inlinable public init?(databaseValue: DatabaseValue) {
         guard case .integer(let integer) = databaseValue else { return nil }
         self.init(exactly: integer)
     }
@@ -37,9 +37,9 @@ extension Int: DatabaseConvertible {
 
 extension Int64: DatabaseConvertible {
     /// An integer.
-    public var databaseValue: DatabaseValue { .integer(self) }
+    @inlinable public var databaseValue: DatabaseValue { .integer(self) }
     /// Takes an integer.
-    public init?(databaseValue: DatabaseValue) {
+    @inlinable public init?(databaseValue: DatabaseValue) {
         guard case .integer(let integer) = databaseValue else { return nil }
         self = integer
     }
@@ -47,9 +47,9 @@ extension Int64: DatabaseConvertible {
 
 extension Bool: DatabaseConvertible {
     /// 1 or 0.
-    public var databaseValue: DatabaseValue { .integer(self ? 1 : 0) }
+    @inlinable public var databaseValue: DatabaseValue { .integer(self ? 1 : 0) }
     /// Takes the integers 1 and 0, no other.
-    public init?(databaseValue: DatabaseValue) {
+    @inlinable public init?(databaseValue: DatabaseValue) {
         switch databaseValue {
         case .integer(1): self = true
         case .integer(0): self = false
@@ -60,9 +60,9 @@ extension Bool: DatabaseConvertible {
 
 extension Double: DatabaseConvertible {
     /// A real.
-    public var databaseValue: DatabaseValue { .real(self) }
+    @inlinable public var databaseValue: DatabaseValue { .real(self) }
     /// Takes a real, and an integer that a `Double` holds exactly (`SUM` over whole numbers gives one).
-    public init?(databaseValue: DatabaseValue) {
+    @inlinable public init?(databaseValue: DatabaseValue) {
         switch databaseValue {
         case .real(let real): self = real
         case .integer(let integer): self.init(exactly: integer)
@@ -73,9 +73,9 @@ extension Double: DatabaseConvertible {
 
 extension [UInt8]: DatabaseConvertible {
     /// A blob.
-    public var databaseValue: DatabaseValue { .blob(self) }
+    @inlinable public var databaseValue: DatabaseValue { .blob(self) }
     /// Takes a blob.
-    public init?(databaseValue: DatabaseValue) {
+    @inlinable public init?(databaseValue: DatabaseValue) {
         guard case .blob(let bytes) = databaseValue else { return nil }
         self = bytes
     }
@@ -83,9 +83,9 @@ extension [UInt8]: DatabaseConvertible {
 
 extension Optional: DatabaseConvertible where Wrapped: DatabaseConvertible {
     /// The wrapped value, or null.
-    public var databaseValue: DatabaseValue { self?.databaseValue ?? .null }
+    @inlinable public var databaseValue: DatabaseValue { self?.databaseValue ?? .null }
     /// Takes null and whatever the wrapped type takes.
-    public init?(databaseValue: DatabaseValue) {
+    @inlinable public init?(databaseValue: DatabaseValue) {
         if databaseValue == .null {
             self = Wrapped?.none
         } else if let wrapped = Wrapped(databaseValue: databaseValue) {

@@ -29,20 +29,25 @@ public struct Row: Sendable {
     /// The value at that position, from 0.
     ///
     /// - Throws: `DatabaseError` with code `.conversion`, as with a name.
-    public subscript<Value: DatabaseConvertible>(position: Int) -> Value {
+    @inlinable public subscript<Value: DatabaseConvertible>(position: Int) -> Value {
         get throws {
-            guard values.indices.contains(position) else {
-                throw DatabaseError(code: .conversion, reason: "the result has no column at position \(position)")
-            }
-            guard let value = Value(databaseValue: values[position]) else {
-                let kind = values[position].kind
-                throw DatabaseError(
-                    code: .conversion,
-                    reason: "column \"\(columns.names[position])\" holds \(kind) that does not fit \(Value.self)"
-                )
+            guard position >= 0, position < values.count, let value = Value(databaseValue: values[position]) else {
+                throw misfit(position, Value.self)
             }
             return value
         }
+    }
+
+    /// Why the column cannot be had as that type.
+    @usableFromInline
+    func misfit(_ position: Int, _ type: Any.Type) -> DatabaseError {
+        guard values.indices.contains(position) else {
+            return DatabaseError(code: .conversion, reason: "the result has no column at position \(position)")
+        }
+        return DatabaseError(
+            code: .conversion,
+            reason: "column \"\(columns.names[position])\" holds \(values[position].kind) that does not fit \(type)"
+        )
     }
 
     /// The names of a result's columns.

@@ -95,7 +95,9 @@ extension Envelope {
                 return bytes[end + 1] == UInt8(ascii: ":") ? end + 2 : nil
             }
             // `encoded` writes the attributes before the data, and no quote inside a string without its backslash.
-            for position in bytes.indices where bytes[position] == UInt8(ascii: ",") {
+            var position = -1
+            while let comma = bytes[(position + 1)...].firstIndex(of: UInt8(ascii: ",")) {
+                position = comma
                 if value(of: "data", at: position) != nil { return nil }
                 guard let quote = value(of: name, at: position) else { continue }
                 var end = quote + 1
@@ -111,8 +113,15 @@ extension Envelope {
 
     /// A sequence number as the attribute has it: 20 digits, so that texts sort as numbers do.
     public static func paddedSequence(_ sequence: UInt64) -> String {
-        let digits = String(sequence)
-        return String(repeating: "0", count: 20 - digits.count) + digits
+        // 20 digits hold every UInt64.
+        String(unsafeUninitializedCapacity: 20) { digits in
+            var rest = sequence
+            for index in (0..<20).reversed() {
+                digits[index] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+                rest /= 10
+            }
+            return 20
+        }
     }
 
     /// Whether a media type is JSON in UTF-8.
@@ -135,10 +144,20 @@ private struct Attributes {
         guard !value.isEmpty, value.utf8.count <= 255 else {
             throw EventFault(.invalidAttribute, "\(name) must have 1 to 255 bytes, it has \(value.utf8.count)")
         }
-        guard !value.unicodeScalars.contains(where: { $0.value < 0x20 || (0x7F..<0xA0).contains($0.value) }) else {
+        guard !Self.hasControls(value) else {
             throw EventFault(.invalidAttribute, "\(name) must not contain control characters")
         }
         return value
+    }
+
+    /// Whether there is a scalar below U+0020 or from U+007F to U+009F; the latter's two bytes begin with C2.
+    private static func hasControls(_ text: String) -> Bool {
+        var last: UInt8 = 0
+        for byte in text.utf8 {
+            if byte < 0x20 || byte == 0x7F || (last == 0xC2 && byte < 0xA0) { return true }
+            last = byte
+        }
+        return false
     }
 
     func required(_ name: StaticString) throws(EventFault) -> String {

@@ -36,7 +36,7 @@ extension FieldValue {
             self = .decimal(scale: scale, value: try reader.integer())
         case UInt8(ascii: "S"):
             let bytes = unsafe try reader.longBytes()
-            if let text = unsafe String(validating: bytes, as: UTF8.self) {
+            if let text = unsafe String(valid: bytes) {
                 self = .string(text)
             } else {
                 self = unsafe .bytes(Array(bytes))
