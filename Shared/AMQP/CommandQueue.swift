@@ -24,14 +24,22 @@ final class CommandQueue<Command: Sendable>: Sendable {
     ///
     /// - Returns: false once the queue is closed; the caller must then deal with the command itself.
     func append(_ command: Command) -> Bool {
-        let (accepted, wake) = state.withLock { state -> (Bool, Bool) in
+        let (isAccepted, isAwaited) = add(command)
+        if isAwaited { wakeUp.signal() }
+        return isAccepted
+    }
+
+    /// Appends a command without waking the thread.
+    ///
+    /// - Returns: whether the queue was open; and whether the thread sleeps, so that the caller must see to it that the
+    ///   command is taken.
+    func add(_ command: Command) -> (isAccepted: Bool, isAwaited: Bool) {
+        state.withLock { state in
             guard !state.isClosed else { return (false, false) }
             state.commands.append(command)
             defer { state.isAsleep = false }
             return (true, state.isAsleep)
         }
-        if wake { wakeUp.signal() }
-        return accepted
     }
 
     /// Asks the thread to end.

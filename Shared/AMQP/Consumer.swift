@@ -106,6 +106,6 @@ public final class Consumer: Sendable {
 
     private func send(_ command: ConsumeCommand, count: Int) {
         // After the end of `run` every tag is one of an earlier connection.
-        if !link.commands.append(command) { counts.update { $0.staleAcks += count } }
+        if !link.send(command) { counts.update { $0.staleAcks += count } }
     }
 }

@@ -41,6 +41,9 @@ final class ConsumingRole: LinkRole {
 
     var wantsToWrite: Bool { isConnected && (coalescer.hasFrames || (isStopped && isConsuming)) }
 
+    /// The broker may have nothing more to send before it has these acks.
+    var isUrgent: Bool { !isStopped && coalescer.open == 0 }
+
     func connected(_ transport: any Transport, number: UInt64) throws(AMQPError) {
         connection = number
         coalescer = AckCoalescer()

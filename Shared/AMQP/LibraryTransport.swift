@@ -38,6 +38,8 @@ import Glibc
 
     var hasUnsent: Bool { false }
 
+    var neverWaits: Bool { false }
+
     func publish(_ publication: Publication) throws(AMQPError) {
         if let headers = publication.headerSize, headers > session.frameSize {
             throw AMQPError(

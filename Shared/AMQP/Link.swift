@@ -5,12 +5,15 @@ import Telemetry
 
 /// What a link does with its connection: publish or consume.
 ///
-/// Used by the link's thread alone.
+/// Used by one thread at a time: the link's, or one that writes in its place (`Link.send`).
 protocol LinkRole: AnyObject, SendableMetatype {
     associatedtype Command: Sendable
 
     /// Whether there is something to write as soon as the socket takes it.
     var wantsToWrite: Bool { get }
+    /// Whether what waits to be written had better be written at once, by whoever brings it: nothing else is under way that
+    /// it could be put together with, and nothing of it waits for an answer.
+    var isUrgent: Bool { get }
     /// A connection stands and its topology is declared.
     func connected(_ transport: any Transport, number: UInt64) throws(AMQPError)
     /// Other threads want this. There may be no connection.
@@ -33,7 +36,8 @@ protocol LinkRole: AnyObject, SendableMetatype {
 ///
 /// One thread owns the C library's connection; everybody else speaks to it through the command queue. The thread sleeps in
 /// `poll` on the socket and the queue's event descriptor; it never waits inside the library except for the answer to a call,
-/// which is bounded.
+/// which is bounded. While it sleeps, whoever has something to write may do so in its place where that never waits: two
+/// threads that wake each other for each message are what small windows cost.
 final class Link<Role: LinkRole>: Sendable {
     let configuration: ConnectionConfiguration
     let topology: BrokerTopology
@@ -46,6 +50,17 @@ final class Link<Role: LinkRole>: Sendable {
     private let counts: Counts
     private let makeRole: @Sendable () -> Role
     private let life = Mutex(Life.fresh)
+    private let turn = Mutex(Turn())
+
+    /// What is served, for whoever has the turn.
+    ///
+    /// Role and transport are used under the lock alone as long as they are here.
+    private struct Turn: @unchecked Sendable {
+        var role: Role?
+        var transport: (any Transport)?
+        /// What befell a thread that wrote in the place of the link's.
+        var failure: AMQPError?
+    }
 
     private enum Life {
         case fresh
@@ -96,6 +111,42 @@ final class Link<Role: LinkRole>: Sendable {
             callGuard.end(by: .now + configuration.closingTimeout)
             Watchdog.shared.call(at: .now + configuration.closingTimeout * 2) { [weak self] in self?.end() }
         }
+    }
+
+    /// Hands a command over and, where the link's thread sleeps, writes what follows from it here and now.
+    ///
+    /// For commands whose taking calls nobody back.
+    ///
+    /// - Returns: false once the link has ended; the caller must then deal with the command itself.
+    func send(_ command: Role.Command) -> Bool {
+        let (isAccepted, isAwaited) = commands.add(command)
+        guard isAwaited else { return isAccepted }
+        let isDone = turn.withLockIfAvailable { turn in
+            do throws(AMQPError) {
+                return try writeInstead(&turn)
+            } catch {
+                turn.failure = error
+                return false
+            }
+        }
+        if isDone != true { wakeUp.signal() }
+        return isAccepted
+    }
+
+    /// - Returns: whether nothing is left for the link's thread to do.
+    private func writeInstead(_ turn: inout Turn) throws(AMQPError) -> Bool {
+        guard let role = turn.role, let transport = turn.transport, transport.neverWaits, turn.failure == nil else {
+            return false
+        }
+        repeat {
+            let (taken, isStopping) = commands.takeAll()
+            role.take(taken)
+            if isStopping || !role.isUrgent || !transport.takesMore { return false }
+            if role.wantsToWrite { try role.write(transport) }
+            if role.wantsToWrite || transport.hasUnsent { return false }
+            // What others have added meanwhile has woken nobody.
+        } while !commands.willSleep()
+        return true
     }
 
     private func end() {
@@ -201,17 +252,25 @@ extension Link {
     ///
     /// - Returns: why it ended.
     private func serve(_ session: Session, _ transport: any Transport, _ role: Role) -> AMQPError {
+        turn.withLock { $0 = Turn(role: role, transport: transport) }
+        defer { turn.withLock { $0 = Turn() } }
         var hasArrived = true
         do throws(AMQPError) {
             while true {
-                let (taken, isStopping) = commands.takeAll()
-                if !taken.isEmpty { role.take(taken) }
-                if isStopping {
-                    return try finish(session, transport, role)
+                let sleep = try turn.withLock { turn throws(AMQPError) -> Sleep? in
+                    if let failure = turn.failure { throw failure }
+                    let (taken, isStopping) = commands.takeAll()
+                    if !taken.isEmpty { role.take(taken) }
+                    guard !isStopping else {
+                        turn = Turn()
+                        return nil
+                    }
+                    try write(transport, role)
+                    let isDrained = hasArrived ? try receive(transport, role) : true
+                    return nextSleep(session, transport, role, isDrained: isDrained)
                 }
-                try write(transport, role)
-                let isDrained = hasArrived ? try receive(transport, role) : true
-                hasArrived = wait(session, transport, role, isDrained: isDrained)
+                guard let sleep else { return try finish(session, transport, role) }
+                hasArrived = perform(sleep, socket: session.socket)
             }
         } catch {
             session.close(within: configuration.closingTimeout)
@@ -240,27 +299,38 @@ extension Link {
         }
     }
 
-    /// Sleeps until there is something to read, to write or to do, or a heartbeat may be due.
-    ///
-    /// - Returns: false if it was commands alone that ended the sleep, and there is nothing to receive.
-    private func wait(
+    /// How long the thread may sleep on the socket, and what for besides reading.
+    private struct Sleep {
+        var duration: Duration
+        var events: Int16
+    }
+
+    /// The sleep until there is something to read, to write or to do, or a heartbeat may be due; none where there is
+    /// something now.
+    private func nextSleep(
         _ session: Session,
         _ transport: any Transport,
         _ role: Role,
         isDrained: Bool,
         isEnding: Bool = false
-    ) -> Bool {
+    ) -> Sleep {
         // What cannot be written now waits for the socket; what can is written before any sleep.
         let waitsForRoom = transport.hasUnsent || role.wantsToWrite
-        let maySleep = isDrained && !(role.wantsToWrite && transport.takesMore) && commands.willSleep(ignoringStop: isEnding)
-        guard maySleep else { return true }
+        let canWrite = role.wantsToWrite && transport.takesMore
+        guard isDrained, !canWrite, commands.willSleep(ignoringStop: isEnding) else {
+            return Sleep(duration: .zero, events: 0)
+        }
         var duration: Duration = session.heartbeat > 0 ? .milliseconds(session.heartbeat * 250) : .seconds(10)
         if transport.hasUnsent { duration = min(duration, session.timeout) }
-        return sleep(
-            isEnding ? .milliseconds(20) : duration,
-            socket: session.socket,
+        return Sleep(
+            duration: isEnding ? .milliseconds(20) : duration,
             events: Int16(POLLIN) | (waitsForRoom ? Int16(POLLOUT) : 0)
         )
+    }
+
+    /// - Returns: false if it was commands alone that ended the sleep, and there is nothing to receive.
+    private func perform(_ pause: Sleep, socket: Int32) -> Bool {
+        pause.duration == .zero || sleep(pause.duration, socket: socket, events: pause.events)
     }
 
     /// - Returns: false if it was the wake-up alone that ended the sleep.
@@ -287,7 +357,8 @@ extension Link {
         let deadline = ContinuousClock.now + configuration.closingTimeout
         while try !role.finish(transport), ContinuousClock.now < deadline {
             let isDrained = try receive(transport, role)
-            _ = wait(session, transport, role, isDrained: isDrained, isEnding: true)
+            let sleep = nextSleep(session, transport, role, isDrained: isDrained, isEnding: true)
+            _ = perform(sleep, socket: session.socket)
             role.take(commands.takeAll().commands)
             try write(transport, role)
         }

@@ -68,6 +68,8 @@ import Glibc
 
     var takesMore: Bool { rest == nil && encoder.writer.count < Self.highWater }
 
+    var neverWaits: Bool { true }
+
     var hasUnsent: Bool { encoder.writer.count > 0 || rest != nil }
 
     func publish(_ publication: Publication) throws(AMQPError) {

@@ -73,7 +73,7 @@ public final class Publisher: Sendable {
         try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
                 guard ticket.wait(continuation) else { return }
-                if !link.commands.append(.single(publication, ticket)) {
+                if !link.send(.single(publication, ticket)) {
                     ticket.finish(AMQPError(code: .closed, reason: "the publisher has ended"))
                 }
             }

@@ -45,6 +45,8 @@ final class PublishingRole: LinkRole {
 
     var wantsToWrite: Bool { isConnected && !isBlocked && !queue.isEmpty && tracker.count < window }
 
+    var isUrgent: Bool { tracker.count == 0 && queue.count <= 1 }
+
     func connected(_ transport: any Transport, number: UInt64) throws(AMQPError) {
         try transport.selectConfirms()
         isConnected = true

@@ -1,11 +1,13 @@
 /// How a session that is open speaks with the broker.
 ///
-/// Used by the link's thread alone. After any error but `.invalidMessage` it is of no more use.
+/// Used by one thread at a time. After any error but `.invalidMessage` it is of no more use.
 protocol Transport: AnyObject {
     /// Whether more may be written now without waiting for the broker to read.
     var takesMore: Bool { get }
     /// Whether bytes wait for the socket to take them.
     var hasUnsent: Bool { get }
+    /// Whether writing acks and messages never waits for the peer, so that any thread may do it.
+    var neverWaits: Bool { get }
 
     /// Writes one message.
     ///
