@@ -84,8 +84,9 @@ public struct MessageProperties: Sendable, Equatable {
 
         /// Whether all fields are equal, or absent in both.
         static func == (left: Fields, right: Fields) -> Bool {
-            left.contentType == right.contentType && left.headers == right.headers && left.deliveryMode == right.deliveryMode
-                && left.correlationID == right.correlationID && left.messageID == right.messageID && left.timestamp == right.timestamp
+            left.contentType == right.contentType && left.headers == right.headers
+                && left.deliveryMode == right.deliveryMode && left.correlationID == right.correlationID
+                && left.messageID == right.messageID && left.timestamp == right.timestamp
                 && left.type == right.type && left.appID == right.appID
                 && (left.rare.first ?? Rare()) == (right.rare.first ?? Rare())
         }

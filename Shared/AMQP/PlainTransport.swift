@@ -278,7 +278,7 @@ import Glibc
     private func unexpected(_ method: UInt32) -> AMQPError {
         AMQPError(
             code: .connectionLost,
-            reason: "receiving: the broker broke the protocol: it answered \(method >> 16).\(method & 0xFFFF) to nothing"
+            reason: "receiving: the broker broke the protocol: \(method >> 16).\(method & 0xFFFF) answers nothing"
         )
     }
 

@@ -103,7 +103,8 @@ extension Publication {
         for case (let name, let value?) in shortStrings where value.utf8.count > 255 {
             return "the \(name) has \(value.utf8.count) bytes; at most 255 fit"
         }
-        return "a header's name is longer than 255 bytes or the headers are nested deeper than \(FieldTable.maximumDepth)"
+        return "a header's name is longer than 255 bytes or the headers are nested deeper than "
+            + "\(FieldTable.maximumDepth)"
     }
 
     private static func invalid(_ reason: String) -> AMQPError {

@@ -54,6 +54,6 @@
     }
 
     private static var cutShort: AMQPError {
-        AMQPError(code: .connectionLost, reason: "receiving: the broker broke the protocol: a frame ends within a value")
+        AMQPError(code: .connectionLost, reason: "receiving: the broker broke the protocol: a frame ends too early")
     }
 }
