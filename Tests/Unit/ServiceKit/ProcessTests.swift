@@ -71,6 +71,8 @@ struct ProcessTests {
     func earlySignal() async {
         await #expect(processExitsWith: .exitCode(7)) {
             alarm(120)
+            // Nobody runs a new thread at once.
+            for _ in 0..<32 { Thread.detachNewThread { while true {} } }
             let stop = StopSignal()
             let handler = SignalHandler(stop: stop, logger: .silent)
             stop.onRequest { exit(7) }
