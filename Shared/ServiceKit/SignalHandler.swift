@@ -10,10 +10,13 @@ import Telemetry
 final class SignalHandler: @unchecked Sendable {
     private let sources: [any DispatchSourceSignal]
 
-    /// Listens from now on.
+    /// Listens when it returns.
+    ///
+    /// Blocks its thread for as long as the system takes to run another one.
     init(stop: StopSignal, logger: Logger) {
         let queue = DispatchQueue(label: "dev.warren.signals", qos: .userInteractive)
         let received = SignalCount()
+        let registered = DispatchSemaphore(value: 0)
         sources = [SIGTERM, SIGINT].map { number in
             let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
             source.setEventHandler {
@@ -24,9 +27,13 @@ final class SignalHandler: @unchecked Sendable {
                 // No log line here: a log that blocks would keep the second signal from being heard.
                 stop.request()
             }
-            source.resume()
+            source.setRegistrationHandler { registered.signal() }
+            source.activate()
             return source
         }
+        // A source is registered by a thread of its queue. A signal that came before that would have its usual effect: it
+        // would kill the service in the middle of its work.
+        for _ in sources { registered.wait() }
     }
 
     private final class SignalCount: Sendable {

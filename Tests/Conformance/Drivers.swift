@@ -18,6 +18,9 @@ struct RabbitMQDriver: Driver {
         var configuration = try ConnectionConfiguration(urls: [url], name: "conformance")
         configuration.backoff = .milliseconds(10) ... .milliseconds(200)
         configuration.usesLibraryTransport = usesLibraryTransport
+        // A busy machine may take its time to connect, and for the last acks.
+        configuration.timeout = .seconds(30)
+        configuration.closingTimeout = .seconds(30)
         self.configuration = configuration
     }
 
@@ -63,7 +66,7 @@ struct RabbitMQDriver: Driver {
                 let result = Result {
                     let session = try Session(configuration.endpoints[0], configuration, CallGuard())
                     try body(session)
-                    session.close(within: .seconds(1))
+                    session.close(within: .seconds(30))
                 }
                 continuation.resume(with: result)
             }

@@ -8,8 +8,8 @@ extension EndToEnd {
         func outage(killed: Bool) async throws {
             try await PrivateBroker.with { broker in
                 try await Shop.open(Shop.Options(broker: broker)) { shop in
+                    try await broker.settle()
                     let before = try await shop.place()
-                    if killed { try await broker.settle() }
                     if killed { try await broker.kill() } else { try await broker.stop() }
 
                     for program in [Shop.Program.order, .payment, .notification] {

@@ -62,6 +62,8 @@ struct BrokerKillTests {
             let sending = (0..<4).map { _ in Task { try await Self.send(account, publisher) } }
 
             for kill in 1...kills {
+                // Both see every kill: neither is still on its way back from the one before.
+                try await eventually("both are connected") { publisher.state == .ready && consumer.state == .ready }
                 let mark = messages * kill / (kills + 1)
                 let processes = try broker.processes
                 let (killed, signal) = AsyncStream.makeStream(of: Int.self)

@@ -24,6 +24,7 @@ struct InteropTests {
     private func configuration() throws -> ConnectionConfiguration {
         var configuration = try ConnectionConfiguration(urls: [url], name: "interop")
         configuration.maximumBodySize = 64 << 20
+        configuration.closingTimeout = .seconds(30)
         return configuration
     }
 

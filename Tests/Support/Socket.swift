@@ -55,6 +55,22 @@ struct Socket {
         return socket
     }
 
+    /// Takes the port of that number for UDP, which no server under test uses, until the process ends.
+    ///
+    /// - Returns: whether nobody else has it.
+    static func reserve(_ port: UInt16) -> Bool {
+        let descriptor = socket(AF_INET, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        guard descriptor >= 0 else { return false }
+        var address = loopback(port)
+        let result = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                bind(descriptor, address, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        if result != 0 { Glibc.close(descriptor) }
+        return result == 0
+    }
+
     /// The port that it is bound to.
     var port: UInt16 {
         var address = sockaddr_in()

@@ -15,11 +15,11 @@ place() {
 reach() {
     local began
     began=$(now_milliseconds)
-    warren wait order "$order" --for "$1" --timeout 30s
+    warren wait order "$order" --for "$1" --timeout 2m
     done_well "it is $1 ($(seconds_since "$began") s)"
 }
 
-mails() { curl --silent --fail --max-time 5 "$mail_url/api/v1/messages"; }
+mails() { curl --silent --fail --max-time 30 "$mail_url/api/v1/messages"; }
 
 # How many mails have a subject with both words.
 count_mails() {
@@ -32,7 +32,7 @@ has_mail() { [ "$(count_mails "$1" "$2")" -ge 1 ]; }
 # expect_mail WORD: waits for a mail about the order that says so, and shows it.
 expect_mail() {
     current_step="a mail that says: $1"
-    wait_until 30 has_mail "$order" "$1" || fail "there is no mail about order $order that says: $1"
+    wait_until 120 has_mail "$order" "$1" || fail "there is no mail about order $order that says: $1"
     mails | jq -r --arg order "$order" --arg word "$1" '
         [.messages[] | select((.Subject | contains($order)) and (.Subject | contains($word)))][0]
         | "mail to \(.To[0].Address): \(.Subject)"' | while IFS= read -r line; do done_well "$line"; done
@@ -40,7 +40,7 @@ expect_mail() {
 
 # metric NAME: a counter of Notification.
 metric() {
-    curl --silent --fail --max-time 5 "http://127.0.0.1:$notification_port/metrics" |
+    curl --silent --fail --max-time 30 "http://127.0.0.1:$notification_port/metrics" |
         awk -v name="$1" 'index($1, name) == 1 { total += $2 } END { print total + 0 }'
 }
 
@@ -81,6 +81,8 @@ scenario_unsure() {
     charges=$(curl --silent --fail "$sandbox_url/sandbox/ledger" | jq --arg order "$order" '.chargesByOrder[$order]')
     [ "$charges" = 1 ] || fail "the provider charged $charges times"
     done_well 'the provider charged once'
+    # Before the mail server refuses mail in a scenario below.
+    expect_mail 'is confirmed'
 }
 
 saw_duplicate() { [ "$(metric warren_duplicate_deliveries_total)" -gt "$duplicates_before" ]; }
@@ -94,7 +96,7 @@ scenario_duplicate() {
     warren publish order.confirmed --subject "$order" --id "$id"
     expect_mail 'is confirmed'
     warren publish order.confirmed --subject "$order" --id "$id"
-    expect 'Notification knows the second one and does nothing' 20 saw_duplicate
+    expect 'Notification knows the second one and does nothing' 120 saw_duplicate
     [ "$(count_mails "$order" 'is confirmed')" = 1 ] || fail 'there is more than one mail'
     done_well 'there is one mail'
 }
@@ -106,7 +108,7 @@ find_dead_letter() {
 
 refuse_mail() {
     show_command curl -X PUT "$mail_url/api/v1/chaos" -d "$1"
-    curl --silent --fail --max-time 5 -X PUT "$mail_url/api/v1/chaos" -d "$1" >/dev/null
+    curl --silent --fail --max-time 30 -X PUT "$mail_url/api/v1/chaos" -d "$1" >/dev/null
 }
 
 scenario_dead_letter() {
@@ -115,7 +117,7 @@ scenario_dead_letter() {
     refuse_mail '{"Recipient": {"ErrorCode": 451, "Probability": 100}}'
     place pm_card_visa
     reach confirmed
-    expect 'its mail is a dead letter' 30 find_dead_letter
+    expect 'its mail is a dead letter' 120 find_dead_letter
     show_command warren dead-letters show "$letter"
     "$bin/warren" dead-letters show "$letter" | indent
     note 'The mail server takes mail again, and the dead letter is tried once more.'
@@ -129,7 +131,7 @@ scenario_malformed() {
     note 'It goes to the dead letters at once: no retry could help. An operator decides what becomes of it.'
     order=malformed-$RANDOM
     warren publish order.confirmed --subject "$order" --data '{"poison": true}'
-    expect 'it is a dead letter' 20 find_dead_letter
+    expect 'it is a dead letter' 120 find_dead_letter
     current_step="the error of dead letter $letter"
     done_well "because: $("$bin/warren" dead-letters show "$letter" --output json | jq -er '"\(.errorClass): \(.error)"')"
     warren dead-letters discard "$letter" --reason 'a test message'

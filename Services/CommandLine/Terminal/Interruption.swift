@@ -9,11 +9,16 @@ enum Interruption {
     /// - Returns: what has to be kept for as long as signals are watched for.
     static func watch() -> [any DispatchSourceSignal] {
         let queue = DispatchQueue(label: "warren.signals")
-        return [SIGINT, SIGTERM].map { number in
+        let registered = DispatchSemaphore(value: 0)
+        let sources = [SIGINT, SIGTERM].map { number in
             let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
             source.setEventHandler { _exit(128 + number) }
+            source.setRegistrationHandler { registered.signal() }
             source.activate()
             return source
         }
+        // Until a thread of the queue has registered them, a signal would have its usual effect, and no exit code.
+        for _ in sources { registered.wait() }
+        return sources
     }
 }

@@ -285,10 +285,11 @@ struct ConsumingTests {
             try await reached(states, "ready again") { $0 == .ready }
             try await publisher.publish(Publication(exchange: "", routingKey: name, message: Message("x", id: "1")))
             let message = try #require(try await collect(1, from: consumer).first)
-            #expect(message.tag.connection == 2)
+            // More than one later where the broker is still deleting the queue when it is declared again.
+            #expect(message.tag.connection > 1)
             consumer.ack(message.tag)
         }
-        #expect(consumer.statistics.reconnects == 1)
+        #expect(consumer.statistics.reconnects >= 1)
     }
 }
 

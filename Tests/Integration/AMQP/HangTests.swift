@@ -74,7 +74,7 @@ struct HangTests {
             let states = publisher.states
             // The broker drops a silent client after two heartbeats; one that a busy machine delays by a moment, it does not.
             await #expect(throws: TimedOut.self) {
-                try await reached(states, "closed", within: .seconds(10)) { $0 != .ready }
+                try await reached(states, "closed", within: .seconds(16)) { $0 != .ready }
             }
         }
     }

@@ -88,7 +88,7 @@ struct RecoveryTests {
             #expect(!first.redelivered && first.tag == IncomingMessage.Tag(connection: 1, number: 1))
             proxy.cut()
             let second = try #require(try await collect(1, from: consumer).first)
-            #expect(second.redelivered && second.tag == IncomingMessage.Tag(connection: 2, number: 1))
+            #expect(second.redelivered && second.tag.connection > 1 && second.tag.number == 1)
             consumer.ack(first.tag)
             consumer.reject(first.tag, requeue: false)
             try await eventually("the old tags are dropped") { consumer.statistics.staleAcks == 2 }
@@ -98,7 +98,7 @@ struct RecoveryTests {
             // The stale ones did no harm: the channel still works.
             try await publisher.publish(publication("b"))
             let third = try #require(try await collect(1, from: consumer).first)
-            #expect(third.message.body == Array("b".utf8) && third.tag.connection == 2)
+            #expect(third.message.body == Array("b".utf8) && third.tag.connection == second.tag.connection)
         }
     }
 
@@ -113,10 +113,10 @@ struct RecoveryTests {
             let states = consumer.states
             proxy.cut()
             try await reached(states, "closed") { if case .closed = $0 { true } else { false } }
-            try await eventually("6 deliveries") { consumer.statistics.delivered == 6 }
+            try await eventually("6 deliveries") { consumer.statistics.delivered >= 6 }
             let messages = try await collect(3, from: consumer)
             #expect(messages.map { String(decoding: $0.message.body, as: UTF8.self) } == ["a", "b", "c"])
-            #expect(messages.allSatisfy { $0.tag.connection == 2 })
+            #expect(messages.allSatisfy { $0.tag.connection > 1 })
         }
     }
 
@@ -193,6 +193,8 @@ struct RecoveryTests {
             try await eventually("the message is on its way") { publisher.statistics.inFlight == 1 }
             proxy.inject(Frames.nack(1, multiple: false))
             await #expect { try await publishing.value } throws: { ($0 as? AMQPError)?.code == .nacked }
+            // Nobody would answer the good-bye.
+            proxy.cut()
         }
         #expect(publisher.statistics.nacked == 1)
     }

@@ -67,7 +67,7 @@ struct RotationTests {
             try await reached(states, "closed") { if case .closed = $0 { true } else { false } }
             try await reached(states, "ready again") { $0 == .ready }
         }
-        #expect(other.accepted == 1)
+        #expect(other.accepted >= 1)
     }
 
     @Test("Many failed attempts are few lines, and the return says how many they were")

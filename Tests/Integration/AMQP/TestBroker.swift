@@ -21,6 +21,9 @@ enum TestBroker {
         }
         var configuration = try ConnectionConfiguration(urls: [url], name: name)
         configuration.backoff = .milliseconds(10) ... .milliseconds(200)
+        // A busy machine may take its time to connect, and for the last acks.
+        configuration.timeout = .seconds(30)
+        configuration.closingTimeout = .seconds(30)
         return configuration
     }
 
@@ -62,7 +65,7 @@ enum TestBroker {
                 let result = Result {
                     let session = try Session(configuration.endpoints[0], configuration, CallGuard())
                     try body(session)
-                    session.close(within: .seconds(1))
+                    session.close(within: .seconds(30))
                 }
                 continuation.resume(with: result)
             }

@@ -24,7 +24,11 @@ struct ClientFailureTests {
 
     @Test("A name that does not resolve is known")
     func unresolved() async throws {
-        let failure = try await Self.failure(.init("POST", "http://nothing.invalid/"))
+        var request = HTTPClient.Request("POST", "http://nothing.invalid/")
+        // Where no name server answers, finding that out takes its time.
+        request.connectTimeout = .seconds(120)
+        request.timeout = .seconds(120)
+        let failure = try await Self.failure(request)
         #expect(failure.code == .unresolved)
         #expect(!failure.isUnknown)
     }

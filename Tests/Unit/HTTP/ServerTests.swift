@@ -207,6 +207,7 @@ struct ServerTests {
     func slowRequest() async throws {
         var limits = HTTPServer.Limits()
         limits.request = .seconds(2)
+        limits.idle = .seconds(600)
         try await withServer(limits: limits, routes: Self.routes) { port in
             let socket = try await RawSocket.connect(port)
             let idle = try await RawSocket.connect(port)

@@ -50,6 +50,14 @@ struct TLSTests {
         try await body(port, certificate)
     }
 
+    /// A request that leaves a busy machine time for the handshake.
+    private static func request(_ method: String, _ url: String) -> HTTPClient.Request {
+        var request = HTTPClient.Request(method, url)
+        request.connectTimeout = .seconds(60)
+        request.timeout = .seconds(120)
+        return request
+    }
+
     /// Reads a pipe on a queue of its own.
     final class RawOutput: Sendable {
         private let handle: FileHandle
@@ -78,17 +86,17 @@ struct TLSTests {
         try await Self.withTLSServer(["-www"]) { port, certificate in
             let strangers = HTTPClient()
             let unknown = try await #require(throws: HTTPClient.Failure.self) {
-                try await strangers.send(.init("POST", "https://localhost:\(port)/"))
+                try await strangers.send(Self.request("POST", "https://localhost:\(port)/"))
             }
             #expect(unknown.code == .tls)
             #expect(!unknown.isUnknown)
             let friends = HTTPClient(certificateAuthorities: certificate)
             let otherName = try await #require(throws: HTTPClient.Failure.self) {
-                try await friends.send(.init("POST", "https://127.0.0.1:\(port)/"))
+                try await friends.send(Self.request("POST", "https://127.0.0.1:\(port)/"))
             }
             #expect(otherName.code == .tls)
             #expect(!otherName.isUnknown)
-            let response = try await friends.send(.init("GET", "https://localhost:\(port)/"))
+            let response = try await friends.send(Self.request("GET", "https://localhost:\(port)/"))
             #expect(response.status == 200)
         }
     }

@@ -120,7 +120,7 @@ struct LifecycleTests {
         }
         let clock = ContinuousClock()
         let start = clock.now
-        #expect(await run([stuck, part("messaging")], closers: [{ tell("hook") }], grace: .milliseconds(200)) == 1)
+        #expect(await run([stuck, part("messaging")], closers: [{ tell("hook") }], grace: .seconds(4)) == 1)
         #expect(start.duration(to: clock.now) < .seconds(200))
         #expect(story.value.contains("messaging ends") && story.value.last == "hook")
         #expect(log.records.first { $0.level == .warning }?.fields.map(\.value) == ["stuck"])

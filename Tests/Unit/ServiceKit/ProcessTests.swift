@@ -67,6 +67,21 @@ struct ProcessTests {
         #expect(!lines.contains { $0["level"] as? String == "error" })
     }
 
+    @Test("hears a signal that comes at the moment at which it begins to listen")
+    func earlySignal() async {
+        await #expect(processExitsWith: .exitCode(7)) {
+            alarm(120)
+            // Nobody runs a new thread at once.
+            for _ in 0..<32 { Thread.detachNewThread { while true {} } }
+            let stop = StopSignal()
+            let handler = SignalHandler(stop: stop, logger: .silent)
+            stop.onRequest { exit(7) }
+            kill(getpid(), SIGTERM)
+            try await Task.sleep(for: .seconds(3600))
+            withExtendedLifetime(handler) {}
+        }
+    }
+
     @Test("ends at once with 1 on a second signal, whatever is still in work")
     func secondSignal() async throws {
         let result = await #expect(processExitsWith: .exitCode(1), observing: [\.standardErrorContent]) {
