@@ -28,7 +28,7 @@ enum Killed: String, CaseIterable, CustomTestStringConvertible {
     static var all: [Killed] { allCases.filter { $0 == .rabbitMQ3 || $0.script != nil } }
 }
 
-@Suite("The broker is killed", .serialized, .timeLimit(.minutes(5 + kills / 2 + messages / 20_000)))
+@Suite("The broker is killed", .serialized, .timeLimit(.minutes(5 + kills / 2 + messages / 4_000)))
 struct BrokerKillTests {
     private static let exchange = "faults"
     private static let consumedQueue = "consumed"
@@ -172,7 +172,7 @@ struct BrokerKillTests {
         // The other queue, read by the broker's HTTP API.
         var audited: [Int] = []
         while true {
-            let payloads = try await broker.management.take(1_000, from: Self.auditedQueue)
+            let payloads = try await broker.management.take(250, from: Self.auditedQueue)
             guard !payloads.isEmpty else { break }
             audited += payloads.map { Int($0) ?? -1 }
         }
