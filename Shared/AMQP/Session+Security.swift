@@ -90,7 +90,9 @@ extension Endpoint {
             return nil
         case AMQP_STATUS_BROKER_UNSUPPORTED_SASL_METHOD.rawValue:
             return authentication == .external ? Self.externalMend : nil
-        case AMQP_STATUS_BAD_AMQP_DATA.rawValue where security == nil:
+        case AMQP_STATUS_BAD_AMQP_DATA.rawValue where security == nil,
+            AMQP_STATUS_SOCKET_ERROR.rawValue where security == nil,
+            AMQP_STATUS_CONNECTION_CLOSED.rawValue where security == nil:
             return "if \(port) is the broker's TLS port, the URI must begin with amqps://"
         default:
             // With TLS 1.3 a broker that refuses a certificate, or misses one, hangs up only after the handshake.

@@ -13,7 +13,22 @@ private func setting(_ name: String, _ usual: Int) -> Int {
     ProcessInfo.processInfo.environment[name].flatMap(Int.init) ?? usual
 }
 
-@Suite("The broker is killed", .timeLimit(.minutes(10 + kills / 2 + messages / 20_000)))
+/// The brokers that are killed, by the scripts that start them.
+enum Killed: String, CaseIterable, CustomTestStringConvertible {
+    case rabbitMQ3 = "RabbitMQ 3.10"
+    case rabbitMQ4 = "RabbitMQ 4"
+
+    var testDescription: String { rawValue }
+
+    private var variable: String { self == .rabbitMQ3 ? "WARREN_TEST_BROKER" : "WARREN_TEST_BROKER4" }
+
+    var script: URL? { ProcessInfo.processInfo.environment[variable].map { URL(fileURLWithPath: $0) } }
+
+    /// The first is always asked for, so that it is missed where it is not there.
+    static var all: [Killed] { allCases.filter { $0 == .rabbitMQ3 || $0.script != nil } }
+}
+
+@Suite("The broker is killed", .serialized, .timeLimit(.minutes(10 + kills / 2 + messages / 4_000)))
 struct BrokerKillTests {
     private static let exchange = "faults"
     private static let consumedQueue = "consumed"
@@ -30,9 +45,12 @@ struct BrokerKillTests {
         return topology
     }()
 
-    @Test("at full speed, again and again: what is confirmed is consumed, and the client's account holds")
-    func accounts() async throws {
-        try await PrivateBroker.with { broker in
+    @Test(
+        "at full speed, again and again: what is confirmed is consumed, and the client's account holds",
+        arguments: Killed.all
+    )
+    func accounts(_ killed: Killed) async throws {
+        try await PrivateBroker.with(script: killed.script) { broker in
             var configuration = try ConnectionConfiguration(urls: [broker.url], name: "faults")
             configuration.backoff = .milliseconds(20) ... .milliseconds(500)
             let publisher = Publisher(configuration, topology: Self.topology, window: 1_000, logger: .silent)
@@ -154,7 +172,7 @@ struct BrokerKillTests {
         // The other queue, read by the broker's HTTP API.
         var audited: [Int] = []
         while true {
-            let payloads = try await broker.management.take(1_000, from: Self.auditedQueue)
+            let payloads = try await broker.management.take(250, from: Self.auditedQueue)
             guard !payloads.isEmpty else { break }
             audited += payloads.map { Int($0) ?? -1 }
         }

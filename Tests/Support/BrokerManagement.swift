@@ -7,7 +7,12 @@ public struct BrokerManagement: Sendable {
     /// The API on that port of 127.0.0.1, as `guest`.
     public init(port: UInt16) {
         let credentials = Data("guest:guest".utf8).base64EncodedString()
-        probe = HTTPProbe(port: port, headers: ["Authorization": "Basic \(credentials)"])
+        // Generous: the API waits for the node, which may have much to do.
+        probe = HTTPProbe(
+            port: port,
+            headers: ["Authorization": "Basic \(credentials)"],
+            timeout: .seconds(60)
+        )
     }
 
     /// The API of the broker that all tests share.

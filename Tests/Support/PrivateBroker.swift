@@ -1,4 +1,4 @@
-import Foundation
+public import Foundation
 
 /// A RabbitMQ node of one test's own, for tests that stop it.
 ///
@@ -13,13 +13,15 @@ public final class PrivateBroker: Sendable {
 
     /// Starts a node on free ports.
     ///
-    /// - Parameter arguments: more of them for `deploy/lib/broker start`.
-    public init(arguments: [String] = []) async throws {
-        script = try TestEnvironment.brokerScript
+    /// - Parameters:
+    ///   - script: what starts and stops it; `deploy/lib/broker` where it is nil.
+    ///   - arguments: more of them for its `start`.
+    public init(script: URL? = nil, arguments: [String] = []) async throws {
+        self.script = try script ?? TestEnvironment.brokerScript
         folder = try TemporaryFolder("broker")
         let managementPort = try FreePort.next()
         let started = try await ChildProcess.run(
-            script,
+            self.script,
             ["start", folder.url.path, "--management", String(managementPort)] + arguments,
             within: .seconds(300)
         )
@@ -68,18 +70,24 @@ public final class PrivateBroker: Sendable {
 
     /// Starts a node, lends it, and stops it.
     ///
-    /// - Parameter arguments: more of them for `deploy/lib/broker start`.
+    /// - Parameters:
+    ///   - script: what starts and stops it; `deploy/lib/broker` where it is nil.
+    ///   - arguments: more of them for its `start`.
     public static func with(
+        script: URL? = nil,
         arguments: [String] = [],
         _ body: (PrivateBroker) async throws -> Void
     ) async throws {
-        let broker = try await PrivateBroker(arguments: arguments)
+        let broker = try await PrivateBroker(script: script, arguments: arguments)
         do {
             try await body(broker)
         } catch {
             try? await broker.kill()
+            try? await broker.stop()
             throw error
         }
         try await broker.kill()
+        // What is left of a container.
+        try await broker.stop()
     }
 }

@@ -98,6 +98,19 @@ wait_until() {
 # Whether GET URL answers with a 2xx.
 answers() { curl --silent --fail --max-time 2 --output /dev/null "$1"; }
 
+# answers_amqp PORT: whether a broker is ready, which it is when it answers the AMQP protocol header with the frame of
+# `connection.start` (type 1, a method): it opens its listeners only after it has recovered its queues.
+answers_amqp() {
+    local first
+    port_is_taken "$1" || return 1
+    first=$(
+        exec 3<>"/dev/tcp/127.0.0.1/$1"
+        printf 'AMQP\x00\x00\x09\x01' >&3
+        timeout 2 head -c 1 <&3 2>/dev/null | od -An -tx1
+    )
+    [ "$first" = ' 01' ]
+}
+
 # Milliseconds of a clock.
 now_milliseconds() { printf '%s\n' "$(($(date +%s%N) / 1000000))"; }
 

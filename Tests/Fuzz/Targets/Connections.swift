@@ -112,6 +112,8 @@ private func expectEnd(_ states: AsyncStream<ConnectionState>) async {
 /// The input as a list of frames.
 private struct Input {
     private var rest: Slice<UnsafeBufferPointer<UInt8>>
+    /// The delivery tag that a broker would give next.
+    private var tag: UInt64 = 1
 
     init(_ bytes: UnsafeBufferPointer<UInt8>) { rest = bytes[...] }
 
@@ -150,11 +152,11 @@ private struct Input {
             case 2: bytes += Frames.header(channel, bodySize: number(kind & 0x10 == 0 ? 2 : 8), properties: piece())
             case 3: bytes += Frames.body(channel, piece())
             case 4: bytes += Frames.heartbeat
-            case 5: bytes += Frames.deliver(tag: number(kind & 0x10 == 0 ? 1 : 8), queue: "q")
+            case 5: bytes += Frames.deliver(tag: kind & 0x10 == 0 ? nextTag() : number(8), queue: "q")
             case 6: bytes += Frames.returned(exchange: "", routingKey: "q")
             case 7: bytes += Frames.ack(number(kind & 0x10 == 0 ? 1 : 8), multiple: kind & 0x20 != 0)
             case 8: bytes += Frames.nack(number(kind & 0x10 == 0 ? 1 : 8), multiple: kind & 0x20 != 0)
-            case 9: bytes += message(channel, Frames.deliver(tag: UInt64(byte()), queue: "q"), piece())
+            case 9: bytes += message(channel, Frames.deliver(tag: nextTag(), queue: "q"), piece())
             case 10: bytes += message(channel, Frames.returned(exchange: "", routingKey: "q"), piece())
             case 11: bytes += Frames.frame(byte(), channel, piece())
             case 12:
@@ -170,11 +172,17 @@ private struct Input {
         return bytes
     }
 
-    /// A whole message whose body may come in two pieces.
+    private mutating func nextTag() -> UInt64 {
+        defer { tag += 1 }
+        return tag
+    }
+
+    /// A whole message whose body may come in two pieces, and may be shorter or longer than its header says.
     private mutating func message(_ channel: UInt16, _ method: [UInt8], _ body: [UInt8]) -> [UInt8] {
-        let half = body.count / 2
-        return method + Frames.header(channel, bodySize: UInt64(body.count))
-            + (half > 100 ? Frames.body(channel, Array(body.prefix(half))) : [])
-            + (body.isEmpty ? [] : Frames.body(channel, Array(half > 100 ? body.dropFirst(half) : body[...])))
+        let kind = byte()
+        let size = kind & 7 == 7 ? UInt64(kind >> 3) : UInt64(body.count)
+        let first = kind & 8 == 0 ? body.count : body.count / 2
+        let pieces = [Array(body.prefix(first)), Array(body.dropFirst(first))].filter { !$0.isEmpty }
+        return method + Frames.header(channel, bodySize: size) + pieces.flatMap { Frames.body(channel, $0) }
     }
 }

@@ -51,7 +51,9 @@ struct Certificates: Sendable {
         )
         try await Self.openssl([
             "x509", "-req", "-in", request, "-CA", authority.path, "-CAkey", folder.file("ca.key").path,
-            "-CAcreateserial", "-copy_extensions", "copy", "-days", "\(days)", "-out", identity.certificate.path,
+            // Not from a file, which two that are made at once would share.
+            "-set_serial", "\(UInt32.random(in: 1 ... .max))", "-copy_extensions", "copy", "-days", "\(days)", "-out",
+            identity.certificate.path,
         ])
         return identity
     }
