@@ -89,6 +89,7 @@ struct DeadLetterSearch {
 
     /// Whether one place lies before another.
     func comes(_ one: Key, before other: Key) -> Bool {
-        order == .oldestFirst ? (one.time, one.id) < (other.time, other.id) : (one.time, one.id) > (other.time, other.id)
+        order == .oldestFirst
+            ? (one.time, one.id) < (other.time, other.id) : (one.time, one.id) > (other.time, other.id)
     }
 }

@@ -18,6 +18,13 @@ struct SearchCondition {
             }
         }
     }
+
+    /// The statement that these terms are part of.
+    func completed(_ statement: (String) -> String) -> SearchCondition {
+        var result = self
+        result.sql = statement(sql)
+        return result
+    }
 }
 
 /// One range of one index, and what has to be compared row by row in it.
@@ -168,20 +175,25 @@ extension DeadLetterSearch {
         limit: Int,
         in transaction: Transaction
     ) throws -> [Hit] {
-        var condition = walk.condition
-        place(after, in: &condition, of: walk)
-        stop(at: floor, in: &condition, of: walk)
-        return try transaction.query(
-            """
-            SELECT id, generation, updated_at FROM warren_deliveries
-            WHERE \(condition.sql) ORDER BY \(direction(of: walk)) LIMIT \(limit)
-            """,
-            arguments: condition.arguments
-        ).map { row in
+        let statement = statement(for: walk, after: after, floor: floor, limit: limit)
+        return try transaction.query(statement.sql, arguments: statement.arguments).map { row in
             let id: Int64 = try row[0]
             let updatedAt: Int64 = try row[2]
             let key = Key(time: order == .lastChangedFirst ? updatedAt : 0, id: id)
             return Hit(key: key, id: id, generation: try row[1], updatedAt: updatedAt)
+        }
+    }
+
+    /// The statement that finds the rows of a walk.
+    func statement(for walk: DeadLetterWalk, after: Key?, floor: Key?, limit: Int) -> SearchCondition {
+        var condition = walk.condition
+        place(after, in: &condition, of: walk)
+        stop(at: floor, in: &condition, of: walk)
+        return condition.completed {
+            """
+            SELECT id, generation, updated_at FROM warren_deliveries
+            WHERE \($0) ORDER BY \(direction(of: walk)) LIMIT \(limit)
+            """
         }
     }
 

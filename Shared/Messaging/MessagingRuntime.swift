@@ -158,7 +158,7 @@ public final class MessagingRuntime: Sendable {
             database: database,
             logger: logger.labelled("messaging.retries"),
             wake: onScheduled,
-            gotOn: { operationRunner.schedulerGotOn() }
+            operations: operationRunner
         ) { due, dueTable in
             if dueTable.subscriber == DeliveryTable.forwarder {
                 let publish = RowAttempt.Work.publish { envelope, body in

@@ -25,22 +25,22 @@ final class RetryScheduler: Sendable {
     private let running = Mutex<[Int64: Bool]>([:])
     private let lanes = Lanes()
     private let attempt: Attempt
-    /// Called when it has taken what was due.
-    private let gotOn: @Sendable () -> Void
+    /// Told when it has taken what was due.
+    private let operations: OperationRunner?
 
     init(
         tables: [DeliveryTable],
         database: Database,
         logger: Logger,
         wake: Signal,
-        gotOn: @escaping @Sendable () -> Void = {},
+        operations: OperationRunner? = nil,
         attempt: @escaping Attempt
     ) {
         self.tables = Dictionary(uniqueKeysWithValues: tables.map { ($0.subscriber, $0) })
         self.database = database
         self.logger = logger
         self.wake = wake
-        self.gotOn = gotOn
+        self.operations = operations
         self.attempt = attempt
     }
 
@@ -129,7 +129,7 @@ final class RetryScheduler: Sendable {
         if due.count < free {
             let found = try await read(besides: busy)
             (due, next) = (found.due[...], found.next)
-            gotOn()
+            operations?.schedulerGotOn()
         }
         let chosen = choose(from: due, busy: busy, free: free)
         due = due.dropFirst(chosen.count)
