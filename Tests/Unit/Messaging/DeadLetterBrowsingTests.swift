@@ -20,12 +20,17 @@ struct Dice {
 
 extension Bench {
     /// Fills the table with deliveries of many kinds.
-    func fill(_ count: Int, types: Int = 5, states: [DeliveryState] = [.dead]) async throws {
+    func fill(
+        _ count: Int,
+        types: Int = 5,
+        states: [DeliveryState] = [.dead],
+        sharesSubjects: Bool = true
+    ) async throws {
         try await database.write { [table] transaction in
             var dice = Dice(7)
             for number in 0..<count {
                 let state = states[dice.roll(states.count)]
-                let subject = "subject-\(dice.roll(max(1, count / 20)))"
+                let subject = "subject-\(sharesSubjects ? dice.roll(max(1, count / 20)) : number)"
                 let envelope = Envelope(
                     id: "event-\(number)",
                     source: "/elsewhere",

@@ -49,7 +49,7 @@ struct DeadLetterOperationTests {
     func retry() async throws {
         try await withBench { bench in
             bench.recordEffects()
-            try await bench.fill(1_500, states: [.dead, .dead, .dead, .discarded])
+            try await bench.fill(1_500, states: [.dead, .dead, .dead, .discarded], sharesSubjects: false)
             let all = try await bench.allLetters()
             let plan = plan(.retry) { $0.types = ["type.1", "type.2"] }
             let matching = all.filter(plan.filter.matches)
