@@ -158,7 +158,7 @@ enum DeliveryWorkers {
         Conversation.result("group", Double(statistics.closures) / Double(max(1, statistics.commits)))
     }
 
-    private static func runtime(
+    static func runtime(
         _ service: String,
         url: String,
         database: Database,
@@ -174,7 +174,7 @@ enum DeliveryWorkers {
         return try MessagingRuntime(configuration, database: database, logger: .silent)
     }
 
-    private static func connected(_ messaging: MessagingRuntime) async throws {
+    static func connected(_ messaging: MessagingRuntime) async throws {
         while !messaging.problems().isEmpty { try await Task.sleep(for: .milliseconds(5)) }
     }
 }
