@@ -1,3 +1,4 @@
+import Events
 import Glibc
 
 /// A million dead letters: how long a page takes by every filter, and how quick a hundred thousand are retried while the

@@ -133,6 +133,31 @@ struct BulkOperationsTests {
         #expect(table.plans.value.isEmpty)
     }
 
+    @Test("every route is in the OpenAPI document, which has no other of its kind")
+    func documented() throws {
+        let file = URL(filePath: #filePath).deletingLastPathComponent()
+            .appending(path: "../../../Shared/ServiceKit/openapi.yaml")
+        var described: Set<String> = []
+        var path = ""
+        for line in try String(contentsOf: file, encoding: .utf8).split(separator: "\n") {
+            if line.hasPrefix("  /"), line.hasSuffix(":") { path = String(line.dropFirst(2).dropLast()) }
+            if line == "components:" { break }
+            for method in ["get", "post"] where line == "    \(method):" && path.hasPrefix("/dead-letter") {
+                described.insert("\(method.uppercased()) \(path)")
+            }
+        }
+        let routes = OperationsRoutes(
+            service: "payment",
+            source: table,
+            access: OperationsAccess(token: nil),
+            logger: .silent
+        )
+        let known = Set(routes.routes.map { "\($0.method) \($0.pattern)" })
+        #expect(described.isSubset(of: known))
+        #expect(Set(routes.bulkRoutes.map { "\($0.method) \($0.pattern)" }).isSubset(of: described))
+        #expect(described.contains("GET /dead-letters") && described.contains("GET /dead-letters/groups"))
+    }
+
     @Test("operations are listed in pages, the latest first")
     func listed() async throws {
         for _ in 1...3 {
