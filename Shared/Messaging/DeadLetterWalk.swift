@@ -35,6 +35,8 @@ struct DeadLetterWalk {
     var rest: DeadLetterFilter
     /// Compared too: rows that have not changed since.
     var unchangedSince: Int64?
+    /// Between which moments the index of changes is followed.
+    var times: (from: Int64?, until: Int64?) = (nil, nil)
     /// How the moment of the last change is written: not as the bare column where its index must not be followed.
     var time = "updated_at"
 
@@ -91,8 +93,9 @@ extension DeadLetterSearch {
             return [walk]
         }
         if order == .lastChangedFirst {
-            if let from = filter.from { walk.range.add("updated_at >= ?", [from]) }
-            if let until = filter.until { walk.range.add("updated_at < ?", [until]) }
+            // The bounds of the index, for which a place or a floor in between is taken instead: of two bounds of one
+            // column the engine follows one and compares the other, row by row.
+            walk.times = (filter.from, filter.until)
             (walk.rest.from, walk.rest.until) = (nil, nil)
             return [walk]
         }
@@ -158,6 +161,7 @@ extension DeadLetterSearch {
         guard isCounting || !walk.isExact && walk.time == "updated_at" else { return nil }
         var condition = walk.range
         place(after, in: &condition, of: walk)
+        stop(at: nil, in: &condition, of: walk)
         return try transaction.first(
             """
             SELECT \(walk.time), id FROM warren_deliveries
@@ -205,8 +209,13 @@ extension DeadLetterSearch {
         }
     }
 
-    private func place(_ key: Key?, in condition: inout SearchCondition, of walk: DeadLetterWalk) {
-        guard let key else { return }
+    func place(_ key: Key?, in condition: inout SearchCondition, of walk: DeadLetterWalk) {
+        let until = walk.times.until
+        // A place that a client made up may lie before the first one.
+        guard let key, order != .lastChangedFirst || key.time < until ?? .max else {
+            if let until { condition.add("updated_at < ?", [until]) }
+            return
+        }
         switch order {
         case .newestFirst: condition.add("id < ?", [key.id])
         case .oldestFirst: condition.add("id > ?", [key.id])
@@ -215,7 +224,10 @@ extension DeadLetterSearch {
     }
 
     func stop(at key: Key?, in condition: inout SearchCondition, of walk: DeadLetterWalk) {
-        guard let key else { return }
+        guard let key else {
+            if let from = walk.times.from { condition.add("updated_at >= ?", [from]) }
+            return
+        }
         switch order {
         case .newestFirst: condition.add("id >= ?", [key.id])
         case .oldestFirst: condition.add("id <= ?", [key.id])

@@ -223,6 +223,7 @@ extension DeadLetterSearch {
     ) throws -> (rows: [Row], isComplete: Bool) {
         let floor = try floor(of: walk, after: nil, compared: rows, isCounting: true, in: transaction)
         var condition = walk.condition
+        place(nil, in: &condition, of: walk)
         stop(at: floor, in: &condition, of: walk)
         let rows = try transaction.query(
             """
