@@ -144,6 +144,7 @@ enum DeadLetterWorkers {
         Conversation.result("began", Double(began))
         Conversation.result("ended", Double(ended))
         Conversation.result("cpu", Double(Meter.cpu() - cpu) / 1e9)
+        DeliveryWorkers.group(database)
         Conversation.result("done", Double(try await messaging.operations.show(operation.id).done))
         await loaded.wait()
         try moments.write(to: path2)

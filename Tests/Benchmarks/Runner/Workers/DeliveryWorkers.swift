@@ -153,7 +153,7 @@ enum DeliveryWorkers {
     }
 
     /// How many closures shared a commit on average.
-    private static func group(_ database: Database) {
+    static func group(_ database: Database) {
         let statistics = database.statistics
         Conversation.result("group", Double(statistics.closures) / Double(max(1, statistics.commits)))
     }
