@@ -237,7 +237,11 @@ struct DeadLetterOperationTests {
             #expect(try await bench.lives().allSatisfy { $0.status == "dead" })
             await handled.mend()
             let operation = try await bench.operations.start(plan(.retry), actor: "anna", reason: "r")
-            try await bench.operate(on: operation.id, scheduling: true) { $0.state == .done }
+            try await bench.operate(on: operation.id) { $0.state == .done }
+            // One of each subject is due; the others are held behind it, however quick or slow it is.
+            let lives = try await bench.lives()
+            #expect(lives.filter { $0.status == "scheduled" }.map(\.subject) == ["s1", "s2", "s3", "s0"])
+            #expect(lives.count { $0.status == "held" } == 36)
             try await bench.settle { $0.allSatisfy { $0.status == "processed" } }
             for subject in 0..<4 {
                 let numbers = await handled.events.filter { $0.subject == "s\(subject)" }.map(\.number)
