@@ -7,6 +7,7 @@
 ///   - http: carries requests to services.
 ///   - broker: takes events.
 ///   - input: reads standard input to its end.
+///   - ask: asks who sits at the terminal.
 /// - Returns: the exit code.
 func run(
     arguments: [String],
@@ -14,7 +15,8 @@ func run(
     output: Output,
     http: any HTTPTransport,
     broker: any EventBroker = RabbitMQ(),
-    input: @escaping @Sendable () throws -> [UInt8] = Surroundings.processInput
+    input: @escaping @Sendable () throws -> [UInt8] = Surroundings.processInput,
+    ask: @escaping @Sendable (String) -> String? = Surroundings.askOnTerminal
 ) async -> Int32 {
     let mayColour = environment["NO_COLOR", default: ""].isEmpty && environment["TERM"] != "dumb"
     let messages = Printer(output: output, format: .table, mayColour: mayColour)
@@ -34,7 +36,8 @@ func run(
                     output: output,
                     http: http,
                     broker: broker,
-                    input: input
+                    input: input,
+                    ask: ask
                 ),
                 printer: Printer(output: output, format: format, mayColour: mayColour)
             )

@@ -117,7 +117,7 @@ public struct DeadLetter: Sendable {
 /// Which dead letters.
 ///
 /// Every given condition must hold.
-public struct DeadLetterFilter: Sendable {
+public struct DeadLetterFilter: Sendable, Equatable, Codable {
     /// One of these types; any when empty.
     public var types: [String] = []
     /// This error class.
@@ -147,9 +147,9 @@ public struct DeadLetterGroup: Sendable {
     public var errorClass: String
     /// How many.
     public var count: Int
-    /// When the first came in.
+    /// When the first of them came in.
     public var firstSeen: Int64
-    /// When the last one changed.
+    /// When the latest one came to be here.
     public var lastSeen: Int64
     /// The latest one's error.
     public var example: String
@@ -173,20 +173,31 @@ public struct AuditEntry: Sendable {
     public var at: Int64
     /// Who.
     public var actor: String
-    /// What: `retry`, `discard`, `restore`, `edit`.
+    /// What: `retry`, `discard`, `restore`, `edit`; of an operation in bulk `start`, `pause`, `resume`, `cancel`.
     public var action: String
-    /// To which delivery.
+    /// To which delivery; 0 where it concerns an operation in bulk as a whole.
     public var deliveryID: Int64
+    /// The operation in bulk that it is part of.
+    public var operationID: Int64?
     /// Why.
     public var reason: String
 
     /// Makes an entry.
-    public init(id: Int64, at: Int64, actor: String, action: String, deliveryID: Int64, reason: String) {
+    public init(
+        id: Int64,
+        at: Int64,
+        actor: String,
+        action: String,
+        deliveryID: Int64,
+        operationID: Int64? = nil,
+        reason: String
+    ) {
         self.id = id
         self.at = at
         self.actor = actor
         self.action = action
         self.deliveryID = deliveryID
+        self.operationID = operationID
         self.reason = reason
     }
 }

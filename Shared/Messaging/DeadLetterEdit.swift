@@ -52,6 +52,19 @@ extension DeadLetters {
             // Somebody else was quicker.
             guard let discarded else { throw DeadLetterError.wrongState(id, .scheduled) }
             let sequence: Int64? = try discarded[0]
+            try DeadLetterGroupCounts.remove(
+                from: .dead,
+                type: original.type,
+                errorClass: original.errorClass,
+                in: transaction
+            )
+            try DeadLetterGroupCounts.add(
+                to: .discarded,
+                type: original.type,
+                errorClass: Self.editedClass,
+                now: now,
+                in: transaction
+            )
             let row = try transaction.first(
                 """
                 INSERT INTO warren_deliveries

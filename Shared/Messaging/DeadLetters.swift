@@ -5,39 +5,19 @@ internal import Events
 ///
 /// Every deed and its audit entry are one transaction. Thread-safe.
 public final class DeadLetters: Sendable {
-    private static let columns = """
+    static let columns = """
         id, subscriber, source, event_id, type, subject, status, generation, attempts, due_at, received_at, updated_at,
         COALESCE(error_class, '') AS error_class, COALESCE(error_message, '') AS error_message
         """
 
     let database: Database
-    private let tables: [String: DeliveryTable]
+    let deeds: DeadLetterDeeds
     let onScheduled: Signal
 
     init(database: Database, tables: [DeliveryTable], onScheduled: Signal) {
         self.database = database
-        self.tables = Dictionary(uniqueKeysWithValues: tables.map { ($0.subscriber, $0) })
+        deeds = DeadLetterDeeds(tables: Dictionary(uniqueKeysWithValues: tables.map { ($0.subscriber, $0) }))
         self.onScheduled = onScheduled
-    }
-
-    /// A page, newest first.
-    ///
-    /// - Parameters:
-    ///   - filter: which ones.
-    ///   - after: the id of the last one of the page before.
-    ///   - limit: how many at most, 1 to 500.
-    /// - Throws: `DatabaseError`.
-    public func list(_ filter: DeadLetterFilter, after: Int64?, limit: Int) async throws -> [DeadLetter] {
-        let (condition, arguments) = DeadLetters.condition(filter, after: after)
-        return try await database.read { transaction in
-            try transaction.query(
-                """
-                SELECT \(DeadLetters.columns) FROM warren_deliveries
-                WHERE \(condition) ORDER BY id DESC LIMIT \(max(1, min(500, limit)))
-                """,
-                arguments: arguments
-            ).map { try DeadLetter($0) }
-        }
     }
 
     /// One delivery that is not processed, with its body, properties and attempts.
@@ -71,54 +51,22 @@ public final class DeadLetters: Sendable {
         }
     }
 
-    /// Dead letters by type and error class, the most frequent first.
-    ///
-    /// - Throws: `DatabaseError`.
-    public func groups(_ filter: DeadLetterFilter) async throws -> [DeadLetterGroup] {
-        let (condition, arguments) = DeadLetters.condition(filter, after: nil)
-        return try await database.read { transaction in
-            try transaction.query(
-                """
-                SELECT grouped.*, COALESCE(latest.error_message, '') AS example FROM (
-                    SELECT type, COALESCE(error_class, '') AS error_class, COUNT(*) AS count,
-                        MIN(received_at) AS first_seen, MAX(updated_at) AS last_seen, MAX(id) AS last_id
-                    FROM warren_deliveries WHERE \(condition) GROUP BY type, COALESCE(error_class, '')
-                ) AS grouped JOIN warren_deliveries AS latest ON latest.id = grouped.last_id
-                ORDER BY count DESC, grouped.type, grouped.error_class LIMIT 500
-                """,
-                arguments: arguments
-            ).map { row in
-                DeadLetterGroup(
-                    type: try row["type"],
-                    errorClass: try row["error_class"],
-                    count: try row["count"],
-                    firstSeen: try row["first_seen"],
-                    lastSeen: try row["last_seen"],
-                    example: try row["example"]
-                )
-            }
-        }
-    }
-
     /// Sends a dead letter back into the machine, under the same row, with a generation more: deduplication cannot
     /// swallow it.
     ///
-    /// It is due at once.
+    /// It is due at once, unless an earlier delivery of its subject waits: then it is held until that one is processed
+    /// or discarded.
     ///
     /// - Throws: `DeadLetterError`; `DatabaseError`.
     public func retry(_ id: Int64, actor: String, reason: String) async throws -> DeadLetter {
-        try await change(id, "retry", actor: actor, reason: reason) { life, now throws(DeliveryLife.WrongState) in
-            try life.retry(now: now)
-        }
+        try await change(id, .retry, actor: actor, reason: reason)
     }
 
     /// Decides that a dead letter is not to be processed; later deliveries of its subject go on.
     ///
     /// - Throws: `DeadLetterError`; `DatabaseError`.
     public func discard(_ id: Int64, actor: String, reason: String) async throws -> DeadLetter {
-        try await change(id, "discard", actor: actor, reason: reason) { life, _ throws(DeliveryLife.WrongState) in
-            try life.discard()
-        }
+        try await change(id, .discard, actor: actor, reason: reason)
     }
 
     /// Takes a discard back.
@@ -127,9 +75,7 @@ public final class DeadLetters: Sendable {
     ///
     /// - Throws: `DeadLetterError`; `DatabaseError`.
     public func restore(_ id: Int64, actor: String, reason: String) async throws -> DeadLetter {
-        try await change(id, "restore", actor: actor, reason: reason) { life, _ throws(DeliveryLife.WrongState) in
-            try life.restore()
-        }
+        try await change(id, .restore, actor: actor, reason: reason)
     }
 
     /// Who did what, newest first.
@@ -148,6 +94,7 @@ public final class DeadLetters: Sendable {
                     actor: try row["actor"],
                     action: try row["action"],
                     deliveryID: try row["delivery_id"],
+                    operationID: try row["operation_id"],
                     reason: try row["reason"]
                 )
             }
@@ -156,104 +103,41 @@ public final class DeadLetters: Sendable {
 
     private func change(
         _ id: Int64,
-        _ action: String,
+        _ action: DeadLetterAction,
         actor: String,
-        reason: String,
-        _ deed: @escaping @Sendable (inout DeliveryLife, Int64) throws(DeliveryLife.WrongState) -> Void
+        reason: String
     ) async throws -> DeadLetter {
-        let letter = try await database.write { [tables] transaction in
-            let row = try transaction.first(
-                "SELECT \(DeadLetters.columns) FROM warren_deliveries WHERE id = $1 AND status <> 'processed'",
-                id
-            )
-            guard let row else { throw DeadLetterError.notFound(id) }
-            var letter = try DeadLetter(row)
-            guard letter.state != .discarded || letter.errorClass != DeadLetters.editedClass else {
-                throw DeadLetterError.notEditable(id, "it was edited: \(letter.errorMessage), which stands for it")
-            }
+        let letter = try await database.write { [deeds] transaction in
+            guard var letter = try DeadLetters.letter(id, in: transaction) else { throw DeadLetterError.notFound(id) }
             let now = WallClock.milliseconds()
-            var life = DeliveryLife(
-                state: letter.state,
-                generation: letter.generation,
-                attempts: letter.attemptCount,
-                dueAt: letter.dueAt
-            )
-            do throws(DeliveryLife.WrongState) {
-                try deed(&life, now)
-            } catch {
-                throw DeadLetterError.wrongState(id, error.state)
-            }
-            try transaction.execute(
-                """
-                UPDATE warren_deliveries
-                SET status = $2, generation = $3, attempts = $4, due_at = $5, updated_at = $6, running_since = NULL
-                WHERE id = $1
-                """,
-                id,
-                life.state.rawValue,
-                life.generation,
-                life.attempts,
-                life.dueAt,
-                now
-            )
-            try transaction.execute(
-                "INSERT INTO warren_audit (at, actor, action, delivery_id, reason) VALUES ($1, $2, $3, $4, $5)",
-                now,
-                actor,
+            var counts = DeadLetterGroupCounts.Changes()
+            try deeds.perform(
                 action,
-                id,
-                reason
+                on: &letter,
+                by: .init(actor: actor, reason: reason),
+                now: now,
+                counts: &counts,
+                in: transaction
             )
-            if life.state == .discarded, let table = tables[letter.subscriber] {
-                let subject = SubjectKey(source: letter.source, subject: letter.subject)
-                _ = try table.releaseNext(subject, now: now, in: transaction)
-            }
-            letter.state = life.state
-            letter.generation = life.generation
-            letter.attemptCount = life.attempts
-            letter.dueAt = life.dueAt
-            letter.updatedAt = now
+            try counts.apply(now: now, in: transaction)
             return letter
         }
         onScheduled.raise()
         return letter
     }
 
-    private static func condition(
-        _ filter: DeadLetterFilter,
-        after: Int64?
-    ) -> (sql: String, arguments: [(any DatabaseConvertible)?]) {
-        var terms = ["status <> 'processed'"]
-        var arguments: [(any DatabaseConvertible)?] = []
-        func placeholder(_ value: any DatabaseConvertible) -> String {
-            arguments.append(value)
-            return "$\(arguments.count)"
-        }
-        func oneOf(_ column: String, _ values: [String]) -> String {
-            "\(column) IN (\(values.map { placeholder($0) }.joined(separator: ", ")))"
-        }
-        if !filter.states.isEmpty { terms.append(oneOf("status", filter.states.map(\.rawValue))) }
-        if !filter.types.isEmpty { terms.append(oneOf("type", filter.types)) }
-        if let errorClass = filter.errorClass { terms.append("error_class = \(placeholder(errorClass))") }
-        if let subject = filter.subject { terms.append("subject = \(placeholder(subject))") }
-        if let from = filter.from { terms.append("updated_at >= \(placeholder(from))") }
-        if let until = filter.until { terms.append("updated_at < \(placeholder(until))") }
-        if let text = filter.text {
-            let escaped = text.reduce(into: "") { result, character in
-                if "\\%_".contains(character) { result.append("\\") }
-                result.append(character)
-            }
-            let pattern = placeholder("%\(escaped)%")
-            terms.append("(error_message LIKE \(pattern) ESCAPE '\\' OR event_id LIKE \(pattern) ESCAPE '\\')")
-        }
-        if let after { terms.append("id < \(placeholder(after))") }
-        return (terms.joined(separator: " AND "), arguments)
+    /// A delivery that is not processed, as a listing shows it.
+    static func letter(_ id: Int64, in transaction: Transaction) throws -> DeadLetter? {
+        try transaction.first(
+            "SELECT \(columns) FROM warren_deliveries WHERE id = $1 AND status <> 'processed'",
+            id
+        ).map { try DeadLetter($0) }
     }
 }
 
 extension DeadLetter {
     /// Reads a row of the listing's columns.
-    fileprivate init(_ row: Row) throws {
+    init(_ row: Row) throws {
         let status: String = try row["status"]
         self.init(
             id: try row["id"],

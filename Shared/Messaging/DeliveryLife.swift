@@ -72,6 +72,13 @@ struct DeliveryLife: Sendable, Equatable {
         dueAt = now
     }
 
+    /// What would be due has to wait for an earlier delivery of its subject.
+    mutating func hold() {
+        guard state == .scheduled else { return }
+        state = .held
+        dueAt = nil
+    }
+
     /// An operator decides that a dead delivery is not to be processed.
     mutating func discard() throws(WrongState) {
         guard state == .dead else { throw WrongState(state: state) }

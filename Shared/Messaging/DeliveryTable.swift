@@ -22,8 +22,8 @@ struct DeliveryTable: Sendable {
         var source: String
         var type: String
         var subject: String
-        var body: [UInt8]
-        var properties: String
+        /// The event; empty until the attempt has begun, so that what waits for its turn takes up no memory.
+        var body: [UInt8] = []
     }
 
     /// A failed attempt, for the record.
@@ -135,7 +135,15 @@ struct DeliveryTable: Sendable {
             record.body,
             record.properties.json
         )
-        return try row.map { try $0[0] }
+        guard let row else { return nil }
+        try DeadLetterGroupCounts.add(
+            to: life.state,
+            type: record.type,
+            errorClass: error?.errorClass,
+            now: now,
+            in: transaction
+        )
+        return try row[0]
     }
 
     // MARK: Attempts from the table
@@ -181,26 +189,36 @@ struct DeliveryTable: Sendable {
             error.message,
             now
         )
-        return changes == 1
+        guard changes == 1 else { return false }
+        try DeadLetterGroupCounts.add(
+            to: life.state,
+            type: due.type,
+            errorClass: error.errorClass,
+            now: now,
+            in: transaction
+        )
+        return true
     }
 
-    /// Marks an attempt as begun.
+    /// Marks an attempt as begun, and reads the event.
     ///
     /// A suspect's attempt is counted here, before it can end the process.
     func begin(_ due: inout Due, now: Int64, in transaction: Transaction) throws -> Bool {
         due.life.attempts += 1
-        let changes = try transaction.execute(
+        let row = try transaction.first(
             """
             UPDATE warren_deliveries
             SET running_since = $3, attempts = CASE WHEN suspect = 1 THEN $4 ELSE attempts END
-            WHERE id = $1 AND generation = $2 AND status = 'scheduled'
+            WHERE id = $1 AND generation = $2 AND status = 'scheduled' RETURNING body
             """,
             due.id,
             due.life.generation,
             now,
             due.life.attempts
         )
-        return changes == 1
+        guard let row else { return false }
+        due.body = try row[0]
+        return true
     }
 
     /// Keeps a failed attempt, and the last 20 of them.

@@ -20,6 +20,8 @@ public final class MessagingRuntime: Sendable {
     public let subscriber: Subscriber
     /// The service's dead letters.
     public let deadLetters: DeadLetters
+    /// Operations on many of them.
+    public let operations: DeadLetterOperations
     /// The service's own events, for reading.
     public let eventLog: EventLog
 
@@ -32,6 +34,7 @@ public final class MessagingRuntime: Sendable {
     private let forwarder: Forwarder
     private let inbox: Inbox
     private let scheduler: RetryScheduler
+    private let operationRunner: OperationRunner
     private let counterBox: CounterBox
     private let feeds = FeedRoster()
     private let retention: Retention
@@ -135,13 +138,27 @@ public final class MessagingRuntime: Sendable {
                 logger: logger.labelled("messaging.retries")
             )
         }
+        let deadLetters = DeadLetters(
+            database: database,
+            tables: [table, forwarderTable],
+            onScheduled: onScheduled
+        )
+        let operations = DeadLetterOperations(database: database)
+        let operationRunner = OperationRunner(
+            database: database,
+            deeds: deadLetters.deeds,
+            wake: operations.wake,
+            onScheduled: onScheduled,
+            logger: logger.labelled("messaging.operations")
+        )
         let handling = rowAttempt(configuration.retryPolicy)
         let publishing = rowAttempt(configuration.publishRetryPolicy)
         self.scheduler = RetryScheduler(
             tables: [table, forwarderTable],
             database: database,
             logger: logger.labelled("messaging.retries"),
-            wake: onScheduled
+            wake: onScheduled,
+            operations: operationRunner
         ) { due, dueTable in
             if dueTable.subscriber == DeliveryTable.forwarder {
                 let publish = RowAttempt.Work.publish { envelope, body in
@@ -171,11 +188,9 @@ public final class MessagingRuntime: Sendable {
             counters: counters,
             logger: logger.labelled("messaging.dead-letters")
         )
-        self.deadLetters = DeadLetters(
-            database: database,
-            tables: [table, forwarderTable],
-            onScheduled: onScheduled
-        )
+        self.deadLetters = deadLetters
+        self.operations = operations
+        self.operationRunner = operationRunner
         self.eventLog = EventLog(database: database, bell: events.bell)
         self.retention = Retention(
             database: database,
@@ -210,6 +225,7 @@ public final class MessagingRuntime: Sendable {
         let handover = Task { await feeds.handOver { await consumer.untilReady() } }
         let following = Task { await feeds.run() }
         let retaining = Task { await retention.run() }
+        let operating = Task { await operationRunner.run() }
         let receiving = Task {
             guard await handover.value else { return }
             for await burst in consumer.bursts {
@@ -229,10 +245,11 @@ public final class MessagingRuntime: Sendable {
         let isOrderly = await within(grace) { [self] in
             consumer.stopConsuming()
             brokerDeadLetterConsumer.stopConsuming()
-            for feeding in [following, retaining] { feeding.cancel() }
+            for background in [following, retaining, operating] { background.cancel() }
             handover.cancel()
             await following.value
             await retaining.value
+            await operating.value
             scheduling.cancel()
             await scheduling.value
             await receiving.value
@@ -336,7 +353,7 @@ public final class MessagingRuntime: Sendable {
                 scheduled: try scheduled?[0] ?? 0,
                 oldestScheduledAge: age(oldestScheduled),
                 held: try count(.held),
-                dead: try count(.dead)
+                dead: try DeadLetters.keptCount(DeadLetterFilter(), in: transaction) ?? 0
             )
         }
     }

@@ -93,6 +93,50 @@ extension MigrationSet {
                 CREATE UNIQUE INDEX warren_timeouts_delivery ON warren_timeouts (delivery_id);
                 """
             ),
+            .init(
+                "dead letters in bulk",
+                """
+                CREATE INDEX warren_deliveries_kind ON warren_deliveries (status, type, error_class)
+                    WHERE status = 'dead' OR status = 'discarded';
+                CREATE INDEX warren_deliveries_changed ON warren_deliveries (status, updated_at)
+                    WHERE status <> 'processed';
+                CREATE INDEX warren_deliveries_subject ON warren_deliveries (subject, status)
+                    WHERE status <> 'processed';
+                CREATE TABLE warren_dead_letter_groups (
+                    status TEXT NOT NULL,
+                    type TEXT NOT NULL,
+                    error_class TEXT NOT NULL,
+                    count INTEGER NOT NULL,
+                    last_seen INTEGER NOT NULL,
+                    PRIMARY KEY (status, type, error_class)
+                );
+                CREATE INDEX warren_dead_letter_groups_count ON warren_dead_letter_groups (status, count);
+                INSERT INTO warren_dead_letter_groups (status, type, error_class, count, last_seen)
+                    SELECT status, type, COALESCE(error_class, ''), COUNT(*), MAX(updated_at) FROM warren_deliveries
+                    WHERE status = 'dead' OR status = 'discarded' GROUP BY status, type, COALESCE(error_class, '');
+                CREATE TABLE warren_operations (
+                    id INTEGER PRIMARY KEY AUTOINCREMENT,
+                    action TEXT NOT NULL,
+                    filter TEXT NOT NULL,
+                    item_limit INTEGER,
+                    rate REAL,
+                    ramp INTEGER,
+                    actor TEXT NOT NULL,
+                    reason TEXT NOT NULL,
+                    state TEXT NOT NULL,
+                    last_id INTEGER NOT NULL,
+                    cursor INTEGER NOT NULL,
+                    total INTEGER,
+                    done INTEGER NOT NULL,
+                    failed INTEGER NOT NULL,
+                    created_at INTEGER NOT NULL,
+                    updated_at INTEGER NOT NULL,
+                    finished_at INTEGER
+                );
+                CREATE INDEX warren_operations_running ON warren_operations (id) WHERE state = 'running';
+                ALTER TABLE warren_audit ADD COLUMN operation_id INTEGER;
+                """
+            ),
         ]
     )
 }

@@ -14,6 +14,8 @@ final class RetryScheduler: Sendable {
     typealias Attempt = @Sendable (DeliveryTable.Due, DeliveryTable) async -> Void
 
     private static let atOnce = 64
+    /// Rows that are read to be started, so that not every one that ends costs a look at the table.
+    private static let readAtOnce = 256
 
     private let tables: [String: DeliveryTable]
     private let database: Database
@@ -23,28 +25,32 @@ final class RetryScheduler: Sendable {
     private let running = Mutex<[Int64: Bool]>([:])
     private let lanes = Lanes()
     private let attempt: Attempt
+    /// Told when it has taken what was due.
+    private let operations: OperationRunner?
 
     init(
         tables: [DeliveryTable],
         database: Database,
         logger: Logger,
         wake: Signal,
+        operations: OperationRunner? = nil,
         attempt: @escaping Attempt
     ) {
         self.tables = Dictionary(uniqueKeysWithValues: tables.map { ($0.subscriber, $0) })
         self.database = database
         self.logger = logger
         self.wake = wake
+        self.operations = operations
         self.attempt = attempt
     }
 
     /// Runs until cancelled; attempts at work go on, see `drained`.
     func run() async {
         await recover()
+        var due: ArraySlice<DeliveryTable.Due> = []
         while !Task.isCancelled {
             do {
-                let next = try await startDue()
-                await wake.wait(until: next)
+                await wake.wait(until: try await startDue(&due))
             } catch {
                 logger.error("the delivery table cannot be read", [LogField("error", error: error)])
                 if let error = error as? DatabaseError, error.code == .closed { return }
@@ -110,30 +116,24 @@ final class RetryScheduler: Sendable {
 
     /// Starts what is due and can run now.
     ///
-    /// - Returns: when the next row is due, or nil when none waits for its time.
-    private func startDue() async throws -> ContinuousClock.Instant? {
+    /// The table is read when what was read before does not fill the free places: a row that has changed meanwhile is
+    /// found out when its attempt begins.
+    ///
+    /// - Parameter due: what has been read and not been started.
+    /// - Returns: when the next row is due, or nil when none waits for its time alone.
+    private func startDue(_ due: inout ArraySlice<DeliveryTable.Due>) async throws -> ContinuousClock.Instant? {
         let busy = running.withLock { $0 }
         let free = RetryScheduler.atOnce - busy.count
         guard free > 0 else { return nil }
-        let now = WallClock.milliseconds()
-        let (due, next) = try await database.read { transaction in
-            // More than are free, since some of the first may be at work.
-            let rows = try transaction.query(
-                """
-                SELECT id, subscriber, suspect, generation, attempts, received_at, source, type, subject, body,
-                    properties, due_at
-                FROM warren_deliveries WHERE status = 'scheduled' AND due_at <= $1 ORDER BY due_at, id LIMIT $2
-                """,
-                now,
-                RetryScheduler.atOnce * 2
-            ).map { try DeliveryTable.Due($0) }
-            let next: Int64? = try transaction.first(
-                "SELECT MIN(due_at) FROM warren_deliveries WHERE status = 'scheduled' AND due_at > $1",
-                now
-            )?[0]
-            return (rows.filter { busy[$0.id] == nil }, next)
+        var next: ContinuousClock.Instant?
+        if due.count < free {
+            let found = try await read(besides: busy)
+            (due, next) = (found.due[...], found.next)
+            operations?.schedulerGotOn()
         }
-        for row in choose(from: due, busy: busy, free: free) {
+        let chosen = choose(from: due, busy: busy, free: free)
+        due = due.dropFirst(chosen.count)
+        for row in chosen {
             guard let table = tables[row.subscriber] else { continue }
             running.withLock { $0[row.id] = row.isSuspect }
             lanes.run(in: .row(row.id)) { _ in
@@ -142,11 +142,38 @@ final class RetryScheduler: Sendable {
                 self.wake.raise()
             }
         }
-        return next.map { .now + .milliseconds(max(1, $0 - now)) }
+        return next
+    }
+
+    /// The first of what is due and not at work, and when the next row will be.
+    private func read(
+        besides busy: [Int64: Bool]
+    ) async throws -> (due: [DeliveryTable.Due], next: ContinuousClock.Instant?) {
+        let now = WallClock.milliseconds()
+        let (due, next) = try await database.read { transaction in
+            let rows = try transaction.query(
+                """
+                SELECT id, subscriber, suspect, generation, attempts, received_at, source, type, subject, due_at
+                FROM warren_deliveries WHERE status = 'scheduled' AND due_at <= $1 ORDER BY due_at, id LIMIT $2
+                """,
+                now,
+                busy.count + RetryScheduler.readAtOnce
+            ).map { try DeliveryTable.Due($0) }
+            let next: Int64? = try transaction.first(
+                "SELECT MIN(due_at) FROM warren_deliveries WHERE status = 'scheduled' AND due_at > $1",
+                now
+            )?[0]
+            return (rows.filter { busy[$0.id] == nil }, next)
+        }
+        return (due, next.map { .now + .milliseconds(max(1, $0 - now)) })
     }
 
     /// Which of the due rows may start, in their order: innocent ones up to the next suspect, or one suspect alone.
-    private func choose(from due: [DeliveryTable.Due], busy: [Int64: Bool], free: Int) -> [DeliveryTable.Due] {
+    private func choose(
+        from due: ArraySlice<DeliveryTable.Due>,
+        busy: [Int64: Bool],
+        free: Int
+    ) -> [DeliveryTable.Due] {
         guard let first = due.first, !busy.values.contains(true) else { return [] }
         if first.isSuspect { return busy.isEmpty ? [first] : [] }
         return Array(due.prefix { !$0.isSuspect }.prefix(free))
@@ -169,9 +196,7 @@ extension DeliveryTable.Due {
             receivedAt: try row["received_at"],
             source: try row["source"],
             type: try row["type"],
-            subject: try row["subject"],
-            body: try row["body"],
-            properties: try row["properties"]
+            subject: try row["subject"]
         )
     }
 }

@@ -86,7 +86,7 @@ final class MessagingMetrics: Sendable {
         if !types.isEmpty {
             var filter = DeadLetterFilter()
             filter.types = types.sorted()
-            for group in try await source.groups(filter) { counts[group.type, default: 0] += group.count }
+            for group in try await source.groups(filter).items { counts[group.type, default: 0] += group.count }
         }
         counts["other"] = max(0, total - counts.values.reduce(0, +))
         return counts

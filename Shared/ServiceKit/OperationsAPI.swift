@@ -167,9 +167,9 @@ public enum OperationsAPI {
         public var errorClass: String
         /// How many there are.
         public var count: Int
-        /// When the first of them last changed.
+        /// When the first of them came in.
         public var firstSeen: String
-        /// When the last of them last changed.
+        /// When the latest one came to be here.
         public var lastSeen: String
         /// The error of one of them.
         public var example: String
@@ -183,10 +183,12 @@ public enum OperationsAPI {
         public var at: String
         /// Who.
         public var actor: String
-        /// `retry`, `discard`, `restore` or `edit`.
+        /// `retry`, `discard`, `restore` or `edit`; of an operation `start`, `pause`, `resume` or `cancel`.
         public var action: String
-        /// To which delivery.
-        public var deliveryID: String
+        /// To which delivery; nil where it concerns an operation as a whole.
+        public var deliveryID: String?
+        /// The operation on many dead letters that it is part of.
+        public var operationID: String?
         /// Why; may be empty.
         public var reason: String
 
@@ -196,7 +198,20 @@ public enum OperationsAPI {
             case actor
             case action
             case deliveryID = "deliveryId"
+            case operationID = "operationId"
             case reason
+        }
+
+        /// Writes every member, `null` where there is no value.
+        public func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(id, forKey: .id)
+            try container.encode(at, forKey: .at)
+            try container.encode(actor, forKey: .actor)
+            try container.encode(action, forKey: .action)
+            try container.encode(deliveryID, forKey: .deliveryID)
+            try container.encode(operationID, forKey: .operationID)
+            try container.encode(reason, forKey: .reason)
         }
     }
 
@@ -224,18 +239,8 @@ public enum OperationsAPI {
         }
     }
 
-    /// A page of dead letters.
-    public typealias DeadLetterPage = Page<DeadLetterSummary>
     /// A page of the audit.
     public typealias AuditPage = Page<AuditEntry>
-
-    /// All groups.
-    public struct DeadLetterGroups: Codable, Sendable, Equatable {
-        /// The service that answers.
-        public var service: String
-        /// The groups, the largest first.
-        public var items: [DeadLetterGroup]
-    }
 
     /// What waits in a service.
     ///

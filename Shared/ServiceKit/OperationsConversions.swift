@@ -25,6 +25,26 @@ extension OperationsAPI.DeadLetterSummary {
     }
 }
 
+extension DeadLetterCursor {
+    /// An id, `17`; where listings go by time with the moment of the last change before it,
+    /// `2026-01-01T00:00:00.000Z/17`.
+    var text: String {
+        (updatedAt.map { "\(Timestamp(milliseconds: $0))/" } ?? "") + String(id)
+    }
+
+    /// Reads what `text` writes.
+    init?(text: String, hasTime: Bool) {
+        let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+        guard let id = parts.last.flatMap({ Int64($0) }), id > 0, parts.count == (hasTime ? 2 : 1) else { return nil }
+        guard hasTime else {
+            self.init(id: id)
+            return
+        }
+        guard let time = Timestamp(rfc3339: String(parts[0])) else { return nil }
+        self.init(id: id, updatedAt: time.milliseconds)
+    }
+}
+
 extension OperationsAPI.DeadLetterDetail {
     /// Throws when the stored properties are not JSON, which only a damaged table can bring about.
     init(_ letter: DeadLetter, service: String) throws {
@@ -73,7 +93,8 @@ extension OperationsAPI.AuditEntry {
             at: Timestamp(milliseconds: entry.at).description,
             actor: entry.actor,
             action: entry.action,
-            deliveryID: String(entry.deliveryID),
+            deliveryID: entry.deliveryID > 0 ? String(entry.deliveryID) : nil,
+            operationID: entry.operationID.map { String($0) },
             reason: entry.reason
         )
     }

@@ -61,6 +61,19 @@ struct OperationsQuery {
         return id
     }
 
+    /// Where a page of dead letters begins.
+    mutating func place(in filter: DeadLetterFilter) -> DeadLetterCursor? {
+        guard let text = single("after") else { return nil }
+        guard let place = DeadLetterCursor(text: text, hasTime: filter.hasTime) else {
+            let form = filter.hasTime ? "TIME/ID, since `from` or `until` is given" : "ID"
+            faults.append(
+                Problem.Fault(field: "after", detail: "must be the value of `next` of the page before (\(form))")
+            )
+            return nil
+        }
+        return place
+    }
+
     /// Throws a `Problem` that names every fault.
     func throwFaults() throws {
         guard !faults.isEmpty else { return }

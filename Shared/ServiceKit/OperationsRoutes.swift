@@ -29,10 +29,10 @@ struct OperationsRoutes: Sendable {
             guarded("POST", "/dead-letters/{id}/edit") { try await edit($0) },
             guarded("GET", "/backlog") { try await backlog($0) },
             guarded("GET", "/audit") { try await audit($0) },
-        ]
+        ] + bulkRoutes
     }
 
-    private func guarded(_ method: String, _ pattern: String, _ handler: @escaping Router.Handler) -> Wiring.Route {
+    func guarded(_ method: String, _ pattern: String, _ handler: @escaping Router.Handler) -> Wiring.Route {
         Wiring.Route(method: method, pattern: pattern) { request in
             try access.check(request)
             do {
@@ -40,6 +40,8 @@ struct OperationsRoutes: Sendable {
                 response.headers["Cache-Control"] = "no-store"
                 return response
             } catch let error as DeadLetterError {
+                throw Self.problem(of: error)
+            } catch let error as DeadLetterOperationError {
                 throw Self.problem(of: error)
             } catch let error as DatabaseError where error.isTransient {
                 logger.warning("an operation failed on the database", [LogField("error", error: error)])
@@ -57,14 +59,17 @@ struct OperationsRoutes: Sendable {
         var query = OperationsQuery(request, known: OperationsQuery.filterNames.union(OperationsQuery.pageNames))
         let filter = query.filter()
         let limit = query.limit()
-        let after = query.after()
+        let after = query.place(in: filter)
         try query.throwFaults()
-        let letters = try await source.list(filter, after: after, limit: limit)
-        let next = try await next(after: letters.last?.id, isFull: letters.count == limit) {
-            try await source.list(filter, after: $0, limit: 1).isEmpty
-        }
-        let items = letters.map { OperationsAPI.DeadLetterSummary($0, service: service) }
-        return try .json(OperationsAPI.DeadLetterPage(service: service, items: items, next: next))
+        let page = try await source.page(filter, after: after, limit: limit)
+        return try .json(
+            OperationsAPI.DeadLetterPage(
+                service: service,
+                items: page.items.map { OperationsAPI.DeadLetterSummary($0, service: service) },
+                next: page.next?.text,
+                complete: page.isComplete
+            )
+        )
     }
 
     private func groups(_ request: HTTPRequest) async throws -> HTTPResponse {
@@ -73,7 +78,11 @@ struct OperationsRoutes: Sendable {
         try query.throwFaults()
         let groups = try await source.groups(filter)
         return try .json(
-            OperationsAPI.DeadLetterGroups(service: service, items: groups.map { OperationsAPI.DeadLetterGroup($0) })
+            OperationsAPI.DeadLetterGroups(
+                service: service,
+                items: groups.items.map { OperationsAPI.DeadLetterGroup($0) },
+                complete: groups.isComplete
+            )
         )
     }
 
@@ -149,7 +158,7 @@ struct OperationsRoutes: Sendable {
     }
 
     /// The cursor of the next page, if there is one: a full page may be the last.
-    private func next(
+    func next(
         after last: Int64?,
         isFull: Bool,
         isEmptyAfter: (Int64) async throws -> Bool
@@ -165,28 +174,22 @@ struct OperationsRoutes: Sendable {
     }
 
     /// Who acts, as the audit records it.
-    private static func actor(of request: HTTPRequest) throws -> String {
+    static func actor(of request: HTTPRequest) throws -> String {
         guard let actor = request.headers["Warren-Actor"], !actor.isEmpty else { return "operator" }
-        guard actor.count <= 100, isOneLine(actor) else {
+        guard actor.count <= 100, actor.isOneLine else {
             throw invalid(field: "Warren-Actor", "must be at most 100 characters without control characters")
         }
         return actor
     }
 
-    private static func reason(in request: HTTPRequest, isRequired: Bool) throws -> String {
+    static func reason(in request: HTTPRequest, isRequired: Bool) throws -> String {
         let given = request.body.isEmpty ? nil : try request.decode(OperationsAPI.Reason.self).reason
         let reason = String((given ?? "").trimmingSpaces)
-        guard reason.count <= 1000, isOneLine(reason) else {
+        guard reason.count <= 1000, reason.isOneLine else {
             throw invalid(field: "reason", "must be at most 1,000 characters without control characters")
         }
         guard !isRequired || !reason.isEmpty else { throw invalid(field: "reason", "must say why") }
         return reason
-    }
-
-    private static func isOneLine(_ text: String) -> Bool {
-        !text.unicodeScalars.contains {
-            $0.properties.generalCategory == .control || "\u{2028}\u{2029}".unicodeScalars.contains($0)
-        }
     }
 
     private static func invalid(field: String, _ detail: String) -> Problem {
@@ -230,9 +233,16 @@ struct OperationsRoutes: Sendable {
 
 extension String {
     /// The text without spaces at its ends.
-    fileprivate var trimmingSpaces: Substring {
+    var trimmingSpaces: Substring {
         var text = drop(while: \.isWhitespace)
         while text.last?.isWhitespace == true { text.removeLast() }
         return text
+    }
+
+    /// Whether it has neither line breaks nor other control characters.
+    var isOneLine: Bool {
+        !unicodeScalars.contains {
+            $0.properties.generalCategory == .control || "\u{2028}\u{2029}".unicodeScalars.contains($0)
+        }
     }
 }

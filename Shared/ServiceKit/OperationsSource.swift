@@ -2,30 +2,40 @@ import Messaging
 
 /// What the operations API works on: the messaging of a service, or a table in memory in tests.
 protocol OperationsSource: Sendable {
-    func list(_ filter: DeadLetterFilter, after: Int64?, limit: Int) async throws -> [DeadLetter]
+    func page(_ filter: DeadLetterFilter, after: DeadLetterCursor?, limit: Int) async throws -> DeadLetterPage
     func show(_ id: Int64) async throws -> DeadLetter
-    func groups(_ filter: DeadLetterFilter) async throws -> [DeadLetterGroup]
+    func groups(_ filter: DeadLetterFilter) async throws -> DeadLetterGroups
     func retry(_ id: Int64, actor: String, reason: String) async throws -> DeadLetter
     func discard(_ id: Int64, actor: String, reason: String) async throws -> DeadLetter
     func restore(_ id: Int64, actor: String, reason: String) async throws -> DeadLetter
     func edit(_ id: Int64, to edit: DeadLetterEdit, actor: String, reason: String) async throws -> DeadLetter
     func audit(after: Int64?, limit: Int) async throws -> [AuditEntry]
     func backlog() async throws -> Backlog
+    func start(_ plan: DeadLetterOperation.Plan, actor: String, reason: String) async throws -> DeadLetterOperation
+    func count(_ plan: DeadLetterOperation.Plan) async throws -> (count: Int, isComplete: Bool)
+    func operations(after: Int64?, limit: Int) async throws -> [DeadLetterOperation]
+    func operation(_ id: Int64) async throws -> DeadLetterOperation
+    func order(
+        _ order: DeadLetterOperation.Order,
+        _ id: Int64,
+        actor: String,
+        reason: String
+    ) async throws -> DeadLetterOperation
 }
 
 /// The operations of a running service.
 struct RuntimeOperations: OperationsSource {
     let runtime: MessagingRuntime
 
-    func list(_ filter: DeadLetterFilter, after: Int64?, limit: Int) async throws -> [DeadLetter] {
-        try await runtime.deadLetters.list(filter, after: after, limit: limit)
+    func page(_ filter: DeadLetterFilter, after: DeadLetterCursor?, limit: Int) async throws -> DeadLetterPage {
+        try await runtime.deadLetters.page(filter, after: after, limit: limit)
     }
 
     func show(_ id: Int64) async throws -> DeadLetter {
         try await runtime.deadLetters.show(id)
     }
 
-    func groups(_ filter: DeadLetterFilter) async throws -> [DeadLetterGroup] {
+    func groups(_ filter: DeadLetterFilter) async throws -> DeadLetterGroups {
         try await runtime.deadLetters.groups(filter)
     }
 
@@ -51,5 +61,34 @@ struct RuntimeOperations: OperationsSource {
 
     func backlog() async throws -> Backlog {
         try await runtime.backlog()
+    }
+
+    func start(
+        _ plan: DeadLetterOperation.Plan,
+        actor: String,
+        reason: String
+    ) async throws -> DeadLetterOperation {
+        try await runtime.operations.start(plan, actor: actor, reason: reason)
+    }
+
+    func count(_ plan: DeadLetterOperation.Plan) async throws -> (count: Int, isComplete: Bool) {
+        try await runtime.operations.count(plan)
+    }
+
+    func operations(after: Int64?, limit: Int) async throws -> [DeadLetterOperation] {
+        try await runtime.operations.list(after: after, limit: limit)
+    }
+
+    func operation(_ id: Int64) async throws -> DeadLetterOperation {
+        try await runtime.operations.show(id)
+    }
+
+    func order(
+        _ order: DeadLetterOperation.Order,
+        _ id: Int64,
+        actor: String,
+        reason: String
+    ) async throws -> DeadLetterOperation {
+        try await runtime.operations.order(order, id, actor: actor, reason: reason)
     }
 }

@@ -55,6 +55,49 @@ extension EndToEnd {
                 }
             }
         }
+
+        @Test(
+            "kill -9 in a slice of an operation on many dead letters, and again, does none twice",
+            arguments: operations
+        )
+        func operation(_ point: String) async throws {
+            let folder = try TemporaryFolder("crash")
+            let log = folder.file("ends")
+            var options = Shop.Options()
+            options.environment[.notification] = [
+                "WARREN_CRASH_AT": "\(point):2", "WARREN_CRASH_LOG": log.path,
+            ]
+            try await Shop.open(options) { shop in
+                let keeper = Task {
+                    while !Task.isCancelled {
+                        _ = try? await shop.process(.notification).waitForEnd(within: .seconds(600))
+                        if !Task.isCancelled { try shop.start(.notification) }
+                    }
+                }
+                defer { keeper.cancel() }
+                let count = 500
+                try await shop.bury(count)
+                _ = try await shop.warren(
+                    "dlq",
+                    "discard",
+                    "--all",
+                    "--service",
+                    "notification",
+                    "--yes",
+                    "--detach",
+                    "--reason",
+                    "a test"
+                )
+                try await eventually("it is done", within: .seconds(90)) {
+                    let reply = try? await shop.probe(.notification).get("/dead-letter-operations/1")
+                    return try reply?.json["state"].text == "done"
+                }
+                #expect(((try? Data(contentsOf: log))?.count ?? 0) / 2 == 2)
+                try await shop.expectDiscardedOnce(count)
+            }
+        }
+
+        private static let operations = CrashPlan.wanted(["operation.in-transaction", "operation.committed"])
     }
 }
 
@@ -79,16 +122,21 @@ private struct CrashPlan: Sendable, CustomTestStringConvertible {
 
     static var isPossible: Bool { environment["WARREN_TEST_CRASH_BIN"]?.isEmpty == false }
 
+    /// Those of the points that were asked for; all where none was.
+    static func wanted(_ points: [String]) -> [String] {
+        let wanted = Set((environment["WARREN_TEST_CRASH_POINTS"] ?? "").split(separator: " ").map(String.init))
+        return points.filter { wanted.isEmpty || wanted.contains($0) }
+    }
+
     static var all: [CrashPlan] {
         let rounds = environment["WARREN_TEST_CRASH_ROUNDS"].flatMap { Int($0) } ?? 1
-        let wanted = Set((environment["WARREN_TEST_CRASH_POINTS"] ?? "").split(separator: " ").map(String.init))
         let points: [(Shop.Program, [String])] = [
             (.order, ["store.in-transaction", "store.committed"] + publishing + consuming),
             (.payment, publishing + consuming),
             (.notification, consuming),
         ]
         return points.flatMap { program, points in
-            points.filter { wanted.isEmpty || wanted.contains($0) }.flatMap { point in
+            wanted(points).flatMap { point in
                 (1...max(1, rounds)).map { CrashPlan(program: program, point: point, round: $0) }
             }
         }

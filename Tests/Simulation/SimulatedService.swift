@@ -302,14 +302,20 @@ final class SimulatedService: @unchecked Sendable {
         }
     }
 
-    /// An operator sends dead letters back, or discards some.
+    /// An operator sends dead letters back, or discards some, one by one or all together.
     func operate(discarding odds: Int) {
         guard let process else { return }
         let discards = world.scheduler.random.once(in: odds)
+        let together = world.scheduler.random.once(in: 3)
         world.scheduler.inContext(of: process.number) {
             _ = Task {
                 var filter = DeadLetterFilter()
                 filter.states = [.dead]
+                if together {
+                    let plan = DeadLetterOperation.Plan(action: .retry, filter: filter)
+                    _ = try await process.runtime.operations.start(plan, actor: "operator", reason: "simulated")
+                    return
+                }
                 let letters = try await process.runtime.deadLetters.list(filter, after: nil, limit: 100)
                 for (position, letter) in letters.enumerated() {
                     // Somebody else may have been quicker.

@@ -106,7 +106,7 @@ answers_amqp() {
     first=$(
         exec 3<>"/dev/tcp/127.0.0.1/$1"
         printf 'AMQP\x00\x00\x09\x01' >&3
-        timeout 2 head -c 1 <&3 2>/dev/null | od -An -tx1
+        timeout 10 head -c 1 <&3 2>/dev/null | od -An -tx1
     )
     [ "$first" = ' 01' ]
 }

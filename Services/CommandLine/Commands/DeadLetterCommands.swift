@@ -25,22 +25,28 @@ enum DeadLetterCommands {
             .init("warren dlq list --error payment.provider-unavailable", "Dead letters with that error"),
             .init("warren dlq show payment-17", "Its body, its properties and every attempt"),
             .init("warren dlq retry payment-17 payment-18 --reason 'provider is back'", "Try two of them again"),
+            .init("warren dlq retry --all --service payment --reason 'provider is back'", "Try all of Payment's again"),
         ],
         subcommands: [
             list, groups, show, DeadLetterDeeds.retry, DeadLetterDeeds.discard, DeadLetterDeeds.restore,
-            DeadLetterEditing.command,
+            DeadLetterEditing.command, OperationCommands.command,
         ]
     )
 
-    private static let filters: [CommandOption] = [
+    private static let filters: [CommandOption] =
+        conditions + [
+            .choice(
+                "state",
+                ["dead", "scheduled", "held", "discarded"],
+                help: "Only this state; default: dead",
+                repeats: true
+            )
+        ]
+
+    /// What can be asked of a dead letter, beside its state.
+    static let conditions: [CommandOption] = [
         .text("type", "TYPE", help: "Only this event type, short names too", repeats: true),
         .text("error", "CLASS", help: "Only this error class"),
-        .choice(
-            "state",
-            ["dead", "scheduled", "held", "discarded"],
-            help: "Only this state; default: dead",
-            repeats: true
-        ),
         .text("subject", "S", help: "Only about this subject"),
         .text("from", "TIME", help: "Changed since: RFC 3339, or a duration ago such as 2h"),
         .text("until", "TIME", help: "Changed before that time"),
@@ -49,10 +55,10 @@ enum DeadLetterCommands {
 
     private static let list = Command(
         name: "list",
-        summary: "List dead letters, newest first.",
+        summary: "List dead letters, newest first; with --from or --until, last changed first.",
         options: filters + [
             .text("limit", "N", help: "How many at most", fallback: "50"),
-            .text("after", "ID", help: "The page after this dead letter"),
+            .text("after", "ID", help: "The page after this dead letter; with --from or --until, TIME/ID"),
         ],
         examples: [
             .init("warren dlq list --from 1h", "What died within the hour"),
@@ -62,21 +68,25 @@ enum DeadLetterCommands {
         let services = try invocation.services()
         let filter = try invocation.deadLetterFilter()
         let limit = Int(try invocation.integer("limit", in: 1...1_000_000) ?? 50)
-        let after = try invocation.text("after").map { try DeadLetterID($0, services: services) }
-        let asked = after.map { [$0.service] } ?? services
+        let hasTime = invocation.isGiven("from") || invocation.isGiven("until")
+        let after = try invocation.text("after").map {
+            try DeadLetterPlace($0, services: services, hasTime: hasTime)
+        }
+        let asked = after.map { [$0.id.service] } ?? services
         let clients = try invocation.clients(of: asked)
         let pages = try await Gathering.gather(clients) { client in
-            try await client.list(filter, after: after?.number, limit: limit)
+            try await client.list(filter, after: after?.cursor, limit: limit)
         }
         let all = merge(pages.found.map(\.found.items))
         let shown = Array(all.prefix(limit))
         if !pages.found.isEmpty { invocation.printer.list(shown, columns: columns, empty: "no dead letters") }
         for page in pages.found where page.found.hasMore || all.count > limit {
             let service = page.subject.client.service
-            guard let last = shown.last(where: { $0["service"]?.text == service.rawValue })?["id"]?.text else {
-                continue
-            }
-            invocation.printer.note("There may be more of \(service.rawValue): add --after \(last)")
+            guard let last = shown.last(where: { $0["service"]?.text == service.rawValue }), let id = last["id"]?.text
+            else { continue }
+            // By time, the place of one is when it changed and which it is.
+            let time = hasTime ? (last["updatedAt"]?.text ?? "") + "/" : ""
+            invocation.printer.note("There may be more of \(service.rawValue): add --after \(time)\(id)")
         }
         try pages.check()
     }
@@ -113,7 +123,9 @@ enum DeadLetterCommands {
         let gathered = try await Gathering.gather(clients) { try await $0.groups(filter) }
         if !gathered.found.isEmpty {
             invocation.printer.list(
-                gathered.found.flatMap(\.found).sorted { ($0["count"]?.integer ?? 0) > ($1["count"]?.integer ?? 0) },
+                gathered.found.flatMap(\.found.items).sorted {
+                    ($0["count"]?.integer ?? 0) > ($1["count"]?.integer ?? 0)
+                },
                 columns: [
                     .init("COUNT", "count", isNumber: true), .init("SERVICE", "service"),
                     .eventType,
@@ -121,6 +133,12 @@ enum DeadLetterCommands {
                     .init("EXAMPLE", "example"),
                 ],
                 empty: "no dead letters"
+            )
+        }
+        for group in gathered.found where !group.found.isComplete {
+            let service = group.subject.client.service.rawValue
+            invocation.printer.note(
+                "Of \(service) only the newest are counted; by --type, --error and --state alone all are."
             )
         }
         try gathered.check()
@@ -177,12 +195,12 @@ extension Invocation {
     }
 
     /// Clients of the dead letters of these services.
-    fileprivate func clients(of services: [ShopService]) throws -> [DeadLetterClient] {
+    func clients(of services: [ShopService]) throws -> [DeadLetterClient] {
         try services.map { DeadLetterClient(client: try client(of: $0)) }
     }
 
     /// The filter options as query items of the operations API.
-    fileprivate func deadLetterFilter() throws -> [(name: String, value: String)] {
+    func deadLetterFilter() throws -> [(name: String, value: String)] {
         var items = texts("type").map { (name: "type", value: EventCatalogue.type(meantBy: $0).rawValue) }
         items += texts("state").map { (name: "state", value: $0) }
         for name in ["error", "subject", "text"] {

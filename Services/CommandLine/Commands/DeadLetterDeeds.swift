@@ -5,10 +5,19 @@ import ServiceKit
 enum DeadLetterDeeds {
     private static let identifiers = Argument(
         name: "ID",
-        help: "ids of dead letters, payment-17; 17 with --service payment",
-        arity: .oneOrMore
+        help: "ids of dead letters, payment-17; 17 with --service payment; or --all",
+        arity: .any
     )
     private static let dryRun = CommandOption.flag("dry-run", help: "Only say what would be done")
+    private static let together =
+        [.flag("all", help: "In place of ids: all that match, done by the service")] + DeadLetterCommands.conditions
+        + [
+            .text("limit", "N", help: "With --all: how many at most"),
+            .text("rate", "N", help: "With --all: how many a second at most"),
+            .text("ramp", "DURATION", help: "With --rate: from nothing to the full rate in that time"),
+            .flag("yes", help: "With --all: do not ask"),
+            .flag("detach", help: "With --all: do not wait for the end"),
+        ]
 
     static let retry = Command(
         name: "retry",
@@ -18,8 +27,14 @@ enum DeadLetterDeeds {
             behind it follow when it is processed.
             """,
         arguments: [identifiers],
-        options: [.text("reason", "TEXT", help: "Why, for the audit"), dryRun],
-        examples: [.init("warren dlq retry payment-17 --reason 'provider is back'", "Try it again")],
+        options: [.text("reason", "TEXT", help: "Why, for the audit"), dryRun] + together,
+        examples: [
+            .init(
+                "warren dlq retry --all --type order.cancelled --rate 100 --reason 'mended'",
+                "All of that type, after a look at how many they are"
+            ),
+            .init("warren dlq retry payment-17 --reason 'provider is back'", "Try it again"),
+        ],
         action: perform(.retry)
     )
 
@@ -28,7 +43,7 @@ enum DeadLetterDeeds {
         summary: "Give dead letters up; `restore` takes it back.",
         discussion: "Deliveries of the same subject that are held behind it go on.",
         arguments: [identifiers],
-        options: [.text("reason", "TEXT", help: "Why, for the audit", isRequired: true), dryRun],
+        options: [.text("reason", "TEXT", help: "Why, for the audit", isRequired: true), dryRun] + together,
         examples: [.init("warren dlq discard payment-17 --reason 'test event'", "Nobody will need it")],
         action: perform(.discard)
     )
@@ -37,13 +52,20 @@ enum DeadLetterDeeds {
         name: "restore",
         summary: "Take back a discard: the dead letter is dead again.",
         arguments: [identifiers],
-        options: [.text("reason", "TEXT", help: "Why, for the audit"), dryRun],
+        options: [.text("reason", "TEXT", help: "Why, for the audit"), dryRun] + together,
         examples: [.init("warren dlq restore payment-17", "It is needed after all")],
         action: perform(.restore)
     )
 
     private static func perform(_ action: DeadLetterClient.Action) -> Command.Action {
         { invocation in
+            if invocation.isGiven("all") { return try await DeadLetterBulk(action, invocation).run() }
+            for option in together where invocation.isGiven(option.name) {
+                throw UsageError(message: "--\(option.name) is for --all", mend: "Give ids, or --all with conditions.")
+            }
+            guard !invocation.words.isEmpty else {
+                throw UsageError(message: "ID is missing", mend: identifiers.help)
+            }
             let services = try invocation.services()
             var ids: [DeadLetterID] = []
             for word in invocation.words {

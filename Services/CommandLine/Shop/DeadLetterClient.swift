@@ -15,11 +15,11 @@ struct DeadLetterClient: Sendable {
 
     let client: ServiceClient
 
-    /// Dead letters, newest first.
+    /// Dead letters, newest first; by time, last changed first.
     ///
     /// - Parameters:
     ///   - filter: query items as the operations API has them.
-    ///   - after: the number of the last one of the page before.
+    ///   - after: the place of the last one of the page before.
     ///   - limit: how many; asked for in pages of 500.
     /// - Returns: the dead letters, and whether there are more.
     func list(
@@ -35,20 +35,25 @@ struct DeadLetterClient: Sendable {
             let page = try await client.get("/dead-letters", query: query)
             let found = page["items"]?.array ?? []
             items += found.map(named)
-            // A page that is empty and yet names a next one would be asked for again for ever.
-            guard let next = page["next"]?.cell, !found.isEmpty, next != cursor else { return (items, false) }
+            // A page whose next one is itself would be asked for again for ever. An empty one may have a next one: a
+            // search that no index answers ends at a bound, and goes on there.
+            guard let next = page["next"]?.cell, next != cursor else { return (items, false) }
             cursor = next
         }
         return (items, true)
     }
 
-    func groups(_ filter: [(name: String, value: String)]) async throws -> [JSONValue] {
+    /// Groups, and whether all that match are counted in them.
+    func groups(
+        _ filter: [(name: String, value: String)]
+    ) async throws -> (items: [JSONValue], isComplete: Bool) {
         let page = try await client.get("/dead-letters/groups", query: filter)
-        return (page["items"]?.array ?? []).map { group in
+        let groups = (page["items"]?.array ?? []).map { group in
             var group = group
             group["service"] = .string(client.service.rawValue)
             return group
         }
+        return (groups, page["complete"] != .bool(false))
     }
 
     func show(_ number: String) async throws -> JSONValue {

@@ -9,6 +9,8 @@ struct Surroundings: Sendable {
     let broker: any EventBroker
     /// Reads standard input to its end.
     let input: @Sendable () throws -> [UInt8]
+    /// Asks a question and gives the line that somebody typed; nil where nobody sits at a terminal.
+    let ask: @Sendable (String) -> String?
 
     /// Reads a file.
     func contents(of file: String) throws -> [UInt8] {
@@ -17,6 +19,16 @@ struct Surroundings: Sendable {
         } catch {
             throw UsageError(message: "the file \(file) cannot be read", mend: "Check its name and your permissions.")
         }
+    }
+
+    /// Asks on the process's terminal.
+    ///
+    /// Blocks, so it is for the main thread only.
+    static func askOnTerminal(_ question: String) -> String? {
+        guard isatty(STDIN_FILENO) == 1, isatty(STDERR_FILENO) == 1 else { return nil }
+        let bytes = Array(question.utf8)
+        guard write(STDERR_FILENO, bytes, bytes.count) == bytes.count else { return nil }
+        return readLine() ?? ""
     }
 
     /// Reads the process's standard input to its end.

@@ -44,6 +44,8 @@ struct Argument: Sendable {
     enum Arity: Sendable {
         case one
         case oneOrMore
+        /// None where an option says what is meant; the action checks that.
+        case any
     }
 
     /// As it is written in the usage line: `TYPE`.

@@ -48,7 +48,13 @@ enum Help {
         var parts = [words]
         if !command.subcommands.isEmpty { parts.append("COMMAND") }
         parts += command.options.filter(\.isRequired).map { $0.choices.isEmpty ? $0.signature : "--\($0.name) WORD" }
-        parts += command.arguments.map { $0.arity == .oneOrMore ? "\($0.name)…" : $0.name }
+        parts += command.arguments.map { argument in
+            switch argument.arity {
+            case .one: argument.name
+            case .oneOrMore: "\(argument.name)…"
+            case .any: "[\(argument.name)…]"
+            }
+        }
         parts.append("[options]")
         return parts.joined(separator: " ")
     }

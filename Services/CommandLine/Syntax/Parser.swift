@@ -163,11 +163,12 @@ struct Parser {
             throw UsageError(message: "--\(option.name) is missing", mend: option.help)
         }
         let needed = command.arguments.count
-        guard values.words.count >= needed else {
+        let least = command.arguments.count { $0.arity != .any }
+        guard values.words.count >= least else {
             let missing = command.arguments[values.words.count]
             throw UsageError(message: "\(missing.name) is missing", mend: missing.help)
         }
-        if command.arguments.last?.arity != .oneOrMore, values.words.count > needed {
+        if command.arguments.last.map({ $0.arity == .one }) ?? true, values.words.count > needed {
             throw UsageError(message: "`\(values.words[needed])` is one word too many")
         }
         for (argument, word) in zip(command.arguments, values.words)

@@ -46,3 +46,28 @@ struct DeadLetterID: Sendable, Hashable, CustomStringConvertible {
     private static let form =
         "Ids are written as `warren dead-letters list` shows them, payment-17; or 17 with --service payment."
 }
+
+/// Where a page of a listing begins: behind a dead letter, `payment-17`; in a listing by time behind one that last changed
+/// then, `2026-01-01T00:00:00.000Z/payment-17`.
+struct DeadLetterPlace: Sendable, Equatable {
+    let id: DeadLetterID
+    /// As the operations API has it.
+    let cursor: String
+
+    /// Reads a place.
+    ///
+    /// - Throws: `UsageError` that says how one is written.
+    init(_ text: String, services: [ShopService], hasTime: Bool) throws {
+        let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        guard parts.count == (hasTime ? 2 : 1) else {
+            throw UsageError(
+                message: "--after cannot be `\(text)`",
+                mend: hasTime
+                    ? "With --from or --until it is TIME/ID, as the end of the listing before says."
+                    : "It is an id such as payment-17; TIME/ID is for listings with --from or --until."
+            )
+        }
+        id = try DeadLetterID(parts[parts.count - 1], services: services)
+        cursor = hasTime ? "\(parts[0])/\(id.number)" : id.number
+    }
+}

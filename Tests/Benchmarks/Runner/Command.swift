@@ -1,6 +1,6 @@
 /// The command line: which benchmarks, how often, where the broker is.
 struct Command {
-    private static let benchmarks = ["orders", "delivery", "amqp", "sizes"]
+    private static let benchmarks = ["orders", "delivery", "dead-letters", "amqp", "sizes"]
 
     private var names: [String] = []
     private var json: String?
@@ -43,6 +43,7 @@ struct Command {
             switch name {
             case "orders": try OrdersBenchmark(setting: setting, report: report).run()
             case "delivery": try DeliveryBenchmark(setting: setting, report: report).run()
+            case "dead-letters": try DeadLettersBenchmark(setting: setting, report: report).run()
             case "amqp": try AMQPBenchmark(setting: setting, report: report).run()
             default: try SizesBenchmark(setting: setting, report: report).run()
             }

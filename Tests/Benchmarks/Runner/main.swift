@@ -3,7 +3,7 @@ import Glibc
 
 /// Runs one measured program of the kit's, as the C program runs its own.
 func runWorker(_ arguments: [String]) async throws {
-    guard arguments.count > 4 else { throw BenchmarkError("a worker has a name and at least four arguments") }
+    guard arguments.count > 3 else { throw BenchmarkError("a worker has a name and at least three arguments") }
     func number(_ index: Int) throws -> Int {
         guard index < arguments.count, let number = Int(arguments[index]) else {
             throw BenchmarkError("argument \(index) of \(arguments[0]) must be a number")
@@ -47,6 +47,17 @@ func runWorker(_ arguments: [String]) async throws {
             count: number(3),
             prefetch: number(4),
             isEarly: arguments[5] == "early",
+            moments: arguments[6]
+        )
+    case ("bury", 4):
+        try await DeadLetterWorkers.fill(path: arguments[1], rows: number(2), rounds: number(3))
+    case ("replay", 7):
+        try await DeadLetterWorkers.replay(
+            url: arguments[1],
+            path: arguments[2],
+            round: number(3),
+            load: number(4),
+            begins: number(5),
             moments: arguments[6]
         )
     default:

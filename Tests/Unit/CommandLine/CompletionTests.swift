@@ -23,7 +23,7 @@ struct CompletionTests {
     func commands() async throws {
         #expect(try await offers(["warren", ""]) == Root.command.subcommands.map(\.name))
         #expect(try await offers(["warren", "dead"]) == ["dead-letters"])
-        let deeds = ["list", "groups", "show", "retry", "discard", "restore", "edit"]
+        let deeds = ["list", "groups", "show", "retry", "discard", "restore", "edit", "operations"]
         #expect(try await offers(["warren", "dead-letters", ""]) == deeds)
         #expect(try await offers(["warren", "dlq", ""]) == deeds)
         #expect(try await offers(["warren", "dlq", "--service", "payment", "re"]) == ["retry", "restore"])

@@ -58,8 +58,8 @@ struct HelpTests {
     @Test("of a command names its arguments, options, defaults and the options that every command has")
     func command() async {
         let text = await warren("dlq discard --help").data
-        #expect(text.contains("Usage: warren dead-letters discard --reason TEXT ID… [options]"))
-        #expect(text.contains("--reason TEXT  Why, for the audit (required)"))
+        #expect(text.contains("Usage: warren dead-letters discard --reason TEXT [ID…] [options]"))
+        #expect(text.contains("--reason TEXT    Why, for the audit (required)"))
         #expect(text.contains("Common options:"))
         #expect(text.contains("--service order|payment|notification"))
     }

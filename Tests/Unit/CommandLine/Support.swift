@@ -25,7 +25,8 @@ func warren(
     environment: [String: String] = [:],
     http: any HTTPTransport = FakeServices(),
     broker: any EventBroker = FakeBroker(),
-    input: String = ""
+    input: String = "",
+    ask: @escaping @Sendable (String) -> String? = { _ in nil }
 ) async -> Outcome {
     let sink = Sink()
     let code = await run(
@@ -34,7 +35,8 @@ func warren(
         output: Output(data: { sink.add(data: $0) }, messages: { sink.add(message: $0) }),
         http: http,
         broker: broker,
-        input: { Array(input.utf8) }
+        input: { Array(input.utf8) },
+        ask: ask
     )
     return sink.outcome(code)
 }

@@ -48,6 +48,8 @@ final class Bench: Sendable {
     let scheduler: RetryScheduler
     let forwarder: Forwarder
     let deadLetters: DeadLetters
+    let operations: DeadLetterOperations
+    let operationRunner: OperationRunner
     let acknowledged = Acknowledgements()
     private let path: String
     private let tags = Atomic<UInt64>(1)
@@ -95,11 +97,26 @@ final class Bench: Sendable {
             counters: counters,
             logger: .silent
         )
+        let deadLetters = DeadLetters(
+            database: database,
+            tables: [table, forwarderTable],
+            onScheduled: onScheduled
+        )
+        let operations = DeadLetterOperations(database: database)
+        let operationRunner = OperationRunner(
+            database: database,
+            deeds: deadLetters.deeds,
+            wake: operations.wake,
+            onScheduled: onScheduled,
+            logger: .silent
+        )
+        (self.deadLetters, self.operations, self.operationRunner) = (deadLetters, operations, operationRunner)
         self.scheduler = RetryScheduler(
             tables: [table, forwarderTable],
             database: database,
             logger: .silent,
-            wake: onScheduled
+            wake: onScheduled,
+            operations: operationRunner
         ) { due, table in
             let work: RowAttempt.Work =
                 table.subscriber == DeliveryTable.forwarder
@@ -121,7 +138,6 @@ final class Bench: Sendable {
             onScheduled: onScheduled,
             acknowledge: { tags in acknowledged.withLock { $0 += tags.map(\.number) } }
         )
-        self.deadLetters = DeadLetters(database: database, tables: [table, forwarderTable], onScheduled: onScheduled)
         self.database = database
         self.table = table
         self.events = events
@@ -243,7 +259,7 @@ final class Bench: Sendable {
 
 struct NeverHappened: Error {}
 
-/// Asks until the answer is yes; a minute at most.
+/// Asks until the answer is yes; a minute at most, since the machine may be busy.
 func eventually(_ condition: @Sendable () async throws -> Bool) async throws {
     let deadline = ContinuousClock.now + .seconds(60)
     let pause = Signal()

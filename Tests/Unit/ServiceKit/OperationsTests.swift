@@ -113,7 +113,8 @@ struct OperationsTests {
                 (name: "type", value: "a"), (name: "type", value: "b"), (name: "state", value: "held"),
                 (name: "state", value: "dead"), (name: "error", value: "e"), (name: "subject", value: "s"),
                 (name: "from", value: "2026-01-01T00:00:00.000Z"), (name: "until", value: "2026-01-02T00:00:00Z"),
-                (name: "text", value: "t"), (name: "limit", value: "500"), (name: "after", value: "9"),
+                (name: "text", value: "t"), (name: "limit", value: "500"),
+                (name: "after", value: "2026-01-01T00:00:00.000Z/9"),
             ]
         )
         let call = try #require(table.lists.value.first)
@@ -121,7 +122,7 @@ struct OperationsTests {
         #expect(call.filter.states == [.held, .dead])
         #expect(call.filter.errorClass == "e" && call.filter.subject == "s" && call.filter.text == "t")
         #expect(call.filter.from == 1_767_225_600_000 && call.filter.until == 1_767_312_000_000)
-        #expect(call.limit == 500 && call.after == 9)
+        #expect(call.limit == 500 && call.after == DeadLetterCursor(id: 9, updatedAt: 1_767_225_600_000))
         _ = try await send("GET", "/dead-letters")
         let plain = try #require(table.lists.value.last)
         #expect(plain.filter.states == [.dead] && plain.limit == 50 && plain.after == nil)
@@ -264,7 +265,7 @@ struct OperationsTests {
         #expect(
             item as NSDictionary == [
                 "id": "2", "at": "1970-01-01T00:00:00.002Z", "actor": "anna", "action": "retry", "deliveryId": "3",
-                "reason": "why",
+                "operationId": NSNull(), "reason": "why",
             ] as NSDictionary
         )
     }
@@ -276,7 +277,10 @@ struct OperationsTests {
             ("GET", "/dead-letters"), ("GET", "/dead-letters/groups"), ("GET", "/dead-letters/3"),
             ("POST", "/dead-letters/3/edit"), ("POST", "/dead-letters/3/retry"), ("POST", "/dead-letters/3/discard"),
             ("POST", "/dead-letters/3/restore"),
-            ("GET", "/backlog"), ("GET", "/audit"),
+            ("GET", "/backlog"), ("GET", "/audit"), ("POST", "/dead-letter-operations"),
+            ("GET", "/dead-letter-operations"), ("GET", "/dead-letter-operations/1"),
+            ("POST", "/dead-letter-operations/1/pause"), ("POST", "/dead-letter-operations/1/resume"),
+            ("POST", "/dead-letter-operations/1/cancel"),
         ] {
             #expect(try await send(method, path, token: "s3cret").response.status == 401, "\(method) \(path)")
         }

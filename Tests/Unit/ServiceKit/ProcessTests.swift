@@ -33,7 +33,7 @@ struct ProcessTests {
                     let failing = try await get("/readyz").text
                     #expect(failing.contains("[-] broker.consumer: ") && !failing.contains("database"))
                     let letters = try await get("/dead-letters")
-                    #expect(letters == (200, #"{"service":"test","items":[],"next":null}"#))
+                    #expect(letters == (200, #"{"service":"test","items":[],"next":null,"complete":true}"#))
                     #expect(try await get("/backlog").text.contains(#""oldestUnforwardedAge":null"#))
                     #expect(try await get("/audit").status == 200)
                     #expect(try await get("/dead-letters/groups").status == 200)

@@ -6,7 +6,7 @@ import Messaging
 final class TableOperations: OperationsSource {
     struct List: Sendable {
         let filter: DeadLetterFilter
-        let after: Int64?
+        let after: DeadLetterCursor?
         let limit: Int
     }
 
@@ -25,9 +25,22 @@ final class TableOperations: OperationsSource {
     let lists = MutexBox<[List]>([])
     let deeds = MutexBox<[Deed]>([])
 
-    func list(_ filter: DeadLetterFilter, after: Int64?, limit: Int) async throws -> [DeadLetter] {
+    /// Whether a search ends at its bound.
+    let isCutShort = MutexBox(false)
+    /// Operations that were asked for.
+    let plans = MutexBox<[DeadLetterOperation.Plan]>([])
+    let asked = MutexBox<[DeadLetterOperation]>([])
+
+    func page(_ filter: DeadLetterFilter, after: DeadLetterCursor?, limit: Int) async throws -> DeadLetterPage {
         lists.change { $0.append(List(filter: filter, after: after, limit: limit)) }
-        return Array(letters.value.filter { $0.id < after ?? .max }.prefix(limit))
+        let rest = letters.value.filter { $0.id < after?.id ?? .max }
+        let items = Array(rest.prefix(limit))
+        let next = items.last.map { DeadLetterCursor(id: $0.id, updatedAt: filter.hasTime ? $0.updatedAt : nil) }
+        return DeadLetterPage(
+            items: items,
+            next: rest.count > limit || isCutShort.value ? next : nil,
+            isComplete: !isCutShort.value
+        )
     }
 
     func show(_ id: Int64) async throws -> DeadLetter {
@@ -35,9 +48,11 @@ final class TableOperations: OperationsSource {
         return letter
     }
 
-    func groups(_ filter: DeadLetterFilter) async throws -> [DeadLetterGroup] {
+    func groups(_ filter: DeadLetterFilter) async throws -> DeadLetterGroups {
         guard !isBroken.value else { throw Failure() }
-        return [DeadLetterGroup(type: "t", errorClass: "e", count: 2, firstSeen: 1, lastSeen: 2, example: "no")]
+        return DeadLetterGroups(items: [
+            DeadLetterGroup(type: "t", errorClass: "e", count: 2, firstSeen: 1, lastSeen: 2, example: "no")
+        ])
     }
 
     func retry(_ id: Int64, actor: String, reason: String) async throws -> DeadLetter {
@@ -76,6 +91,63 @@ final class TableOperations: OperationsSource {
             held: 2,
             dead: 3
         )
+    }
+
+    func start(
+        _ plan: DeadLetterOperation.Plan,
+        actor: String,
+        reason: String
+    ) async throws -> DeadLetterOperation {
+        plans.change { $0.append(plan) }
+        let operation = DeadLetterOperation(
+            id: Int64(asked.value.count + 1),
+            plan: plan,
+            actor: actor,
+            reason: reason,
+            state: .running,
+            total: 7,
+            done: 0,
+            failed: 0,
+            createdAt: 1,
+            updatedAt: 1
+        )
+        asked.change { $0.append(operation) }
+        return operation
+    }
+
+    func count(_ plan: DeadLetterOperation.Plan) async throws -> (count: Int, isComplete: Bool) {
+        plans.change { $0.append(plan) }
+        return (7, !isCutShort.value)
+    }
+
+    func operations(after: Int64?, limit: Int) async throws -> [DeadLetterOperation] {
+        Array(asked.value.reversed().filter { $0.id < after ?? .max }.prefix(limit))
+    }
+
+    func operation(_ id: Int64) async throws -> DeadLetterOperation {
+        guard let operation = asked.value.first(where: { $0.id == id }) else {
+            throw DeadLetterOperationError.notFound(id)
+        }
+        return operation
+    }
+
+    func order(
+        _ order: DeadLetterOperation.Order,
+        _ id: Int64,
+        actor: String,
+        reason: String
+    ) async throws -> DeadLetterOperation {
+        var operation = try await operation(id)
+        switch (order, operation.state) {
+        case (.pause, .running): operation.state = .paused
+        case (.resume, .paused): operation.state = .running
+        case (.cancel, .running), (.cancel, .paused): operation.state = .cancelled
+        default: throw DeadLetterOperationError.wrongState(id, operation.state)
+        }
+        deeds.change { $0.append(Deed(id: id, action: order.rawValue, actor: actor, reason: reason)) }
+        let changed = operation
+        asked.change { $0 = $0.map { $0.id == id ? changed : $0 } }
+        return operation
     }
 
     private func change(

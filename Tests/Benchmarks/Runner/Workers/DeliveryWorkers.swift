@@ -153,12 +153,12 @@ enum DeliveryWorkers {
     }
 
     /// How many closures shared a commit on average.
-    private static func group(_ database: Database) {
+    static func group(_ database: Database) {
         let statistics = database.statistics
         Conversation.result("group", Double(statistics.closures) / Double(max(1, statistics.commits)))
     }
 
-    private static func runtime(
+    static func runtime(
         _ service: String,
         url: String,
         database: Database,
@@ -174,7 +174,7 @@ enum DeliveryWorkers {
         return try MessagingRuntime(configuration, database: database, logger: .silent)
     }
 
-    private static func connected(_ messaging: MessagingRuntime) async throws {
+    static func connected(_ messaging: MessagingRuntime) async throws {
         while !messaging.problems().isEmpty { try await Task.sleep(for: .milliseconds(5)) }
     }
 }
