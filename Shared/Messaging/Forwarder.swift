@@ -206,8 +206,8 @@ final class Forwarder: Sendable {
                 inputs.withLock { $0.outcomes.append((positions[index], error)) }
                 signal.raise()
             }
+            CrashPoint.reach("forwarder.published")
         }
-        CrashPoint.reach("forwarder.published")
         if !actions.park.isEmpty { park(actions.park) }
     }
 

@@ -1,0 +1,288 @@
+import AMQP
+import Foundation
+import Synchronization
+import Telemetry
+import TestSupport
+import Testing
+
+/// How many, from `Tests/run end-to-end --poison N`.
+private let poison = ProcessInfo.processInfo.environment["WARREN_TEST_POISON"].flatMap(Int.init) ?? 4_000
+
+extension EndToEnd {
+    @Suite("A storm of poison", .timeLimit(.minutes(5 + poison / 2_000)))
+    struct PoisonStorm {
+        /// How many messages may lie in Payment's queue: more comes when it has taken some.
+        private static let backlog = 500
+        /// What an order may be kept waiting by the machine, and still count as not held up by the storm.
+        private static let growth: Int64 = 64 << 20
+
+        @Test("passes: orders go through meanwhile, memory stays flat, and the dead letters can be browsed")
+        func passes() async throws {
+            var options = Shop.Options()
+            // Retries take long enough to be waited behind, if anything did.
+            options.environment[.payment] = [
+                "WARREN_RETRY_ATTEMPTS": "3", "WARREN_RETRY_BASE": "1s", "WARREN_RETRY_CAP": "4s",
+            ]
+            options.environment[.sandbox] = ["WARREN_LOG_LEVEL": "error"]
+            try await Shop.open(options) { shop in
+                // What happens once per process has happened.
+                try await shop.waitFor("confirmed", order: try await shop.place())
+
+                let storm = Storm()
+                let began = ContinuousClock.now
+                let customers = (0..<2).map { customer in
+                    Task { try await Self.order(in: shop, during: storm, as: customer) }
+                }
+                let operating = Task { try await Self.browse(shop, during: storm) }
+                try await Self.publish(storm, to: shop, keeping: Self.backlog)
+                let published = began.duration(to: .now)
+                storm.end()
+                var orders: [CustomerRecord] = []
+                for customer in customers { orders += try await customer.value }
+                let looks = try await operating.value
+
+                // Everything has its place, and it is counted.
+                let groups = try await eventually("the storm is in the dead letters", within: .seconds(300)) {
+                    let groups = try await Self.groups(of: shop)
+                    return groups.values.reduce(0, +) == Int64(poison) ? groups : nil
+                }
+                #expect(groups == Storm.Kind.expected(of: poison))
+                #expect(!orders.isEmpty)
+                for order in orders {
+                    #expect(try await shop.charges(of: order.id) == 1)
+                    try await shop.waitForMail("confirmed", about: order.id)
+                }
+                #expect(
+                    orders.contains { $0.waiting > 0 },
+                    "no order was confirmed while poison waited for its retries"
+                )
+
+                // The memory of a process grows until it has seen all there is to do, and no further.
+                #expect(looks.contains { $0.dead > 0 && $0.listed > 0 }, "nobody could look at the dead letters")
+                let early = looks.first { $0.published >= poison / 4 }?.memory ?? 0
+                let most = looks.map(\.memory).max() ?? 0
+                #expect(most - early < Self.growth, "\(early >> 20) MiB after a quarter, \(most >> 20) MiB at most")
+                report(orders, looks, published: published, all: began.duration(to: .now), early: early, most: most)
+            }
+        }
+
+        /// An order that was placed in the storm.
+        private struct CustomerRecord: Sendable {
+            var id: String
+            var latency: Duration
+            /// How many deliveries waited for their retries when it was confirmed.
+            var waiting: Int
+        }
+
+        /// Places one order after the other while the storm lasts, each when the one before is confirmed.
+        private static func order(in shop: Shop, during storm: Storm, as customer: Int) async throws -> [CustomerRecord]
+        {
+            var orders: [CustomerRecord] = []
+            while orders.isEmpty || !storm.isOver {
+                // Every other one needs a retry itself.
+                let method = orders.count % 4 == customer ? "pm_sandbox_error_once" : "pm_card_visa"
+                let began = ContinuousClock.now
+                let id = try await shop.place(paying: method)
+                try await eventually("order \(id) is confirmed", within: .seconds(120), every: .milliseconds(10)) {
+                    try await shop.order(id)["status"].text == "confirmed"
+                }
+                let latency = began.duration(to: .now)
+                let waiting = try await shop.probe(.payment).get("/backlog").json["scheduled"].whole ?? 0
+                orders.append(CustomerRecord(id: id, latency: latency, waiting: Int(waiting)))
+            }
+            return orders
+        }
+
+        /// What an operator saw.
+        private struct Look: Sendable {
+            var published: Int
+            var dead: Int64
+            var listed: Int
+            var took: Duration
+            /// Of Payment, in bytes.
+            var memory: Int64
+        }
+
+        /// Goes through the groups and the first two pages of the list, again and again.
+        private static func browse(_ shop: Shop, during storm: Storm) async throws -> [Look] {
+            let probe = HTTPProbe(port: shop.probe(.payment).port, timeout: .seconds(60))
+            var looks: [Look] = []
+            while looks.isEmpty || !storm.isOver {
+                let began = ContinuousClock.now
+                let dead = try await groups(of: shop).values.reduce(0, +)
+                let first = try await probe.get("/dead-letters?limit=100")
+                #expect(first.status == 200)
+                var listed = try first.json["items"].elements.count
+                if let next = try first.json["next"].text {
+                    let second = try await probe.get("/dead-letters?limit=100&after=\(next)")
+                    #expect(second.status == 200)
+                    listed += try second.json["items"].elements.count
+                }
+                looks.append(
+                    Look(
+                        published: storm.published,
+                        dead: dead,
+                        listed: listed,
+                        took: began.duration(to: .now),
+                        memory: try memory(of: shop.process(.payment).identifier)
+                    )
+                )
+                // A person's pace.
+                try await Task.sleep(for: .milliseconds(200))
+            }
+            return looks
+        }
+
+        /// The number of Payment's dead letters by error class.
+        private static func groups(of shop: Shop) async throws -> [String: Int64] {
+            let probe = HTTPProbe(port: shop.probe(.payment).port, timeout: .seconds(60))
+            let reply = try await probe.get("/dead-letters/groups?state=dead")
+            guard reply.status == 200 else { throw TimedOut("the groups answered \(reply.status): \(reply.text)") }
+            return try reply.json["items"].elements.reduce(into: [:]) { groups, group in
+                groups[group["errorClass"].text ?? "", default: 0] += group["count"].whole ?? 0
+            }
+        }
+
+        private static func memory(of process: Int32) throws -> Int64 {
+            let status = try String(contentsOfFile: "/proc/\(process)/status", encoding: .utf8)
+            let line = status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") }
+            return (line?.split(separator: " ").dropFirst().first.flatMap { Int64($0) } ?? 0) << 10
+        }
+
+        /// Publishes all of it, as fast as Payment takes it.
+        private static func publish(_ storm: Storm, to shop: Shop, keeping backlog: Int) async throws {
+            let url = try #require(shop.commandEnvironment["WARREN_AMQP_URL"])
+            let publisher = Publisher(
+                try ConnectionConfiguration(urls: [url], name: "storm"),
+                topology: BrokerTopology(),
+                window: 256,
+                logger: .silent
+            )
+            let running = Task { await publisher.run() }
+            defer { running.cancel() }
+            while storm.published < poison {
+                let burst = storm.next(min(100, poison - storm.published))
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    for publication in burst { group.addTask { try await publisher.publish(publication) } }
+                    try await group.waitForAll()
+                }
+                try await eventually("Payment takes them", within: .seconds(120), every: .milliseconds(5)) {
+                    try await consumed(by: shop) >= Int64(storm.published - backlog)
+                }
+            }
+        }
+
+        /// How many messages the broker has delivered to Payment.
+        private static func consumed(by shop: Shop) async throws -> Int64 {
+            let text = try await shop.probe(.payment).get("/metrics").text
+            let line = text.split(separator: "\n").first { $0.hasPrefix("messaging_client_consumed_messages_total") }
+            return line?.split(separator: " ").last.flatMap { Double($0) }.map { Int64($0) } ?? 0
+        }
+
+        private func report(
+            _ orders: [CustomerRecord],
+            _ looks: [Look],
+            published: Duration,
+            all: Duration,
+            early: Int64,
+            most: Int64
+        ) {
+            let latencies = orders.map(\.latency).sorted()
+            let times = looks.map(\.took).sorted()
+            func text(_ duration: Duration) -> String { "\(Int(duration / .milliseconds(1))) ms" }
+            print(
+                """
+                *** \(poison) poison messages in \(text(published)), all of them dead letters after \(text(all))
+                *** \(orders.count) orders meanwhile: placed to confirmed p50 \(text(latencies[latencies.count / 2])), \
+                at most \(text(latencies.last ?? .zero)); \(orders.filter { $0.waiting > 0 }.count) passed what waited
+                *** \(looks.count) looks at groups and list: p50 \(text(times[times.count / 2])), \
+                at most \(text(times.last ?? .zero)), the last one at \(looks.last?.dead ?? 0) dead letters
+                *** Payment's memory: \(early >> 20) MiB after a quarter, \(most >> 20) MiB at most
+                """
+            )
+        }
+    }
+}
+
+/// The poison, and how far it has come.
+private final class Storm: Sendable {
+    /// What is wrong with a message.
+    enum Kind: Int, CaseIterable {
+        case malformed
+        case unknownType
+        /// The handler says at once that no retry helps.
+        case failsForGood
+        /// The handler fails at every attempt.
+        case failsAlways
+
+        var errorClass: String {
+            switch self {
+            case .malformed: "event.malformed-json"
+            case .unknownType: "event.unknown-type"
+            case .failsForGood: "payment.invalid-order-id"
+            case .failsAlways: "payment.provider-unavailable"
+            }
+        }
+
+        /// How many of each there are among so many.
+        static func expected(of count: Int) -> [String: Int64] {
+            var expected: [String: Int64] = [:]
+            for number in 0..<count { expected[Kind(of: number).errorClass, default: 0] += 1 }
+            return expected
+        }
+
+        init(of number: Int) { self = Kind.allCases[number % Kind.allCases.count] }
+    }
+
+    private struct State {
+        var published = 0
+        var isOver = false
+    }
+
+    private let state = Mutex(State())
+
+    var published: Int { state.withLock { $0.published } }
+    var isOver: Bool { state.withLock { $0.isOver } }
+
+    func end() { state.withLock { $0.isOver = true } }
+
+    /// The next so many messages.
+    func next(_ count: Int) -> [Publication] {
+        let first = state.withLock { state in
+            defer { state.published += count }
+            return state.published
+        }
+        return (first..<first + count).map(Self.message)
+    }
+
+    private static func message(_ number: Int) -> Publication {
+        let kind = Kind(of: number)
+        let id = UUID().uuidString
+        let type = kind == .unknownType ? "dev.warren.order.exploded" : "dev.warren.order.payment-requested"
+        // Longer than an idempotency key has room for.
+        let order =
+            kind == .failsForGood ? "poison-\(number)-" + String(repeating: "x", count: 300) : "poison-\(number)"
+        let envelope = Shop.envelope(
+            type,
+            subject: order,
+            id: id,
+            data: [
+                "orderID": .string(order), "total": ["amount": 2500, "currency": "EUR"],
+                "paymentMethod": "pm_sandbox_down", "padding": .string(String(repeating: "p", count: number % 2_000)),
+            ]
+        )
+        var properties = MessageProperties()
+        properties.contentType = "application/cloudevents+json; charset=utf-8"
+        properties.messageID = id
+        properties.deliveryMode = 2
+        return Publication(
+            // Straight into the queue, where the exchange would not bring it.
+            exchange: kind == .unknownType ? "" : "warren.events",
+            routingKey: kind == .unknownType ? "payment" : type,
+            message: Message(
+                body: kind == .malformed ? envelope.bytes.dropLast() : envelope.bytes,
+                properties: properties
+            )
+        )
+    }
+}
