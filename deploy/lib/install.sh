@@ -3,8 +3,9 @@
 #
 #   install_missing build run      installs what those roles lack, says so, and does nothing when nothing is missing
 #
-# Roles: `build` (C libraries and pkg-config), `run` (broker, mail sink, curl, jq), `interop` (the tests against a client
-# of another language). The Swift toolchain is the one thing that is never installed from here.
+# Roles: `build` (C libraries and pkg-config), `run` (broker, mail sink, curl, jq), `test` (what tests look on with),
+# `interop` (the tests against a client of another language). The Swift toolchain is the one thing that is never installed
+# from here.
 
 # What each role needs: how to know that it is there | Debian's package | what it is, for people on other systems.
 requirements() {
@@ -27,6 +28,11 @@ command:jq|jq|jq
 command:ps|procps|ps (procps)
 broker|rabbitmq-server|RabbitMQ 3.10 or later
 python:aiosmtpd|python3-aiosmtpd|Python 3 with aiosmtpd, for the mail sink
+END
+                ;;
+            test)
+                cat <<'END'
+command:strace|strace|strace, which shows that the disk is synced before an answer
 END
                 ;;
             interop)
