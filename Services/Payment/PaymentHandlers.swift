@@ -35,7 +35,7 @@ struct PaymentHandlers: Sendable {
         now: @escaping @Sendable () -> Int64 = WallClock.milliseconds
     ) {
         self.events = events
-        self.provider = ProviderConversation(provider: provider)
+        self.provider = ProviderConversation(provider: provider, now: now)
         self.logger = logger
         self.now = now
     }

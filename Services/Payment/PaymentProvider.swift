@@ -46,6 +46,8 @@ struct ProviderFailure: Error, Sendable, Equatable, CustomStringConvertible {
     enum Kind: Sendable, Equatable {
         /// It may have happened or not: again later, under the same key.
         case unknown
+        /// The provider has not finished with what was asked before: nothing has failed, it only takes its time.
+        case atWork
         /// It may have happened, and repeating the call only repeats this answer: a look-up tells. Where that shows
         /// nothing, `thenRetry` says whether time can help.
         case lookUp(thenRetry: Bool)
@@ -61,11 +63,21 @@ struct ProviderFailure: Error, Sendable, Equatable, CustomStringConvertible {
     /// It holds no personal data and no secrets: the provider's sentences stay outside.
     let reason: String
 
+    /// For how long a provider may be at work on a payment before waiting for it costs attempts, in milliseconds.
+    private static let patience: Int64 = 3_600_000
+
     /// What the delivery's handler throws.
-    var handlerError: HandlerError {
+    ///
+    /// While the provider is at work, the delivery is put off without costing an attempt: by as long as the payment is
+    /// old, between a second and a minute.
+    func handlerError(of payment: Payment, at now: Int64) -> HandlerError {
         switch kind {
-        case .unknown, .lookUp(thenRetry: true): .transient(errorClass, reason)
-        case .refused, .lookUp(thenRetry: false): .permanent(errorClass, reason)
+        case .unknown, .lookUp(thenRetry: true): return .transient(errorClass, reason)
+        case .refused, .lookUp(thenRetry: false): return .permanent(errorClass, reason)
+        case .atWork:
+            let age = now - payment.createdAt
+            guard age < Self.patience else { return .transient(errorClass, reason) }
+            return .deferred(until: now + min(max(age, 1_000), 60_000), errorClass, reason)
         }
     }
 

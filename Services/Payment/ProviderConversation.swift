@@ -4,15 +4,18 @@ import ShopEvents
 /// What Payment says to the provider in which order, so that nothing is charged or refunded twice.
 ///
 /// Before a call is repeated, a look-up by the order's id; the call itself always under its first key. Every method
-/// throws the `HandlerError` that the delivery ends with: transient while the outcome is unknown.
+/// throws the `HandlerError` that the delivery ends with: transient while the outcome is unknown, deferred while the
+/// provider is at work.
 struct ProviderConversation: Sendable {
     let provider: any PaymentProvider
+    /// The clock, in milliseconds since 1970.
+    let now: @Sendable () -> Int64
 
     /// Charges, or finds out that it was done.
     /// - Parameter lookUpFirst: an earlier attempt may have reached the provider.
     func charge(_ payment: Payment, lookUpFirst: Bool) async throws -> Payment.Outcome {
         guard let charge = payment.charge else { throw HandlerError.changedMeanwhile }
-        return try await explained {
+        return try await explained(payment) {
             if lookUpFirst {
                 let status = try await provider.lookUpCharge(of: payment)
                 if status != .none { return try await outcome(of: status) }
@@ -30,7 +33,7 @@ struct ProviderConversation: Sendable {
 
     /// A charge that was made although the payment had ended without one; nil when there is none.
     func findLateCharge(of payment: Payment) async throws -> Payment.Outcome? {
-        let status = try await explained { try await provider.lookUpCharge(of: payment) }
+        let status = try await explained(payment) { try await provider.lookUpCharge(of: payment) }
         guard case .captured(let paymentID) = status else { return nil }
         return .captured(paymentID: paymentID)
     }
@@ -42,7 +45,7 @@ struct ProviderConversation: Sendable {
     /// looked up, now or later.
     func preventCharge(of payment: Payment) async throws -> Payment.Outcome {
         guard let charge = payment.charge else { throw HandlerError.changedMeanwhile }
-        return try await explained {
+        return try await explained(payment) {
             let status = try await provider.lookUpCharge(of: payment)
             if status != .none { return try await outcome(of: status) }
             do {
@@ -61,7 +64,7 @@ struct ProviderConversation: Sendable {
             throw HandlerError.changedMeanwhile
         }
         let amount = payment.total.amount
-        let status = try await explained {
+        let status = try await explained(payment) {
             if lookUpFirst {
                 let status = try await provider.lookUpRefund(paymentID: paymentID, amount: amount)
                 if status != .none { return status }
@@ -104,18 +107,22 @@ struct ProviderConversation: Sendable {
         case .canceled:
             return .voided
         case .processing:
-            throw HandlerError.transient("payment.charge-processing", "the provider is still at it")
+            throw ProviderFailure(
+                kind: .atWork,
+                errorClass: "payment.charge-processing",
+                reason: "the provider is still at it"
+            )
         case .none:
             throw HandlerError.transient("payment.outcome-unknown", "the provider does not know the charge")
         }
     }
 
     /// Turns the provider's failures into what they mean for the delivery.
-    private func explained<Result>(_ body: () async throws -> Result) async throws -> Result {
+    private func explained<Result>(_ payment: Payment, _ body: () async throws -> Result) async throws -> Result {
         do {
             return try await body()
         } catch let failure as ProviderFailure {
-            throw failure.handlerError
+            throw failure.handlerError(of: payment, at: now())
         }
     }
 }

@@ -91,7 +91,8 @@ struct StripeAnswer {
 
     /// The value of a 2xx.
     ///
-    /// A 2xx that cannot be read is unknown. Otherwise `Stripe-Should-Retry` decides first, then the status: 408, 409,
+    /// A 2xx that cannot be read is unknown. A key in use says that the first request is still at work. Otherwise
+    /// `Stripe-Should-Retry` decides first, then the status: 408, 409,
     /// 429 and 5xx are unknown, every other 4xx says that the request is wrong. An error that was replayed for its key
     /// will be replayed again: only a look-up tells.
     /// - Throws: `ProviderFailure`.
@@ -127,6 +128,7 @@ struct StripeAnswer {
     }
 
     private var kind: ProviderFailure.Kind {
+        if error?.code == "idempotency_key_in_use" { return .atWork }
         switch response.headers["Stripe-Should-Retry"]?.lowercased() {
         case "true": return .unknown
         case "false": return leavesOpen ? .lookUp(thenRetry: false) : .refused

@@ -58,3 +58,19 @@ extension EventSink {
         }
     }
 }
+
+extension HandlerError {
+    /// The broker's or the client's refusal of a publish.
+    init(refusal error: AMQPError) {
+        switch error.code {
+        case .returned:
+            self = .transient("broker.unroutable", "no queue takes events of this type: \(error.reason)")
+        case .nacked:
+            self = .transient("broker.nacked", "the broker did not take the event: \(error.reason)")
+        case .invalidMessage:
+            self = .permanent("broker.invalid-message", error.reason)
+        default:
+            self = .transient("broker.refused", error.description)
+        }
+    }
+}

@@ -6,6 +6,9 @@ internal import Telemetry
 ///
 /// State and events commit together or not at all; the forwarder is woken by the commit. Thread-safe.
 public final class EventStore: Sendable {
+    /// The event whose handler is at work in this task.
+    @TaskLocal static var cause: Envelope?
+
     private let database: Database
     private let source: String
     private let limits: EventLimits
@@ -44,12 +47,14 @@ public final class EventStore: Sendable {
 
     /// Like `Database.write`, with `Transaction.append` available: returns after state and events are durable.
     ///
+    /// In a handler, what is appended is caused by its event, as in `Delivery.commit`.
+    ///
     /// - Throws: what `body` throws, after its effects are rolled back; `DatabaseError`.
     public func write<Result: Sendable>(
         _ body: @escaping @Sendable (Transaction) throws -> Result
     ) async throws -> Result {
-        let result = try await database.write { transaction in
-            let result = try self.perform(in: transaction, causedBy: nil, body)
+        let result = try await database.write { [cause = Self.cause] transaction in
+            let result = try self.perform(in: transaction, causedBy: cause, body)
             CrashPoint.reach("store.in-transaction")
             return result
         }

@@ -82,7 +82,7 @@ final class Forwarder: Sendable {
 
     /// Forwards until cancelled, or until `finish` was called and nothing is left.
     func run() async {
-        guard let start = await readOffset() else { return }
+        guard let (start, head) = await readOffset() else { return }
         var state = ForwarderState(after: start)
         var storedOffset = start
         var isStoring = false
@@ -114,7 +114,11 @@ final class Forwarder: Sendable {
             if isConnected, state.hasInterrupted { actions += state.resume() }
             if isConnected, state.count <= window / 2, takeMayHaveMore() {
                 do {
-                    let events = try await read(after: state.readThrough, limit: window - state.count)
+                    let events = try await read(
+                        after: state.readThrough,
+                        limit: window - state.count,
+                        isRepeat: state.readThrough < head
+                    )
                     if events.count == window - state.count { inputs.withLock { $0.mayHaveMore = true } }
                     actions += state.read(events)
                 } catch {
@@ -206,8 +210,8 @@ final class Forwarder: Sendable {
                 inputs.withLock { $0.outcomes.append((positions[index], error)) }
                 signal.raise()
             }
+            CrashPoint.reach("forwarder.published")
         }
-        CrashPoint.reach("forwarder.published")
         if !actions.park.isEmpty { park(actions.park) }
     }
 
@@ -274,19 +278,27 @@ final class Forwarder: Sendable {
         }
     }
 
-    private func read(after position: Int64, limit: Int) async throws -> [StoredEvent] {
+    /// Reads events that are due.
+    ///
+    /// - Parameter isRepeat: whether an earlier process may have read them already. What it handed to the table stays
+    ///   there, whatever has become of it: an operator may have discarded it.
+    private func read(after position: Int64, limit: Int, isRepeat: Bool) async throws -> [StoredEvent] {
         try await database.read { transaction in
             try transaction.query(
                 """
                 SELECT position, id, source, type, subject, sequence, time, envelope, EXISTS (
                     SELECT 1 FROM warren_deliveries
                     WHERE subscriber = $1 AND source = warren_events.source AND subject = warren_events.subject
-                        AND status <> 'processed' AND status <> 'discarded') AS blocked
+                        AND status <> 'processed' AND status <> 'discarded')
+                    OR ($4 = 1 AND EXISTS (
+                        SELECT 1 FROM warren_deliveries
+                        WHERE subscriber = $1 AND source = warren_events.source AND event_id = warren_events.id)) AS blocked
                 FROM warren_events WHERE position > $2 ORDER BY position LIMIT $3
                 """,
                 DeliveryTable.forwarder,
                 position,
-                limit
+                limit,
+                isRepeat ? 1 : 0
             ).map { row in
                 StoredEvent(
                     position: try row[0],
@@ -302,14 +314,17 @@ final class Forwarder: Sendable {
         }
     }
 
-    private func readOffset() async -> Int64? {
+    /// How far an earlier process was, and the last event that it can have known of.
+    private func readOffset() async -> (offset: Int64, head: Int64)? {
         while !Task.isCancelled {
             do {
                 return try await database.read { transaction in
-                    try transaction.first(
+                    let offset: Int64? = try transaction.first(
                         "SELECT position FROM warren_offsets WHERE name = $1",
                         Forwarder.offsetName
-                    ).map { try $0[0] } ?? 0
+                    )?[0]
+                    let head: Int64? = try transaction.first("SELECT MAX(position) FROM warren_events")?[0]
+                    return (offset ?? 0, head ?? 0)
                 }
             } catch {
                 logger.error("the forwarder's offset cannot be read", [LogField("error", error: error)])
@@ -354,22 +369,6 @@ extension ForwarderState.Actions {
     fileprivate static func += (left: inout ForwarderState.Actions, right: ForwarderState.Actions) {
         left.publish += right.publish
         left.park += right.park
-    }
-}
-
-extension HandlerError {
-    /// The broker's or the client's refusal of a publish.
-    init(refusal error: AMQPError) {
-        switch error.code {
-        case .returned:
-            self = .transient("broker.unroutable", "no queue takes events of this type: \(error.reason)")
-        case .nacked:
-            self = .transient("broker.nacked", "the broker did not take the event: \(error.reason)")
-        case .invalidMessage:
-            self = .permanent("broker.invalid-message", error.reason)
-        default:
-            self = .transient("broker.refused", error.description)
-        }
     }
 }
 

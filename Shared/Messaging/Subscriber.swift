@@ -96,10 +96,9 @@ public final class Subscriber: Sendable {
                     upcasts.append(upcast)
                     current = newer
                 case .handler(let handle):
-                    if upcasts.isEmpty { return { try await handle($0.envelope.data, $0) } }
                     return { [upcasts] delivery in
                         let data = try upcasts.reduce(delivery.envelope.data) { data, upcast in try upcast(data) }
-                        try await handle(data, delivery)
+                        try await EventStore.$cause.withValue(delivery.envelope) { try await handle(data, delivery) }
                     }
                 }
             }

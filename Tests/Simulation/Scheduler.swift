@@ -47,6 +47,15 @@ final class Scheduler: @unchecked Sendable {
     /// Nanoseconds of the virtual clock.
     var now: UInt64 { interpose_time() }
 
+    /// Whether the course of things is told, for a person who looks into a failure.
+    var isVerbose = false
+
+    /// Tells what happens.
+    func tell(_ text: @autoclosure () -> String) {
+        guard isVerbose else { return }
+        print("  \(Double((now - start) / 1_000) / 1_000) ms: \(text())")
+    }
+
     /// Takes something into the trace.
     func note(_ values: Int...) {
         for value in values { trace = (trace ^ UInt64(bitPattern: Int64(value))) &* 0x0000_0100_0000_01B3 }

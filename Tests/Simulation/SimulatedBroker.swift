@@ -25,6 +25,8 @@ final class SimulatedBroker: @unchecked Sendable {
     var isBlocked = false {
         didSet { for publisher in publishers { publisher.blockedChanged() } }
     }
+    /// What it gave up on: queue and event id.
+    private(set) var gaveUpOn: Set<String> = []
     private(set) var queues: [String: [Stored]] = [:]
     private var nextNumber = 1
     var publishers: [SimulatedPublisher] = []
@@ -43,6 +45,9 @@ final class SimulatedBroker: @unchecked Sendable {
         }
         let isLost = hasFaults && publication.mandatory && scheduler.random.once(in: 25)
         let targets = isLost ? [] : bindings[publication.routingKey] ?? []
+        scheduler.tell(
+            "the broker takes \(publication.message.properties.messageID ?? "?") for \(targets.joined(separator: ", "))"
+        )
         if targets.isEmpty, publication.mandatory { return AMQPError(code: .returned, reason: "312 NO_ROUTE") }
         for queue in targets {
             let copies = hasFaults && scheduler.random.once(in: 20) ? 2 : 1
@@ -72,6 +77,7 @@ final class SimulatedBroker: @unchecked Sendable {
             message.returns += 1
             if message.returns > deliveryLimit, !queue.hasSuffix(".dead-letters") {
                 message.returns = 0
+                gaveUpOn.insert("\(queue) \(message.message.properties.messageID ?? "")")
                 message.message.properties.headers = [
                     "x-death": .array([.table(["reason": .string("delivery_limit")])])
                 ]

@@ -62,6 +62,7 @@ class SimulatedConnection: @unchecked Sendable {
     func cut() {
         guard isRunning, isConnected else { return }
         broker.scheduler.note(4, process)
+        broker.scheduler.tell("\(self) of process \(process) is cut")
         lost()
         set(.closed(cause: "cut"))
         broker.scheduler.after(milliseconds: 1 + broker.scheduler.random.below(500)) { [weak self] in
@@ -212,7 +213,12 @@ final class SimulatedConsumer: SimulatedConnection, EventSource, @unchecked Send
         mailbox.finish()
     }
 
+    private func name(of message: Message) -> String { message.properties.messageID ?? "?" }
+
     func ack(_ tag: IncomingMessage.Tag) {
+        if let message = handedOut[tag] {
+            broker.scheduler.tell("\(queue) acknowledges \(name(of: message))")
+        }
         if let message = handedOut.removeValue(forKey: tag) { onAck(message) }
         acks.append(tag)
     }
@@ -274,6 +280,9 @@ final class SimulatedConsumer: SimulatedConnection, EventSource, @unchecked Send
                 )
             )
             broker.scheduler.note(5, stored.number, stored.returns)
+            broker.scheduler.tell(
+                "\(queue) is delivered \(name(of: stored.message)), which came back \(stored.returns) times"
+            )
         }
         _ = broker.scheduler.inContext(of: process) { mailbox.yield(burst) }
     }

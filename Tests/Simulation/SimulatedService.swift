@@ -81,6 +81,7 @@ final class SimulatedService: @unchecked Sendable {
         let scheduler = world.scheduler
         let number = scheduler.makeProcess()
         scheduler.note(6, index, number)
+        scheduler.tell("\(name) starts as process \(number)")
         let engine = SimulatedEngine(disk: disk) { scheduler.isAlive(number) }
         let database = Database(engine: engine)
         let publisher = SimulatedPublisher(broker: world.broker, process: number)
@@ -132,6 +133,7 @@ final class SimulatedService: @unchecked Sendable {
     func stop() {
         guard let process else { return }
         world.scheduler.note(7, index)
+        world.scheduler.tell("\(name) is asked to stop")
         world.scheduler.inContext(of: process.number) { process.task?.cancel() }
     }
 
@@ -145,6 +147,7 @@ final class SimulatedService: @unchecked Sendable {
     func kill() {
         guard process != nil else { return }
         world.scheduler.note(8, index)
+        world.scheduler.tell("\(name) is killed")
         leave()
         restartLater()
     }
@@ -207,6 +210,7 @@ final class SimulatedService: @unchecked Sendable {
         world.ledger.calls[sight] = call
         world.scheduler.note(9, index, event, call)
         let conduct = world.conduct(of: event, service: index)
+        world.scheduler.tell("\(name) handles \(envelopeName(delivery.envelope)), call \(call): \(conduct)")
         switch conduct {
         case .isSlow(let milliseconds):
             try? await Task.sleep(for: .milliseconds(milliseconds))
@@ -266,6 +270,10 @@ final class SimulatedService: @unchecked Sendable {
         } else {
             try await delivery.commit(effect)
         }
+    }
+
+    private func envelopeName(_ envelope: Envelope) -> String {
+        "\(envelope.source) \(envelope.subject) \(envelope.sequence ?? 0) (\(envelope.id))"
     }
 
     private func noteCrash(_ sight: Ledger.Sight, _ call: Int) {

@@ -27,8 +27,6 @@ struct Snapshot {
         var keptAttempts: Int
         var hasBody: Bool
         var errorClass: String
-        /// The broker gave up on it once.
-        var wasBrokerDead: Bool
         var hasAudit: Bool
     }
 
@@ -90,8 +88,6 @@ struct Snapshot {
         deliveries = try reader.query(
             """
             SELECT *, (SELECT COUNT(*) FROM warren_attempts WHERE delivery_id = d.id) AS kept,
-                EXISTS (SELECT 1 FROM warren_attempts WHERE delivery_id = d.id AND error_class = 'broker.delivery_limit')
-                    AS broker_dead,
                 EXISTS (SELECT 1 FROM warren_audit WHERE delivery_id = d.id) AS audited
             FROM warren_deliveries d ORDER BY id
             """,
@@ -111,7 +107,6 @@ struct Snapshot {
                 keptAttempts: try row["kept"],
                 hasBody: body != nil,
                 errorClass: try row["error_class"] ?? "",
-                wasBrokerDead: try row["broker_dead"],
                 hasAudit: try row["audited"]
             )
         }

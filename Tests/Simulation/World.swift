@@ -372,7 +372,8 @@ final class World: @unchecked Sendable {
                     crashes: Dictionary(
                         ledger.crashes.map { ("\($0.key.service) \($0.key.source) \($0.key.eventID)", $0.value) },
                         uniquingKeysWith: +
-                    )
+                    ),
+                    brokerGaveUpOn: broker.gaveUpOn
                 ),
                 isFinal: isFinal
             )

@@ -74,6 +74,7 @@ do {
         if options.isVerbose {
             // A second time, to show that a seed is all there is to it.
             let world = try World(seed: seed, disks: disks)
+            world.scheduler.isVerbose = !outcome.violations.isEmpty
             let again = try world.run()
             if !again.violations.isEmpty { world.dump() }
             print("seed \(seed): trace \(String(outcome.trace, radix: 16)), \(outcome.steps) steps")

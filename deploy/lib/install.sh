@@ -3,8 +3,9 @@
 #
 #   install_missing build run      installs what those roles lack, says so, and does nothing when nothing is missing
 #
-# Roles: `build` (C libraries and pkg-config), `run` (broker, mail sink, curl, jq), `test` (certificates), `interop` (the
-# tests against a client of another language). The Swift toolchain is the one thing that is never installed from here.
+# Roles: `build` (C libraries and pkg-config), `run` (broker, mail sink, curl, jq), `test` (certificates, and what tests look on with),
+# `interop` (the tests against a client of another language). The Swift toolchain is the one thing that is never installed
+# from here.
 
 # What each role needs: how to know that it is there | Debian's package | what it is, for people on other systems.
 requirements() {
@@ -32,6 +33,7 @@ END
             test)
                 cat <<'END'
 command:openssl|openssl|openssl, for the certificates of the tests
+command:strace|strace|strace, which shows that the disk is synced before an answer
 END
                 ;;
             interop)

@@ -252,6 +252,35 @@ struct ForwarderTests {
         }
     }
 
+    @Test(
+        "does not publish again, from an old offset, what an operator has discarded, and later events of its subject go out"
+    )
+    func discarded() async throws {
+        try await withBench { bench in
+            bench.sink.answer { _ in .refuse(AMQPError(code: .returned, reason: "NO_ROUTE")) }
+            try await running(bench) {
+                try await append(bench, "lost", 1)
+                try await eventually { try await bench.lives().map(\.status) == ["dead"] }
+                try await eventually { try await self.offset(bench) == 1 }
+            }
+            _ = try await bench.deadLetters.discard(1, actor: "me", reason: "nobody wants it")
+            // The process was killed before its offset was stored.
+            try await bench.database.write { _ = try $0.execute("DELETE FROM warren_offsets") }
+            try await append(bench, "lost", 2)
+            bench.sink.answer { _ in .confirm }
+            let before = bench.sink.published.count
+            try await running(bench) {
+                try await eventually { try await self.offset(bench) == 2 }
+                try await eventually { bench.sink.published.count > before }
+                try await eventually { try await bench.lives().filter { $0.status == "scheduled" }.isEmpty }
+            }
+            let again = try bench.sink.published.dropFirst(before).map {
+                try Envelope(decoding: $0.message.body).sequence
+            }
+            #expect(again == [2])
+        }
+    }
+
     @Test("an event that no subscriber could take is refused where it is appended")
     func tooLarge() async throws {
         try await withBench { bench in

@@ -360,6 +360,31 @@ struct InboxTests {
         }
     }
 
+    @Test("is the cause of what its handler writes before its commit as well, at the first attempt and at a later one")
+    func causesWrites() async throws {
+        try await withBench { bench in
+            let events = bench.events
+            bench.subscriber.on(Happened.self) { event, delivery in
+                try await events.write { transaction in
+                    try transaction.append(Happened(subject: "next", number: event.number + delivery.attempt))
+                }
+                if delivery.attempt == 1 { throw Broken() }
+            }
+            let message = try bench.message(Happened(subject: "a", number: 1))
+            await bench.receive(message)
+            try await bench.settle { $0.map(\.status) == ["processed"] }
+            try await events.write { try $0.append(Happened(subject: "other", number: 9)) }
+            let stored = try await bench.database.read { transaction in
+                try transaction.query("SELECT envelope FROM warren_events ORDER BY position").map { row -> [UInt8] in
+                    try row[0]
+                }
+            }
+            let id = message.message.properties.messageID
+            #expect(try stored.map { try Envelope(decoding: $0).causationID } == [id, id, nil])
+            #expect(try stored.map { try Envelope(decoding: $0).correlationID } == ["flow", "flow", "other"])
+        }
+    }
+
     @Test(
         "that is not an event of this profile is dead at once with its original bytes",
         arguments: [

@@ -86,7 +86,7 @@ import Testing
     func waitsForTheOutcome() async throws {
         try await PaymentDesk.open { desk async throws in
             _ = try await desk.request(method: .slow)
-            #expect(try await desk.cancel() == .transient("payment.charge-processing"))
+            #expect(try await desk.cancel() == .deferred("payment.charge-processing"))
             desk.hooks.set { $0.isLookUpBlind = true }
             #expect(try await desk.cancel() == .transient("payment.outcome-unknown"))
             desk.hooks.set { $0.isLookUpBlind = false }

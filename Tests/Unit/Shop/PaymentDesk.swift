@@ -26,6 +26,8 @@ final class PaymentDesk: Sendable {
         case done
         case transient(String)
         case permanent(String)
+        /// Put off, without costing an attempt.
+        case deferred(String)
         case crashed
     }
 
@@ -162,7 +164,9 @@ final class PaymentDesk: Sendable {
             switch error.kind {
             case .transient: return .transient(error.errorClass)
             case .permanent: return .permanent(error.errorClass)
-            case .deferred: throw error
+            case .deferred(let until):
+                guard until > clock.now else { throw error }
+                return .deferred(error.errorClass)
             }
         } catch is Crash {
             return .crashed

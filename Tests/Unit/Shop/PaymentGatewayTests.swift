@@ -79,7 +79,11 @@ import Testing
             (.init(502, ""), .unknown, "payment.provider-unavailable"),
             (.init(408, ""), .unknown, "payment.provider-unavailable"),
             (.init(429, error("invalid_request_error", "rate_limit")), .unknown, "payment.provider-busy"),
-            (.init(409, error("idempotency_error", "idempotency_key_in_use")), .unknown, "payment.provider-busy"),
+            (.init(409, error("idempotency_error", "idempotency_key_in_use")), .atWork, "payment.provider-busy"),
+            (
+                .init(409, error("idempotency_error", "idempotency_key_in_use"), ["Stripe-Should-Retry": "true"]),
+                .atWork, "payment.provider-busy"
+            ),
             (.init(200, #"{"id":"pi_1","amo"#), .unknown, "payment.provider-unreadable"),
             (.init(200, "[]"), .unknown, "payment.provider-unreadable"),
             (.init(402, "what?"), .unknown, "payment.provider-refused"),

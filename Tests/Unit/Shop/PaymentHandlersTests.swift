@@ -1,3 +1,5 @@
+import Database
+import Messaging
 import ShopEvents
 import Testing
 
@@ -80,13 +82,29 @@ import Testing
         try await PaymentDesk.open { desk async throws in
             #expect(try await desk.request(method: .slow) == .transient("payment.provider-unavailable"))
             desk.hooks.set { $0.isLookUpBlind = true }
-            #expect(try await desk.request(method: .slow) == .transient("payment.provider-busy"))
+            #expect(try await desk.request(method: .slow) == .deferred("payment.provider-busy"))
             desk.hooks.set { $0.isLookUpBlind = false }
-            #expect(try await desk.request(method: .slow) == .transient("payment.charge-processing"))
+            #expect(try await desk.request(method: .slow) == .deferred("payment.charge-processing"))
             desk.wait(milliseconds: 3000)
             #expect(try await desk.request(method: .slow) == .done)
             #expect(desk.moved() == [1, 0])
             #expect(try await desk.told() == ["captured"])
+        }
+    }
+
+    @Test("A charge that the provider is at work on costs no attempts for an hour, and then it does")
+    func patience() async throws {
+        try await PaymentDesk.open(timeout: PaymentDesk.impatient) { desk async throws in
+            _ = try await desk.request(method: .slow)
+            for _ in 1...20 {
+                #expect(try await desk.request(method: .slow) == .deferred("payment.charge-processing"))
+            }
+            // The payment is older than its charge at the provider.
+            let asked = try #require(try await desk.payment())
+            try await desk.events.write { transaction in
+                _ = try transaction.execute("UPDATE payments SET created_at = $1", asked.createdAt - 3_600_000)
+            }
+            #expect(try await desk.request(method: .slow) == .transient("payment.charge-processing"))
         }
     }
 
