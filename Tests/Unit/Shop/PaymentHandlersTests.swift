@@ -94,7 +94,7 @@ import Testing
 
     @Test("A charge that the provider is at work on costs no attempts for an hour, and then it does")
     func patience() async throws {
-        try await PaymentDesk.open(timeout: PaymentDesk.impatient) { desk async throws in
+        try await PaymentDesk.open { desk async throws in
             _ = try await desk.request(method: .slow)
             for _ in 1...20 {
                 #expect(try await desk.request(method: .slow) == .deferred("payment.charge-processing"))
