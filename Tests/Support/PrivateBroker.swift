@@ -63,7 +63,10 @@ public final class PrivateBroker: Sendable {
     /// Starts it again on the same ports with the same data.
     public func start() async throws { try await call("start") }
 
-    private func call(_ command: String, _ arguments: String...) async throws {
+    /// Does something to it as its operator: `rabbitmqctl`.
+    public func control(_ arguments: String...) async throws { try await call("ctl", arguments) }
+
+    private func call(_ command: String, _ arguments: [String] = []) async throws {
         let done = try await ChildProcess.run(script, [command, folder.url.path] + arguments, within: .seconds(300))
         guard done.end == .exit(0) else { throw TimedOut("broker \(command): \(done.end)\n\(done.errors)") }
     }
