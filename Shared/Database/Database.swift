@@ -67,18 +67,29 @@ public final class Database: Sendable {
         if !engine.enqueueWrite(job) { job.finish(Self.closed) }
     }
 
+    /// Which readers take a read.
+    public enum Readers: Sendable {
+        /// Those that everybody shares; reads that take their time keep them busy.
+        case shared
+        /// One that is kept for reads which take no time and which others wait for, such as those that a delivery begins
+        /// with: what somebody browses meanwhile does not hold them up.
+        case reserved
+    }
+
     /// Runs `body` on a reader, in one consistent snapshot: it sees every write that returned before it was called.
     ///
     /// - Parameters:
+    ///   - readers: who takes it.
     ///   - deadline: how long `body` may take; the statement that is running then is given up.
     ///   - body: reads only; it must not block or do I/O of its own.
     /// - Throws: what `body` throws; `.timedOut` after the deadline; `.misuse` for a statement that writes.
     public func read<Result: Sendable>(
+        on readers: Readers = .shared,
         deadline: Duration = Database.readDeadline,
         _ body: @escaping @Sendable (Transaction) throws -> Result
     ) async throws -> Result {
         try await withCheckedThrowingContinuation { continuation in
-            let job = ClosureJob(deadline: deadline, body: body) { continuation.resume(with: $0) }
+            let job = ClosureJob(deadline: deadline, readers: readers, body: body) { continuation.resume(with: $0) }
             if !engine.enqueueRead(job) { job.finish(Self.closed) }
         }
     }

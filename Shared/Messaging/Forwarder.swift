@@ -283,7 +283,7 @@ final class Forwarder: Sendable {
     /// - Parameter isRepeat: whether an earlier process may have read them already. What it handed to the table stays
     ///   there, whatever has become of it: an operator may have discarded it.
     private func read(after position: Int64, limit: Int, isRepeat: Bool) async throws -> [StoredEvent] {
-        try await database.read { transaction in
+        try await database.read(on: .reserved) { transaction in
             try transaction.query(
                 """
                 SELECT position, id, source, type, subject, sequence, time, envelope, EXISTS (
@@ -318,7 +318,7 @@ final class Forwarder: Sendable {
     private func readOffset() async -> (offset: Int64, head: Int64)? {
         while !Task.isCancelled {
             do {
-                return try await database.read { transaction in
+                return try await database.read(on: .reserved) { transaction in
                     let offset: Int64? = try transaction.first(
                         "SELECT position FROM warren_offsets WHERE name = $1",
                         Forwarder.offsetName

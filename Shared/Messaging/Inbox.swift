@@ -91,7 +91,7 @@ final class Inbox: Sendable {
     }
 
     private func standings(of arrivals: [Arrival]) async throws -> [Standing] {
-        try await database.read { [table] transaction in
+        try await database.read(on: .reserved) { [table] transaction in
             try arrivals.map { arrival -> Standing in
                 let standing = try table.standing(of: arrival.record, in: transaction)
                 return standing.isHere ? .duplicate : standing.isBlocked ? .blocked : .fresh

@@ -2,10 +2,16 @@
 protocol Job: AnyObject, Sendable {
     /// How long a read may take; writes have none.
     var deadline: Duration { get }
+    /// Which readers take it; nothing to writes.
+    var readers: Database.Readers { get }
     /// Runs the closure and keeps its result.
     func run(in transaction: Transaction) throws
     /// Reports the kept result, or the error that took its place.
     func finish(_ error: (any Error)?)
+}
+
+extension Job {
+    var readers: Database.Readers { .shared }
 }
 
 /// A job with the types of its caller.
@@ -13,16 +19,19 @@ protocol Job: AnyObject, Sendable {
 /// Unchecked: `result` is touched by one thread only, that of the connection which runs and then finishes the job.
 final class ClosureJob<Result: Sendable>: Job, @unchecked Sendable {
     let deadline: Duration
+    let readers: Database.Readers
     private let body: @Sendable (Transaction) throws -> Result
     private let completion: @Sendable (Swift.Result<Result, any Error>) -> Void
     private var result: Result?
 
     init(
         deadline: Duration = .zero,
+        readers: Database.Readers = .shared,
         body: @escaping @Sendable (Transaction) throws -> Result,
         completion: @escaping @Sendable (Swift.Result<Result, any Error>) -> Void
     ) {
         self.deadline = deadline
+        self.readers = readers
         self.body = body
         self.completion = completion
     }

@@ -7,7 +7,7 @@ import Telemetry
 final class SQLiteEngine: Engine {
     /// How an engine is set up; tests change it.
     struct Options: Sendable {
-        /// Readers, each with a connection and a thread.
+        /// Shared readers, each with a connection and a thread; one that is reserved comes on top.
         var readers = 2
         /// What is done when a sync has failed.
         ///
@@ -28,6 +28,7 @@ final class SQLiteEngine: Engine {
     private let options: Options
     private let writer = GroupCommitter()
     private let readers = ReaderPool()
+    private let reservedReader = ReaderPool()
     let door = ClosingDoor()
     private let isBackingUp = Atomic(false)
 
@@ -102,6 +103,9 @@ final class SQLiteEngine: Engine {
             try startUser("database-read-\(number)", on: Handover(try connect(.reader))) { [readers] connection in
                 readers.run(on: connection)
             }
+        }
+        try startUser("database-read-0", on: Handover(try connect(.reader))) { [reservedReader] connection in
+            reservedReader.run(on: connection)
         }
         logger.info("database opened", [LogField("database.path", path)])
         return connection
@@ -180,6 +184,7 @@ final class SQLiteEngine: Engine {
     func beginClosing() {
         door.beginClosing()
         readers.close()
+        reservedReader.close()
         writer.close()
     }
 
@@ -191,7 +196,12 @@ final class SQLiteEngine: Engine {
 
     func enqueueWrite(_ job: any Job) -> Bool { writer.enqueue(job) }
 
-    func enqueueRead(_ job: any Job) -> Bool { readers.enqueue(job) }
+    func enqueueRead(_ job: any Job) -> Bool {
+        switch job.readers {
+        case .shared: readers.enqueue(job)
+        case .reserved: reservedReader.enqueue(job)
+        }
+    }
 
     var statistics: Database.Statistics { writer.statistics }
 

@@ -54,6 +54,33 @@ struct ReadingTests {
         }
     }
 
+    @Test("on the reserved reader does not wait for others that keep all shared readers busy")
+    func reserved() async throws {
+        try await withDatabase { database async throws in
+            try await database.add("one")
+            let notebook = Notebook()
+            let gates = (0..<2).map { _ in (began: Gate(), goOn: Gate()) }
+            let slow = gates.map { gate in
+                Task {
+                    try await database.read { _ in
+                        gate.began.open()
+                        gate.goOn.waitOnThread()
+                        notebook.note("slow")
+                    }
+                }
+            }
+            for gate in gates { await gate.began.wait() }
+            let count: Int = try await database.read(on: .reserved) { transaction in
+                notebook.note("reserved")
+                return try transaction.first("SELECT COUNT(*) FROM notes")?[0] ?? 0
+            }
+            #expect(count == 1)
+            #expect(notebook.all == ["reserved"])
+            for gate in gates { gate.goOn.open() }
+            for read in slow { try await read.value }
+        }
+    }
+
     @Test("goes on while the writer is busy, and beside another read")
     func concurrency() async throws {
         try await withDatabase { database async throws in
