@@ -16,7 +16,7 @@ internal import Database
 /// rows; where the bound is met before the page is full, the result says up to where it has looked.
 struct DeadLetterSearch {
     /// Rows that one page compares at most.
-    static let comparedRows = 20_000
+    static let comparedRows = 10_000
     /// Kinds whose walks are merged at most; where there are more, rows are compared.
     static let mergedKinds = 64
 

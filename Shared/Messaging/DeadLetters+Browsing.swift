@@ -58,7 +58,7 @@ extension DeadLetterFilter {
 
 extension DeadLetters {
     /// Rows that are counted one by one at most, where no number is kept.
-    static let groupedRows = 10_000
+    static let groupedRows = 5_000
 
     /// A page: newest first, or, where the filter has a time, last changed first.
     ///

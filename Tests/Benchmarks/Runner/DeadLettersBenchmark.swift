@@ -51,7 +51,7 @@ struct DeadLettersBenchmark {
         ("error class", "/dead-letters?error=mail.refused"),
         ("error class, deep", "/dead-letters?error=mail.refused&after=100000"),
         ("type and error class", "/dead-letters?type=dev.warren.order.placed&error=mail.refused&after=500000"),
-        ("subject", "/dead-letters?subject=dead-00000106"),
+        ("subject", "/dead-letters?subject=dead-00007106"),
         ("subject with many", "/dead-letters?subject=busy-99"),
         ("time range", "/dead-letters?from=2026-01-01T01:00:00Z&until=2026-01-01T02:00:00Z"),
         (

@@ -49,8 +49,8 @@ enum DeadLetterWorkers {
 
     /// Like the kit's own rows, with what a real one has: an envelope of 512 bytes and its properties.
     private static func insert(_ number: Int, rounds: Int, of rows: Int, in transaction: Transaction) throws {
-        // Spread over the whole table, as far as they go.
-        let round = number % max(1, rows / replayed)
+        // In runs of a thousand over the whole table, as outages leave them.
+        let round = number / 1_000 % max(1, rows / replayed)
         let isReplayed = round < rounds
         let text = "\(number)"
         let subject = "dead-\(String(repeating: "0", count: max(0, 8 - text.count)) + text)"
