@@ -37,7 +37,7 @@ public final class PrivateBroker: Sendable {
     /// RabbitMQ 3.10 forgets where the log of a quorum queue lies when it is killed within a moment of the queue's
     /// declaration, and everything in the queue with it: half a second after the last one on an idle machine. To be called
     /// before the first kill, once every queue has been declared.
-    public func settle() async throws { try await call("ctl", "eval", "[dets:sync(Table) || Table <- dets:all()].") }
+    public func settle() async throws { try await control("eval", "[dets:sync(Table) || Table <- dets:all()].") }
     /// Ends it without warning.
     public func kill() async throws { try await call("kill") }
 
