@@ -18,6 +18,14 @@ struct ClientFailureTests {
         return try await #require(throws: HTTPClient.Failure.self) { try await client.send(sent) }
     }
 
+    /// A request that waits for a peer that is played by a busy machine.
+    static func request(_ method: String, _ url: String) -> HTTPClient.Request {
+        var request = HTTPClient.Request(method, url)
+        request.timeout = .seconds(240)
+        request.connectTimeout = .seconds(120)
+        return request
+    }
+
     static func url(_ peer: FakePeer) -> String { "http://127.0.0.1:\(peer.port)/" }
 
     @Test("A refused connection is known: nothing was sent")
@@ -73,7 +81,7 @@ struct ClientFailureTests {
             _ = try await socket.receive(until: "\r\n\r\n")
             try await end.wait()
         } _: { peer in
-            var request = HTTPClient.Request("POST", Self.url(peer))
+            var request = Self.request("POST", Self.url(peer))
             // Time enough to be sent.
             request.timeout = .seconds(3)
             let failure = try await Self.failure(request)
@@ -119,7 +127,7 @@ struct ClientFailureTests {
             try await socket.send("HTTP/1.1 200 OK\r\n\(isStated ? "Content-Length: 1001\r\n" : "")\r\n")
             try await socket.send([UInt8](repeating: 65, count: 1001))
         } _: { peer in
-            var request = HTTPClient.Request("POST", Self.url(peer))
+            var request = Self.request("POST", Self.url(peer))
             request.maximumBodySize = 1000
             let failure = try await Self.failure(request)
             #expect(failure.code == .tooLarge)
@@ -151,7 +159,7 @@ struct ClientFailureTests {
             #expect(try await socket.receiveAll().isEmpty)
             closed.give()
         } _: { peer in
-            let sending = Task { try await client.send(.init("POST", Self.url(peer))) }
+            let sending = Task { try await client.send(Self.request("POST", Self.url(peer))) }
             try await received.wait()
             sending.cancel()
             let failure = try await #require(throws: HTTPClient.Failure.self) { try await sending.value }
@@ -161,7 +169,7 @@ struct ClientFailureTests {
 
             let early = Task {
                 withUnsafeCurrentTask { $0?.cancel() }
-                return try await client.send(.init("POST", Self.url(peer)))
+                return try await client.send(Self.request("POST", Self.url(peer)))
             }
             let earlyFailure = try await #require(throws: HTTPClient.Failure.self) { try await early.value }
             #expect(earlyFailure.code == .cancelled)
@@ -178,7 +186,7 @@ struct ClientFailureTests {
             received.give()
             _ = try await socket.receiveAll()
         } _: { peer in
-            let sending = Task { try await client.send(.init("POST", Self.url(peer))) }
+            let sending = Task { try await client.send(Self.request("POST", Self.url(peer))) }
             try await received.wait()
             client.close()
             let failure = try await #require(throws: HTTPClient.Failure.self) { try await sending.value }
@@ -242,7 +250,7 @@ struct ClientFailureTests {
             try await withServer {
                 $0.on("GET", "/old") { _ in HTTPResponse(status: 302, headers: ["Location": "/new"]) }
             } _: { port in
-                let response = try await HTTPClient().send(.init("GET", "http://127.0.0.1:\(port)/old"))
+                let response = try await HTTPClient().send(Self.request("GET", "http://127.0.0.1:\(port)/old"))
                 try #require(response.status == 302)
                 try #require(response.headers["Location"] == "/new")
             }
@@ -263,13 +271,13 @@ struct ClientFailureTests {
             }
         } _: { peer in
             let client = HTTPClient()
-            var request = HTTPClient.Request("POST", Self.url(peer) + "a?b=c")
+            var request = Self.request("POST", Self.url(peer) + "a?b=c")
             request.headers = ["X-Empty": "", "X-Name": "value"]
             request.basicCredentials = ("key", "")
             let first = try await client.send(request)
             #expect(first.headers.values("X") == ["final"])
             for method in ["GET", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"] {
-                _ = try await client.send(.init(method, Self.url(peer)))
+                _ = try await client.send(Self.request(method, Self.url(peer)))
             }
             #expect(peer.connections == 1)
             let texts = seen.withLock { $0 }
@@ -310,8 +318,8 @@ struct ClientFailureTests {
             }
         } _: { peer in
             let client = HTTPClient()
-            _ = try await client.send(.init("GET", Self.url(peer)))
-            var request = HTTPClient.Request(method, Self.url(peer))
+            _ = try await client.send(Self.request("GET", Self.url(peer)))
+            var request = Self.request(method, Self.url(peer))
             if hasKey { request.headers["Idempotency-Key"] = "1" }
             if isRepeated {
                 let response = try await client.send(request)
@@ -340,8 +348,8 @@ struct ClientFailureTests {
                 peer.refuse()
             }
         }
-        _ = try await client.send(.init("GET", Self.url(peer)))
-        var request = HTTPClient.Request("POST", Self.url(peer))
+        _ = try await client.send(Self.request("GET", Self.url(peer)))
+        var request = Self.request("POST", Self.url(peer))
         request.headers["Idempotency-Key"] = "1"
         let failure = try await Self.failure(request, client: client)
         #expect(failure.isUnknown)
