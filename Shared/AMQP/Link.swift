@@ -115,7 +115,7 @@ final class Link<Role: LinkRole>: Sendable {
 
     /// Hands a command over and, where the link's thread sleeps, writes what follows from it here and now.
     ///
-    /// For commands whose taking calls nobody back.
+    /// Not for callers that may hold a lock: what others have handed over is taken too, and may call them back.
     ///
     /// - Returns: false once the link has ended; the caller must then deal with the command itself.
     func send(_ command: Role.Command) -> Bool {
@@ -255,6 +255,7 @@ extension Link {
         turn.withLock { $0 = Turn(role: role, transport: transport) }
         defer { turn.withLock { $0 = Turn() } }
         var hasArrived = true
+        var lastLook = ContinuousClock.now
         do throws(AMQPError) {
             while true {
                 let sleep = try turn.withLock { turn throws(AMQPError) -> Sleep? in
@@ -266,7 +267,13 @@ extension Link {
                         return nil
                     }
                     try write(transport, role)
-                    let isDrained = hasArrived ? try receive(transport, role) : true
+                    // Commands that come all the time must not put off the look at the heartbeats.
+                    let now = ContinuousClock.now
+                    guard hasArrived || lastLook.duration(to: now) >= longestSleep(session) else {
+                        return nextSleep(session, transport, role, isDrained: true)
+                    }
+                    lastLook = now
+                    let isDrained = try receive(transport, role)
                     return nextSleep(session, transport, role, isDrained: isDrained)
                 }
                 guard let sleep else { return try finish(session, transport, role) }
@@ -320,12 +327,15 @@ extension Link {
         guard isDrained, !canWrite, commands.willSleep(ignoringStop: isEnding) else {
             return Sleep(duration: .zero, events: 0)
         }
-        var duration: Duration = session.heartbeat > 0 ? .milliseconds(session.heartbeat * 250) : .seconds(10)
-        if transport.hasUnsent { duration = min(duration, session.timeout) }
         return Sleep(
-            duration: isEnding ? .milliseconds(20) : duration,
+            duration: isEnding ? .milliseconds(20) : longestSleep(session),
             events: Int16(POLLIN) | (waitsForRoom ? Int16(POLLOUT) : 0)
         )
+    }
+
+    /// For how long nobody needs to look at the heartbeats.
+    private func longestSleep(_ session: Session) -> Duration {
+        session.heartbeat > 0 ? .milliseconds(session.heartbeat * 250) : min(.seconds(10), session.timeout)
     }
 
     /// - Returns: false if it was commands alone that ended the sleep, and there is nothing to receive.

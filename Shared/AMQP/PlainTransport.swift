@@ -250,8 +250,8 @@ import Glibc
     }
 
     private func tendHeartbeats() throws(AMQPError) {
-        // A broker under alarm reads nothing for hours, but says so first, and goes on with its heartbeats.
-        if let stuckSince, !isBlocked, stuckSince.duration(to: .now) > timeout {
+        // Without heartbeats this is all that tells. A broker under alarm reads nothing for hours, but says so first.
+        if heartbeats.seconds == 0, let stuckSince, !isBlocked, stuckSince.duration(to: .now) > timeout {
             throw AMQPError(code: .connectionLost, reason: "sending: the broker neither reads nor writes")
         }
         switch heartbeats.due() {

@@ -86,7 +86,8 @@ public final class Publisher: Sendable {
     /// Hands over a burst without waiting.
     ///
     /// The messages are sent in their order as the window allows. `outcome` is called once per message, from the client's own
-    /// thread, in the order in which outcomes become known; it must not block. Messages that cannot be sent because there is
+    /// thread (for a message that is invalid it may be the thread of another caller of `publish`), in the order in which
+    /// outcomes become known; it must not block. Messages that cannot be sent because there is
     /// no connection are reported as `.closed` (never sent), those in flight at its loss as `.connectionLost`. Before `run`
     /// the burst waits for it; after the end of `run`, `outcome` is called before `submit` returns.
     public func submit(

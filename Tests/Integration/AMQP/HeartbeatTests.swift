@@ -47,6 +47,29 @@ struct HeartbeatTests {
         }
     }
 
+    @Test("A peer that falls silent is given up although its connection is asked for something all the time")
+    func silenceAmongCommands() async throws {
+        let silent = try FakeBroker(heartbeat: 1)
+        let publisher = Publisher(try Self.configuration(silent, heartbeat: 1), logger: testLogger)
+        try await running([publisher]) {
+            try await reached(publisher.states, "ready") { $0 == .ready }
+            let states = publisher.states
+            silent.fallSilent()
+            // The pace is the point: more often than heartbeats are looked at, and each time after the thread went to sleep.
+            let asking = Task {
+                while !Task.isCancelled {
+                    publisher.submit([]) { _, _ in }
+                    try await Task.sleep(for: .milliseconds(50))
+                }
+            }
+            defer { asking.cancel() }
+            let state = try await reached(states, "closed", within: .seconds(30)) {
+                if case .closed = $0 { true } else { false }
+            }
+            #expect("\(state)".lowercased().contains("heartbeat"), "\(state)")
+        }
+    }
+
     @Test("An idle connection stays for as long as the peer answers heartbeats")
     func idle() async throws {
         let broker = try FakeBroker(heartbeat: 1)
