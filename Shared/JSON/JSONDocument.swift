@@ -73,12 +73,43 @@ public final class JSONDocument: Sendable {
 
         /// The value where it is a string, otherwise nil.
         public var string: String? { document.string(at: node) }
+
+        /// Whether the value is a string that is written without escapes, of printable ASCII characters only.
+        public var isPrintableASCII: Bool {
+            guard kind == .plainString else { return false }
+            let node = document.nodes[node]
+            return document.bytes.withUnsafeBytes { JSONText.isPrintableASCII($0, Int(node.start)..<Int(node.end)) }
+        }
     }
 
     /// The member of the outermost object with that name; nil when there is none, or no object.
     public func member(_ name: StaticString) -> Member? {
-        guard let node = firstMember(of: 0, where: { matches($0, name) }) else { return nil }
-        return Member(kind: nodes[node].kind, document: self, node: node)
+        var cursor = MemberCursor()
+        return member(name, after: &cursor)
+    }
+
+    /// Where a search for members goes on.
+    public struct MemberCursor: Sendable {
+        var name = 1
+        var position = 0
+
+        /// At the first member.
+        public init() {}
+    }
+
+    /// The same, looking first where the last search ended: members that are asked for in the order of the text are
+    /// found at once.
+    public func member(_ name: StaticString, after cursor: inout MemberCursor) -> Member? {
+        guard nodes[0].kind == .object else { return nil }
+        let count = Int(nodes[0].count)
+        for _ in 0..<count {
+            if cursor.position == count { cursor = MemberCursor() }
+            let found = cursor.name
+            cursor.name = Int(nodes[found + 1].next)
+            cursor.position += 1
+            if matches(found, name) { return Member(kind: nodes[found + 1].kind, document: self, node: found + 1) }
+        }
+        return nil
     }
 
     /// The texts of the elements, where the outermost value is an array; otherwise nil.
@@ -129,8 +160,10 @@ public final class JSONDocument: Sendable {
         let start = Int(node.start)
         let count = Int(node.end) - start
         guard count == name.utf8CodeUnitCount else { return false }
-        for offset in 0..<count where bytes[start + offset] != name.utf8Start[offset] { return false }
-        return true
+        return bytes.withUnsafeBufferPointer { bytes in
+            for offset in 0..<count where bytes[start + offset] != name.utf8Start[offset] { return false }
+            return true
+        }
     }
 
     func matches(_ index: Int, _ name: String) -> Bool {

@@ -1,16 +1,42 @@
 internal import Events
 
 /// An event as the forwarder reads it.
-struct StoredEvent: Sendable, Equatable {
-    var position: Int64
-    var id: String
-    var type: String
-    var subject: SubjectKey
-    var sequence: Int64
-    var time: Int64
-    var envelope: [UInt8]
+///
+/// An object, because it is handed on many times.
+final class StoredEvent: Sendable, Equatable {
+    let position: Int64
+    let id: String
+    let type: String
+    let subject: SubjectKey
+    let sequence: Int64
+    let time: Int64
+    let envelope: [UInt8]
     /// An earlier event of the subject lies in the table because the broker did not take it.
-    var isBlocked: Bool
+    let isBlocked: Bool
+
+    init(
+        position: Int64,
+        id: String,
+        type: String,
+        subject: SubjectKey,
+        sequence: Int64,
+        time: Int64,
+        envelope: [UInt8],
+        isBlocked: Bool
+    ) {
+        self.position = position
+        self.id = id
+        self.type = type
+        self.subject = subject
+        self.sequence = sequence
+        self.time = time
+        self.envelope = envelope
+        self.isBlocked = isBlocked
+    }
+
+    static func == (left: StoredEvent, right: StoredEvent) -> Bool {
+        left.position == right.position && left.id == right.id
+    }
 }
 
 /// What the forwarder has read and not yet forgotten.

@@ -21,9 +21,9 @@ import Telemetry
     private let handle: OpaquePointer
     private let role: Role
     private let logger: Logger
-    private var statements = SQLiteStatementCache()
+    private var statements: SQLiteStatementCache
     /// Apart from those of callers, who must not find a COMMIT that has been let through once.
-    private var ownStatements = SQLiteStatementCache()
+    private var ownStatements: SQLiteStatementCache
     /// Set where this class itself speaks: it may begin and end transactions, callers may not.
     private var isTrusted = false
     /// When the read that is running has to be given up.
@@ -36,6 +36,9 @@ import Telemetry
     ///
     /// - Parameter giveUp: called with the reason when a sync has failed; it does not return, except in tests.
     init(path: String, role: Role, logger: Logger, giveUp: @escaping @Sendable (DatabaseError) -> Void) throws {
+        let scratch = SQLiteScratch()
+        statements = SQLiteStatementCache(scratch: scratch)
+        ownStatements = SQLiteStatementCache(scratch: scratch)
         var opened: OpaquePointer?
         let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (role == .writer ? SQLITE_OPEN_CREATE : 0)
         let status = unsafe sqlite3_open_v2(path, &opened, flags, nil)
@@ -60,7 +63,7 @@ import Telemetry
 
     // MARK: Statements
 
-    func execute(_ sql: String, _ arguments: [(any DatabaseConvertible)?]) throws -> Int {
+    func execute(_ sql: String, _ arguments: [DatabaseValue]) throws -> Int {
         let before = unsafe sqlite3_total_changes64(handle)
         _ = try query(sql, arguments, limit: 0)
         // `sqlite3_changes` still holds an earlier statement's figure where this one changes no rows by its nature.
@@ -68,7 +71,7 @@ import Telemetry
         return Int(unsafe sqlite3_changes64(handle))
     }
 
-    func query(_ sql: String, _ arguments: [(any DatabaseConvertible)?], limit: Int) throws -> [Row] {
+    func query(_ sql: String, _ arguments: [DatabaseValue], limit: Int) throws -> [Row] {
         try report {
             let statement = unsafe try statements.statement(sql, on: handle)
             guard role == .writer || statement.isReadOnly else {
