@@ -35,25 +35,36 @@ extension Envelope {
         guard version == "1.0" else {
             throw EventFault(.invalidAttribute, "specversion must be 1.0, it is \(version)")
         }
-        id = try attributes.required("id")
-        source = try attributes.required("source")
-        type = EventType(rawValue: try attributes.required("type"))
-        subject = try attributes.required("subject")
-        time = try attributes.required("time")
+        let id = try attributes.required("id")
+        let source = try attributes.required("source")
+        let type = EventType(rawValue: try attributes.required("type"))
+        let subject = try attributes.required("subject")
+        let time = try attributes.required("time")
         guard RFC3339.milliseconds(time) != nil else {
             throw EventFault(.invalidAttribute, "time must be an RFC 3339 time, it is \(time)")
         }
         if let kind = try attributes.optional("datacontenttype"), !Envelope.isJSON(kind) {
             throw EventFault(.invalidAttribute, "datacontenttype must be application/json, it is \(kind)")
         }
-        sequence = try attributes.sequence()
-        correlationID = try attributes.optional("correlationid")
-        causationID = try attributes.optional("causationid")
-        traceparent = try attributes.optional("traceparent")
+        let sequence = try attributes.sequence()
+        let correlationID = try attributes.optional("correlationid")
+        let causationID = try attributes.optional("causationid")
+        let traceparent = try attributes.optional("traceparent")
         guard let data = attributes.member("data") else {
             throw EventFault(.missingAttribute, "data is missing")
         }
-        self.data = Array(data.bytes)
+        self.init(
+            id: id,
+            source: source,
+            type: type,
+            subject: subject,
+            time: time,
+            sequence: sequence,
+            correlationID: correlationID,
+            causationID: causationID,
+            traceparent: traceparent,
+            data: Array(data.bytes)
+        )
     }
 
     /// The envelope as JSON bytes.

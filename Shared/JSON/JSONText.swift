@@ -39,8 +39,7 @@ public enum JSONText {
     /// Only what JSON demands is escaped.
     public static func append(_ text: String, to bytes: inout [UInt8]) {
         bytes.append(UInt8(ascii: "\""))
-        var text = text
-        text.withUTF8 { utf8 in
+        func append(_ utf8: UnsafeBufferPointer<UInt8>) {
             var position = 0
             while position < utf8.count {
                 let end = endOfPlain(UnsafeRawBufferPointer(utf8), from: position, highIsPlain: true)
@@ -48,6 +47,10 @@ public enum JSONText {
                 position = end + 1
                 if end < utf8.count { appendEscaped(utf8[end], to: &bytes) }
             }
+        }
+        if text.utf8.withContiguousStorageIfAvailable(append) == nil {
+            var text = text
+            text.withUTF8(append)
         }
         bytes.append(UInt8(ascii: "\""))
     }

@@ -13,7 +13,8 @@ final class RecentEvents: Sendable {
     /// How many ids a generation has; there are two, the older of which is forgotten when the younger is full.
     private static let generation = 2_048
 
-    private struct Recent {
+    /// An object, so that it is changed in its place.
+    private final class Recent {
         /// Whether what the table held before is under the floor.
         var isComplete = false
         /// Whatever came before the older generation is not above it.
@@ -25,7 +26,7 @@ final class RecentEvents: Sendable {
         var younger: Set<Int> = []
 
         /// Takes an id; says whether it is certainly new.
-        mutating func take(_ id: String) -> Bool {
+        func take(_ id: String) -> Bool {
             let hash = id.hashValue
             let isUnseen = !older.contains(hash) && younger.insert(hash).inserted
             let isNew = isComplete && isUnseen && floor.isBelow(id)
@@ -38,7 +39,7 @@ final class RecentEvents: Sendable {
         }
 
         /// Whatever the table held at the start is not above this id.
-        mutating func complete(with id: String) {
+        func complete(with id: String) {
             if floor.isBelow(id) { floor = id }
             if nextFloor.isBelow(id) { nextFloor = id }
             if highest.isBelow(id) { highest = id }
@@ -51,9 +52,9 @@ final class RecentEvents: Sendable {
     /// Takes an event that has come, and says whether it certainly has not come before.
     func take(_ key: DeliveryKey) -> Bool {
         sources.withLock { sources in
-            if let isNew = sources[key.source]?.take(key.eventID) { return isNew }
+            if let recent = sources[key.source] { return recent.take(key.eventID) }
             guard sources.count < Self.mostSources else { return false }
-            var recent = Recent()
+            let recent = Recent()
             _ = recent.take(key.eventID)
             sources[key.source] = recent
             return false

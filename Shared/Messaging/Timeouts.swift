@@ -35,7 +35,7 @@ extension Transaction {
         let now = WallClock.milliseconds()
         let envelope = Envelope(
             id: UUIDv7.make(),
-            source: TimeoutDesk.source(of: context.source),
+            source: TimeoutDesk.source(of: context.store.source),
             type: type,
             subject: event.subject,
             time: RFC3339.string(milliseconds: now),
@@ -45,8 +45,11 @@ extension Transaction {
             data: try event.encodedData()
         )
         let bytes = envelope.encoded()
-        guard bytes.count <= context.limits.size else {
-            throw EventFault(.tooLarge, "\(type) has \(bytes.count) bytes, at most \(context.limits.size) are allowed")
+        guard bytes.count <= context.store.limits.size else {
+            throw EventFault(
+                .tooLarge,
+                "\(type) has \(bytes.count) bytes, at most \(context.store.limits.size) are allowed"
+            )
         }
         desk.table.waiting.change()
         let row = try first(
@@ -100,7 +103,7 @@ extension Transaction {
     }
 
     private func timeoutDesk() throws -> (AppendContext, TimeoutDesk) {
-        guard let context = context as? AppendContext, let desk = context.timeouts else {
+        guard let context = context as? AppendContext, let desk = context.store.timeouts else {
             throw DatabaseError(
                 code: .misuse,
                 reason: "timeouts work inside EventStore.write and Delivery.commit of a running service only"

@@ -31,6 +31,8 @@ import Telemetry
     /// The error that ended the current transaction in the middle.
     private var loss: DatabaseError?
     private var isInTransaction = false
+    /// How the steps of the current transaction are undone.
+    private var steps = SQLiteSteps()
 
     /// Opens the file and makes the connection's settings.
     ///
@@ -77,7 +79,9 @@ import Telemetry
             guard role == .writer || statement.isReadOnly else {
                 throw DatabaseError(code: .misuse, reason: "a read cannot write: \(sql)")
             }
-            return unsafe try statement.run(arguments, limit: limit, on: handle)
+            let rows = unsafe try statement.run(arguments, limit: limit, on: handle)
+            if !statement.isReadOnly { steps.note(statement, arguments) }
+            return rows
         }
     }
 
@@ -127,6 +131,7 @@ import Telemetry
         loss = nil
         try own("BEGIN IMMEDIATE")
         isInTransaction = true
+        steps.beginTransaction()
     }
 
     func beginRead(until deadline: ContinuousClock.Instant) throws {
@@ -141,18 +146,22 @@ import Telemetry
         try report { try beforeCommit?() }
         try own("COMMIT")
         isInTransaction = false
+        steps.endTransaction()
     }
 
     func rollBack() {
         deadline = nil
         loss = nil
         isInTransaction = false
+        steps.endTransaction()
         guard isTransactionOpen else { return }
         // SQLite's ROLLBACK ends the transaction even where it reports an error.
         _ = try? own("ROLLBACK")
     }
 
-    func beginStep() throws { try own("SAVEPOINT step") }
+    func beginStep() throws {
+        if steps.begin() == .savepoint { try own("SAVEPOINT step") }
+    }
 
     func checkStep() throws {
         if let loss { throw loss }
@@ -168,11 +177,20 @@ import Telemetry
         }
     }
 
-    func keepStep() throws { try own("RELEASE step") }
+    func keepStep() throws {
+        if steps.keep() == .savepoint { try own("RELEASE step") }
+    }
 
     func undoStep() throws {
-        try own("ROLLBACK TO step")
-        try own("RELEASE step")
+        switch steps.undo() {
+        case .savepoint:
+            try own("ROLLBACK TO step")
+            try own("RELEASE step")
+        case .replay(let kept):
+            try own("ROLLBACK")
+            try own("BEGIN IMMEDIATE")
+            for statement in kept { _ = try query(statement.sql, statement.arguments, limit: 0) }
+        }
     }
 
     // MARK: Settings

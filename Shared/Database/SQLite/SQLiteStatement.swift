@@ -6,6 +6,8 @@ import Glibc
     let sql: String
     /// Whether it cannot change the database.
     let isReadOnly: Bool
+    /// Whether it does the same again in the same place: it asks neither for a random number nor for the time.
+    let isRepeatable: Bool
     /// When it was last taken out of the cache.
     var lastUse: UInt64 = 0
 
@@ -32,6 +34,8 @@ import Glibc
                 throw DatabaseError(code: .misuse, reason: "one statement at a time, there are several in: \(sql)")
             }
             unsafe placeholders = try Self.placeholders(of: handle, sql: sql)
+            unsafe isReadOnly = sqlite3_stmt_readonly(handle) != 0
+            isRepeatable = isReadOnly ? true : unsafe try !Self.mayDiffer(sql, on: database)
         } catch {
             unsafe sqlite3_finalize(handle)
             throw error
@@ -39,7 +43,6 @@ import Glibc
         self.sql = sql
         self.scratch = scratch
         unsafe self.handle = handle
-        unsafe isReadOnly = sqlite3_stmt_readonly(handle) != 0
     }
 
     deinit {
@@ -257,6 +260,28 @@ import Glibc
         }
         return indices
     }
+
+    /// Whether it calls a function whose result differs from call to call, be it in a default value or a trigger.
+    ///
+    /// SQLite shows the calls in the program that it has made of the statement ("The SQLite Bytecode Engine").
+    private static func mayDiffer(_ sql: String, on database: OpaquePointer) throws(DatabaseError) -> Bool {
+        let explanation = unsafe try prepare(Array("EXPLAIN \(sql)".utf8)[...], sql: sql, on: database).0
+        guard let explanation = unsafe explanation else { return true }
+        defer { unsafe sqlite3_finalize(explanation) }
+        while unsafe sqlite3_step(explanation) == SQLITE_ROW {
+            // The fourth operand of a call is the function with the number of its arguments, `random(0)`.
+            guard let operand = unsafe sqlite3_column_text(explanation, 5) else { continue }
+            let name = unsafe String(cString: operand).prefix { $0 != "(" }
+            if Self.changing.contains(String(name)) { return true }
+        }
+        return false
+    }
+
+    /// SQLite, "Built-In Scalar SQL Functions" and "Date And Time Functions": those that are not deterministic.
+    private static let changing: Set<String> = [
+        "random", "randomblob", "changes", "total_changes", "last_insert_rowid", "current_date", "current_time",
+        "current_timestamp", "date", "time", "datetime", "julianday", "unixepoch", "strftime", "timediff",
+    ]
 
     /// SQLite would take the text up to there for the whole.
     private static func refuseNUL(_ sql: String) throws(DatabaseError) {
