@@ -91,6 +91,11 @@ import Telemetry
         statements.removeAll()
     }
 
+    /// Whether a statement does the same again in the same place.
+    func isRepeatable(_ sql: String) throws -> Bool {
+        unsafe try statements.statement(sql, on: handle).isRepeatable
+    }
+
     /// How many statements of callers are kept prepared.
     var preparedStatements: Int { statements.count }
 
