@@ -63,7 +63,7 @@ extension Envelope {
             correlationID: correlationID,
             causationID: causationID,
             traceparent: traceparent,
-            data: Array(data.bytes)
+            data: Array(document.text(of: data))
         )
     }
 
@@ -169,13 +169,13 @@ private struct Attributes {
 
     mutating func optional(_ name: StaticString) throws(EventFault) -> String? {
         guard let member = member(name), member.kind != .null else { return nil }
-        guard let value = member.string else {
+        guard let value = document.string(of: member) else {
             throw EventFault(.invalidAttribute, "\(name) must be a string")
         }
         guard !value.isEmpty, value.utf8.count <= 255 else {
             throw EventFault(.invalidAttribute, "\(name) must have 1 to 255 bytes, it has \(value.utf8.count)")
         }
-        guard member.isPrintableASCII || !Self.hasControls(value) else {
+        guard document.isPrintableASCII(member) || !Self.hasControls(value) else {
             throw EventFault(.invalidAttribute, "\(name) must not contain control characters")
         }
         return value

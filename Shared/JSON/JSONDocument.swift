@@ -61,25 +61,11 @@ public final class JSONDocument: Sendable {
     /// What the outermost value is.
     public var kind: Kind { nodes[0].kind }
 
-    /// A member of the outermost object.
+    /// A member of the outermost object: its place in this document.
     public struct Member: Sendable {
         /// What its value is.
         public let kind: Kind
-        let document: JSONDocument
         let node: Int
-
-        /// The value's text, a string's quotes included.
-        public var bytes: ArraySlice<UInt8> { document.text(of: node) }
-
-        /// The value where it is a string, otherwise nil.
-        public var string: String? { document.string(at: node) }
-
-        /// Whether the value is a string that is written without escapes, of printable ASCII characters only.
-        public var isPrintableASCII: Bool {
-            guard kind == .plainString else { return false }
-            let node = document.nodes[node]
-            return document.bytes.withUnsafeBytes { JSONText.isPrintableASCII($0, Int(node.start)..<Int(node.end)) }
-        }
     }
 
     /// The member of the outermost object with that name; nil when there is none, or no object.
@@ -107,9 +93,22 @@ public final class JSONDocument: Sendable {
             let found = cursor.name
             cursor.name = Int(nodes[found + 1].next)
             cursor.position += 1
-            if matches(found, name) { return Member(kind: nodes[found + 1].kind, document: self, node: found + 1) }
+            if matches(found, name) { return Member(kind: nodes[found + 1].kind, node: found + 1) }
         }
         return nil
+    }
+
+    /// The text of a member's value, a string's quotes included.
+    public func text(of member: Member) -> ArraySlice<UInt8> { text(of: member.node) }
+
+    /// The value of a member where it is a string, otherwise nil.
+    public func string(of member: Member) -> String? { string(at: member.node) }
+
+    /// Whether a member's value is a string that is written without escapes, of printable ASCII characters only.
+    public func isPrintableASCII(_ member: Member) -> Bool {
+        guard member.kind == .plainString else { return false }
+        let node = nodes[member.node]
+        return bytes.withUnsafeBytes { JSONText.isPrintableASCII($0, Int(node.start)..<Int(node.end)) }
     }
 
     /// The texts of the elements, where the outermost value is an array; otherwise nil.
