@@ -10,7 +10,8 @@ public final class EventStore: Sendable {
     @TaskLocal static var cause: Envelope?
 
     private let database: Database
-    private let source: String
+    /// The source of its events.
+    let source: String
     private let limits: EventLimits
     private let timeouts: TimeoutDesk?
     private let onCommit: @Sendable () -> Void

@@ -11,6 +11,8 @@ struct StoredEvent: Sendable, Equatable {
     var envelope: [UInt8]
     /// An earlier event of the subject lies in the table because the broker did not take it.
     var isBlocked: Bool
+    /// An earlier process may have published it.
+    var isRepeat = false
 }
 
 /// What the forwarder has read and not yet forgotten.

@@ -22,7 +22,8 @@ final class Inbox: Sendable {
     /// Raised when the table has something for the scheduler.
     private let onScheduled: Signal
     private let queueAcks: AckBatch
-    private let lanes = Lanes()
+    private let isolation: Isolation
+    private var lanes: Lanes { isolation.lanes }
 
     /// - Parameter acknowledge: is given the messages that may be acknowledged; it must not block.
     init(
@@ -35,6 +36,7 @@ final class Inbox: Sendable {
         counters: CounterBox,
         logger: Logger,
         onScheduled: Signal,
+        isolation: Isolation,
         acknowledge: @escaping @Sendable ([IncomingMessage.Tag]) -> Void
     ) {
         self.table = table
@@ -46,6 +48,7 @@ final class Inbox: Sendable {
         self.counters = counters
         self.logger = logger
         self.onScheduled = onScheduled
+        self.isolation = isolation
         queueAcks = AckBatch(acknowledge)
     }
 
@@ -64,9 +67,15 @@ final class Inbox: Sendable {
     func receive(_ burst: [IncomingMessage], acknowledging acknowledgements: AckBatch? = nil) async {
         let acks = acknowledgements ?? queueAcks
         CrashPoint.reach("inbox.received")
+        await isolation.begin()
+        defer { isolation.begun() }
         counters.add(burst.count, to: \.received)
         let now = WallClock.milliseconds()
-        let arrivals = burst.map { Arrival($0, limits: limits, now: now) }
+        let arrivals = burst.map { message in
+            var arrival = Arrival(message, limits: limits, now: now)
+            if isOwnRepeat(message, arrival) { arrival.redelivered = true }
+            return arrival
+        }
         let lines = arrivals.map(line)
         // What shares a line with work that is under way at this moment has to look again when its turn comes.
         var busy = lanes.busy(among: lines)
@@ -82,6 +91,13 @@ final class Inbox: Sendable {
                 acks.flush()
             }
         }
+    }
+
+    /// Whether it is an event of this service that its forwarder has published once more since an earlier process ended,
+    /// perhaps by the first copy: no less suspect than a message that the broker delivers again.
+    private func isOwnRepeat(_ message: IncomingMessage, _ arrival: Arrival) -> Bool {
+        guard let headers = message.message.properties.headers else { return false }
+        return headers[Publication.repeatHeader] != nil && arrival.record.key.source == events.source
     }
 
     /// The line that an arrival stands in: its subject's, or, where order does not matter, that of its copies.

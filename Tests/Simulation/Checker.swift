@@ -8,8 +8,6 @@ struct Checker {
         var neverCommitted: Set<Int>
         var seen: Set<Int>
         var kills: [String: Int]
-        /// How often a service was ended by a handler's first call with an event.
-        var firstCrashes: [String: Int]
         /// How many commits the busiest process tried while its disk was full, for at most 2.6 s.
         var mostRefusedCommits: Int
         /// How often the handler was called that was called most often, with one event.
@@ -190,12 +188,12 @@ struct Checker {
             if row.keptAttempts > 20 { found.append("\(service.name) keeps \(row.keptAttempts) attempts of \(key)") }
             guard row.subscriber == service.name else { continue }
             let crashes = facts.crashes["\(service.name) \(key)"] ?? 0
-            let allowed = (row.generation + 1) * service.attemptLimit + 2 + facts.kills[service.name, default: 0]
+            // Its first delivery is not counted, and it is charged for who kills from outside.
+            let allowed = (row.generation + 1) * service.attemptLimit + 1 + facts.kills[service.name, default: 0]
             if crashes > allowed { found.append("\(service.name) was ended \(crashes) times by \(key)") }
             if let number = numbers[key], service.harmless.contains(number), row.status == "dead",
                 row.errorClass == "process.ended",
-                facts.kills[service.name, default: 0] + facts.firstCrashes[service.name, default: 0]
-                    < service.attemptLimit
+                facts.kills[service.name, default: 0] < service.attemptLimit
             {
                 found.append("\(service.name) buried \(number), which had never ended it")
             }

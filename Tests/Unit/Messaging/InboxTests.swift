@@ -316,6 +316,29 @@ struct InboxTests {
         }
     }
 
+    @Test("of this service's own, published again by a later process, is counted before its handler runs")
+    func ownRepeat() async throws {
+        try await withBench { bench in
+            bench.recordEffects()
+            await bench.receive(
+                try bench.message(Happened(subject: "a", number: 1), source: "/tested", isRepeat: true),
+                // Of no concern to others, whose process has not ended.
+                try bench.message(Happened(subject: "b", number: 2), isRepeat: true),
+                try bench.message(Happened(subject: "c", number: 3), source: "/tested")
+            )
+            let lives = try await bench.lives()
+            #expect(lives.filter { $0.status == "scheduled" }.map(\.subject) == ["a"])
+            #expect(Set(lives.filter { $0.status == "processed" }.map(\.subject)) == ["b", "c"])
+            let suspects = try await bench.database.read { transaction in
+                try transaction.query("SELECT subject FROM warren_deliveries WHERE suspect = 1").map { row -> String in
+                    try row[0]
+                }
+            }
+            #expect(suspects == ["a"])
+            try await bench.settle { $0.allSatisfy { $0.status == "processed" } }
+        }
+    }
+
     @Test("that ends the process each time is buried after the last attempt, and its neighbour is not charged")
     func killer() async throws {
         try await withBench { bench in

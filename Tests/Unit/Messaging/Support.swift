@@ -51,6 +51,7 @@ final class Bench: Sendable {
     let operations: DeadLetterOperations
     let operationRunner: OperationRunner
     let acknowledged = Acknowledgements()
+    let isolation: Isolation
     private let path: String
     private let tags = Atomic<UInt64>(1)
 
@@ -58,9 +59,13 @@ final class Bench: Sendable {
         at path: String,
         policy: RetryPolicy = RetryPolicy(attempts: 3, base: .zero, factor: 1, cap: .zero),
         ordering: Subscriber.Ordering = .perSubject,
-        afterDeadLetter: Subscriber.AfterDeadLetter = .hold
+        afterDeadLetter: Subscriber.AfterDeadLetter = .hold,
+        patience: Duration = .seconds(120),
+        logger: Logger = .silent
     ) async throws {
         self.path = path
+        let isolation = Isolation(patience: patience)
+        self.isolation = isolation
         let database = try await Database.open(
             "sqlite:\(path)",
             migrations: [
@@ -80,7 +85,7 @@ final class Bench: Sendable {
             window: 16,
             subscribedTypes: [Happened.type],
             counters: counters,
-            logger: .silent,
+            logger: logger,
             onScheduled: onScheduled
         )
         let events = EventStore(
@@ -116,12 +121,18 @@ final class Bench: Sendable {
             database: database,
             logger: .silent,
             wake: onScheduled,
-            operations: operationRunner
+            operations: operationRunner,
+            isolation: isolation
         ) { due, table in
             let work: RowAttempt.Work =
                 table.subscriber == DeliveryTable.forwarder
-                ? .publish { envelope, body in
-                    try await sink.publishOrDefer(envelope, body, subscribedTypes: [Happened.type])
+                ? .publish { envelope, body, isRepeat in
+                    try await sink.publishOrDefer(
+                        envelope,
+                        body,
+                        isRepeat: isRepeat,
+                        subscribedTypes: [Happened.type]
+                    )
                 }
                 : .handle(subscriber)
             await attempt.run(due, of: table, work)
@@ -136,6 +147,7 @@ final class Bench: Sendable {
             counters: counters,
             logger: .silent,
             onScheduled: onScheduled,
+            isolation: isolation,
             acknowledge: { tags in acknowledged.withLock { $0 += tags.map(\.number) } }
         )
         self.database = database
@@ -144,16 +156,33 @@ final class Bench: Sendable {
         self.forwarder = forwarder
     }
 
+    /// The forwarder of the next process.
+    func anotherForwarder() -> Forwarder {
+        Forwarder(
+            database: database,
+            sink: sink,
+            table: forwarderTable,
+            policy: .standard,
+            window: 16,
+            subscribedTypes: [Happened.type],
+            counters: counters,
+            logger: .silent,
+            onScheduled: onScheduled
+        )
+    }
+
     /// Makes a message of an event, or of other bytes, as the broker would deliver it.
     func message(
         _ event: Happened,
         id: String = UUIDv7.make(),
+        source: String = "/elsewhere",
         sequence: UInt64? = nil,
-        redelivered: Bool = false
+        redelivered: Bool = false,
+        isRepeat: Bool = false
     ) throws -> IncomingMessage {
         let envelope = Envelope(
             id: id,
-            source: "/elsewhere",
+            source: source,
             type: Happened.type,
             subject: event.subject,
             time: RFC3339.now(),
@@ -161,7 +190,8 @@ final class Bench: Sendable {
             correlationID: "flow",
             data: try event.encodedData()
         )
-        return message(Publication(envelope, body: envelope.encoded()).message, redelivered: redelivered)
+        let publication = Publication(envelope, body: envelope.encoded(), isRepeat: isRepeat)
+        return message(publication.message, redelivered: redelivered)
     }
 
     func message(_ message: Message, redelivered: Bool = false, isOversized: Bool = false) -> IncomingMessage {
@@ -237,6 +267,8 @@ final class Bench: Sendable {
     policy: RetryPolicy = RetryPolicy(attempts: 3, base: .zero, factor: 1, cap: .zero),
     ordering: Subscriber.Ordering = .perSubject,
     afterDeadLetter: Subscriber.AfterDeadLetter = .hold,
+    patience: Duration = .seconds(120),
+    logger: Logger = .silent,
     _ body: (Bench) async throws -> Result
 ) async throws -> Result {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("warren-\(UUIDv7.make())")
@@ -245,7 +277,9 @@ final class Bench: Sendable {
         at: folder.appendingPathComponent("test.db").path,
         policy: policy,
         ordering: ordering,
-        afterDeadLetter: afterDeadLetter
+        afterDeadLetter: afterDeadLetter,
+        patience: patience,
+        logger: logger
     )
     do {
         let result = try await body(bench)
