@@ -248,8 +248,7 @@ final class Forwarder: Sendable {
                 if let errorClass = parking.errorClass {
                     let refusal = HandlerError.transient(errorClass, parking.message ?? "")
                     life.attempts = 1
-                    life.fail(refusal, policy: policy, now: now, random: .random(in: 0...1))
-                    error = refusal
+                    error = life.fail(refusal, policy: policy, deferralLimit: nil, now: now, random: .random(in: 0...1))
                 } else if try table.isBlocked(parking.event.subject, in: transaction) {
                     life = DeliveryLife(state: .held)
                 }

@@ -16,6 +16,7 @@ final class Inbox: Sendable {
     private let events: EventStore
     private let subscriber: Subscriber
     private let policy: RetryPolicy
+    private let deferralLimit: Duration
     private let limits: EventLimits
     private let counters: CounterBox
     private let logger: Logger
@@ -32,6 +33,7 @@ final class Inbox: Sendable {
         events: EventStore,
         subscriber: Subscriber,
         policy: RetryPolicy,
+        deferralLimit: Duration,
         limits: EventLimits,
         counters: CounterBox,
         logger: Logger,
@@ -44,6 +46,7 @@ final class Inbox: Sendable {
         self.events = events
         self.subscriber = subscriber
         self.policy = policy
+        self.deferralLimit = deferralLimit
         self.limits = limits
         self.counters = counters
         self.logger = logger
@@ -195,13 +198,13 @@ final class Inbox: Sendable {
         counters.add(to: \.failedAttempts)
         let random = Double.random(in: 0...1)
         let ended = WallClock.milliseconds()
-        let life = await persistently { [table, database, policy] in
-            try await database.write { transaction -> DeliveryLife in
+        let recorded = await persistently { [table, database, policy, deferralLimit] in
+            try await database.write { transaction -> (life: DeliveryLife, error: HandlerError) in
                 var life = DeliveryLife(state: .scheduled, attempts: 1)
-                life.fail(error, policy: policy, now: ended, random: random)
+                let error = life.fail(error, policy: policy, deferralLimit: deferralLimit, now: ended, random: random)
                 guard let id = try table.insert(arrival.record, life: life, error: error, now: ended, in: transaction)
                 else {
-                    return life
+                    return (life, error)
                 }
                 let attempt = DeliveryTable.Attempt(
                     startedAt: startedAt,
@@ -209,11 +212,11 @@ final class Inbox: Sendable {
                     error: error
                 )
                 try table.record(attempt, number: 1, generation: 0, of: id, in: transaction)
-                return life
+                return (life, error)
             }
         }
-        guard let life else { return false }
-        note(error, life, arrival.record.type, attempt: 1)
+        guard let recorded else { return false }
+        note(recorded.error, recorded.life, arrival.record.type, attempt: 1)
         onScheduled.raise()
         return true
     }

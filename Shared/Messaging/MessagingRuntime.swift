@@ -128,11 +128,12 @@ public final class MessagingRuntime: Sendable {
             onCommit: { forwarder.committed() }
         )
         let subscriber = Subscriber()
-        func rowAttempt(_ policy: RetryPolicy) -> RowAttempt {
+        func rowAttempt(_ policy: RetryPolicy, deferralLimit: Duration?) -> RowAttempt {
             RowAttempt(
                 database: database,
                 events: events,
                 policy: policy,
+                deferralLimit: deferralLimit,
                 limits: configuration.eventLimits,
                 counters: counters,
                 logger: logger.labelled("messaging.retries")
@@ -151,8 +152,9 @@ public final class MessagingRuntime: Sendable {
             onScheduled: onScheduled,
             logger: logger.labelled("messaging.operations")
         )
-        let handling = rowAttempt(configuration.retryPolicy)
-        let publishing = rowAttempt(configuration.publishRetryPolicy)
+        let handling = rowAttempt(configuration.retryPolicy, deferralLimit: configuration.deferralLimit)
+        // An event waits for its broker as long as it takes.
+        let publishing = rowAttempt(configuration.publishRetryPolicy, deferralLimit: nil)
         self.scheduler = RetryScheduler(
             tables: [table, forwarderTable],
             database: database,
@@ -181,6 +183,7 @@ public final class MessagingRuntime: Sendable {
             events: events,
             subscriber: subscriber,
             policy: configuration.retryPolicy,
+            deferralLimit: configuration.deferralLimit,
             limits: configuration.eventLimits,
             counters: counters,
             logger: logger.labelled("messaging.inbox"),

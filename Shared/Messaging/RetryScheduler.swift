@@ -161,7 +161,8 @@ final class RetryScheduler: Sendable {
         let (due, next) = try await database.read { transaction in
             let rows = try transaction.query(
                 """
-                SELECT id, subscriber, suspect, generation, attempts, received_at, source, type, subject, due_at
+                SELECT id, subscriber, suspect, generation, attempts, received_at, source, type, subject, due_at,
+                    deferred_since
                 FROM warren_deliveries WHERE status = 'scheduled' AND due_at <= $1 ORDER BY due_at, id LIMIT $2
                 """,
                 now,
@@ -199,7 +200,8 @@ extension DeliveryTable.Due {
                 state: .scheduled,
                 generation: try row["generation"],
                 attempts: try row["attempts"],
-                dueAt: try row["due_at"]
+                dueAt: try row["due_at"],
+                deferredSince: try row["deferred_since"]
             ),
             receivedAt: try row["received_at"],
             source: try row["source"],

@@ -15,6 +15,8 @@ struct RowAttempt: Sendable {
     let database: Database
     let events: EventStore
     let policy: RetryPolicy
+    /// How long a delivery may be put off; nil for ever.
+    let deferralLimit: Duration?
     let limits: EventLimits
     let counters: CounterBox
     let logger: Logger
@@ -100,7 +102,13 @@ struct RowAttempt: Sendable {
     ) async {
         let ended = WallClock.milliseconds()
         var life = due.life
-        life.fail(error, policy: policy, now: ended, random: .random(in: 0...1))
+        let error = life.fail(
+            error,
+            policy: policy,
+            deferralLimit: deferralLimit,
+            now: ended,
+            random: .random(in: 0...1)
+        )
         do {
             let isRecorded = try await database.write { [life] transaction in
                 guard try table.fail(due, life: life, error: error, now: ended, in: transaction) else { return false }

@@ -58,6 +58,7 @@ final class Bench: Sendable {
     init(
         at path: String,
         policy: RetryPolicy = RetryPolicy(attempts: 3, base: .zero, factor: 1, cap: .zero),
+        deferralLimit: Duration = .seconds(3600),
         ordering: Subscriber.Ordering = .perSubject,
         afterDeadLetter: Subscriber.AfterDeadLetter = .hold,
         patience: Duration = .seconds(120),
@@ -94,14 +95,18 @@ final class Bench: Sendable {
             limits: .standard,
             timeouts: TimeoutDesk(subscriber: "tested", onScheduled: onScheduled)
         ) { forwarder.committed() }
-        let attempt = RowAttempt(
-            database: database,
-            events: events,
-            policy: policy,
-            limits: .standard,
-            counters: counters,
-            logger: .silent
-        )
+        func rowAttempt(deferralLimit: Duration?) -> RowAttempt {
+            RowAttempt(
+                database: database,
+                events: events,
+                policy: policy,
+                deferralLimit: deferralLimit,
+                limits: .standard,
+                counters: counters,
+                logger: .silent
+            )
+        }
+        let (handling, publishing) = (rowAttempt(deferralLimit: deferralLimit), rowAttempt(deferralLimit: nil))
         let deadLetters = DeadLetters(
             database: database,
             tables: [table, forwarderTable],
@@ -124,18 +129,18 @@ final class Bench: Sendable {
             operations: operationRunner,
             isolation: isolation
         ) { due, table in
-            let work: RowAttempt.Work =
-                table.subscriber == DeliveryTable.forwarder
-                ? .publish { envelope, body, isRepeat in
-                    try await sink.publishOrDefer(
-                        envelope,
-                        body,
-                        isRepeat: isRepeat,
-                        subscribedTypes: [Happened.type]
-                    )
-                }
-                : .handle(subscriber)
-            await attempt.run(due, of: table, work)
+            guard table.subscriber == DeliveryTable.forwarder else {
+                return await handling.run(due, of: table, .handle(subscriber))
+            }
+            let publish = RowAttempt.Work.publish { envelope, body, isRepeat in
+                try await sink.publishOrDefer(
+                    envelope,
+                    body,
+                    isRepeat: isRepeat,
+                    subscribedTypes: [Happened.type]
+                )
+            }
+            await publishing.run(due, of: table, publish)
         }
         self.inbox = Inbox(
             table: table,
@@ -143,6 +148,7 @@ final class Bench: Sendable {
             events: events,
             subscriber: subscriber,
             policy: policy,
+            deferralLimit: deferralLimit,
             limits: .standard,
             counters: counters,
             logger: .silent,
@@ -265,6 +271,7 @@ final class Bench: Sendable {
 /// Lends a bench in a folder of its own.
 @discardableResult func withBench<Result>(
     policy: RetryPolicy = RetryPolicy(attempts: 3, base: .zero, factor: 1, cap: .zero),
+    deferralLimit: Duration = .seconds(3600),
     ordering: Subscriber.Ordering = .perSubject,
     afterDeadLetter: Subscriber.AfterDeadLetter = .hold,
     patience: Duration = .seconds(120),
@@ -276,6 +283,7 @@ final class Bench: Sendable {
     let bench = try await Bench(
         at: folder.appendingPathComponent("test.db").path,
         policy: policy,
+        deferralLimit: deferralLimit,
         ordering: ordering,
         afterDeadLetter: afterDeadLetter,
         patience: patience,
