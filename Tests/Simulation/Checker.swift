@@ -13,8 +13,8 @@ struct Checker {
         /// How often the handler was called that was called most often, with one event.
         var mostCalls: Int
         var crashes: [String: Int]
-        /// What the broker gave up on: subscriber and event id.
-        var brokerGaveUpOn: Set<String>
+        /// What the broker gave up on while the subscriber ran: subscriber and event id.
+        var brokerGaveUpLate: Set<String>
     }
 
     var services: [Snapshot]
@@ -150,11 +150,11 @@ struct Checker {
         guard service.isOrdered else { return [] }
         var found: [String] = []
         // What an operator sent back has let others pass where a dead letter does not hold them; what the broker gave up
-        // on was not there to hold anybody, even if a copy of it came into the table before its dead letter.
+        // on after the start was not there to hold anybody, even if a copy of it came into the table before its dead letter.
         let exempt = Set(
             service.deliveries
                 .filter {
-                    facts.brokerGaveUpOn.contains("\(service.name) \($0.eventID)")
+                    facts.brokerGaveUpLate.contains("\(service.name) \($0.eventID)")
                         || (!service.holdsAfterDead && ($0.generation > 0 || $0.status == "dead"))
                 }
                 .map { "\($0.source) \($0.eventID)" }

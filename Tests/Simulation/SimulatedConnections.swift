@@ -206,6 +206,7 @@ final class SimulatedConsumer: SimulatedConnection, EventSource, @unchecked Send
         super.init(broker: broker, process: process)
     }
 
+    var hasConnected: Bool { connection > 0 }
     var isIdle: Bool { unacknowledged.isEmpty }
     var unacknowledgedIDs: [String] { unacknowledged.map { $0.message.message.properties.messageID ?? "" } }
 
@@ -232,6 +233,7 @@ final class SimulatedConsumer: SimulatedConnection, EventSource, @unchecked Send
         connection += 1
         nextTag = 1
         acks = []
+        broker.connectionCounts[queue, default: 0] += 1
         readyMessages = broker.queues[queue]?.count ?? 0
         set(.ready)
     }

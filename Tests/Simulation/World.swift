@@ -205,6 +205,7 @@ final class World: @unchecked Sendable {
     private func unrest() -> String {
         var reasons: [String] = []
         if scheduler.steps >= World.stepLimit { reasons.append("\(scheduler.steps) steps") }
+        if broker.onTheirWay > 0 { reasons.append("\(broker.onTheirWay) dead letters are on their way") }
         for (queue, messages) in broker.queues.sorted(by: { $0.key < $1.key }) where !messages.isEmpty {
             reasons.append("\(messages.count) messages in \(queue)")
         }
@@ -380,7 +381,7 @@ final class World: @unchecked Sendable {
                         ledger.crashes.map { ("\($0.key.service) \($0.key.source) \($0.key.eventID)", $0.value) },
                         uniquingKeysWith: +
                     ),
-                    brokerGaveUpOn: broker.gaveUpOn
+                    brokerGaveUpLate: broker.gaveUpLate
                 ),
                 isFinal: isFinal
             )
