@@ -3,8 +3,27 @@ internal import Events
 
 /// The subject of one source: what order is kept by.
 struct SubjectKey: Hashable, Sendable {
-    var source: String
-    var subject: String
+    let source: String
+    let subject: String
+    /// Taken once: one delivery looks its subject up many times.
+    private let hash: Int
+
+    init(source: String, subject: String) {
+        self.source = source
+        self.subject = subject
+        var hasher = Hasher()
+        hasher.combine(source)
+        hasher.combine(subject)
+        hash = hasher.finalize()
+    }
+
+    static func == (left: SubjectKey, right: SubjectKey) -> Bool {
+        left.hash == right.hash && left.subject == right.subject && left.source == right.source
+    }
+
+    func hash(into hasher: inout Hasher) {
+        hasher.combine(hash)
+    }
 }
 
 /// What identifies a delivery for one subscriber.
@@ -17,32 +36,37 @@ struct DeliveryKey: Hashable, Sendable {
 struct DeliveryRecord: Sendable {
     var key: DeliveryKey
     var type: String
-    var subject: String
+    var subjectKey: SubjectKey
     var sequence: UInt64?
     var receivedAt: Int64
     var body: [UInt8]
     var properties: StoredProperties
 
-    var subjectKey: SubjectKey { SubjectKey(source: key.source, subject: subject) }
+    var subject: String { subjectKey.subject }
 }
 
 /// A message that came in and what it turned out to be.
-struct Arrival: Sendable {
+///
+/// An object, because it is handed on many times.
+final class Arrival: Sendable {
     /// What can be read of it.
     enum Content: Sendable {
         case event(Envelope)
         case unreadable(EventFault)
     }
 
-    var record: DeliveryRecord
-    var redelivered: Bool
-    var content: Content
+    let record: DeliveryRecord
+    /// It may have been here before, and ended the process.
+    let isSuspect: Bool
+    let content: Content
 
     /// Reads a message.
     ///
     /// Whatever is wrong with it, the result can be stored.
-    init(_ message: IncomingMessage, limits: EventLimits, now: Int64) {
-        redelivered = message.redelivered
+    ///
+    /// - Parameter service: the source of the service's own events.
+    init(_ message: IncomingMessage, limits: EventLimits, now: Int64, for service: String) {
+        isSuspect = message.redelivered || message.isRepeat(by: service)
         let body = message.message.body
         let properties = StoredProperties(message)
         do throws(EventFault) {
@@ -51,7 +75,7 @@ struct Arrival: Sendable {
             record = DeliveryRecord(
                 key: DeliveryKey(source: envelope.source, eventID: envelope.id),
                 type: envelope.type.rawValue,
-                subject: envelope.subject,
+                subjectKey: SubjectKey(source: envelope.source, subject: envelope.subject),
                 sequence: envelope.sequence,
                 receivedAt: now,
                 body: body,
@@ -65,7 +89,7 @@ struct Arrival: Sendable {
             record = DeliveryRecord(
                 key: DeliveryKey(source: "", eventID: "unreadable:\(id):\(Arrival.digest(body))"),
                 type: Arrival.cleaned(message.message.properties.type ?? message.routingKey),
-                subject: "",
+                subjectKey: SubjectKey(source: "", subject: ""),
                 receivedAt: now,
                 body: body,
                 properties: properties
@@ -111,5 +135,14 @@ struct Arrival: Sendable {
             second = (second ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 &+ 0x9E37_79B9
         }
         return String(first, radix: 16) + String(second, radix: 16)
+    }
+}
+
+extension IncomingMessage {
+    /// Whether this service has published it once more since an earlier process ended, perhaps by the first copy: no less
+    /// suspect than what the broker delivers again.
+    fileprivate func isRepeat(by service: String) -> Bool {
+        guard let headers = message.properties.headers else { return false }
+        return headers[Publication.repeatHeader] != nil && message.properties.appID == service
     }
 }

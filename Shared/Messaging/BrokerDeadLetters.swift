@@ -53,7 +53,7 @@ struct BrokerDeadLetters: Sendable {
     ) async {
         for message in burst {
             let now = WallClock.milliseconds()
-            let arrival = Arrival(message, limits: limits, now: now)
+            let arrival = Arrival(message, limits: limits, now: now, for: "")
             let reason = BrokerDeadLetters.reason(of: message.message.properties.headers)
             let error = HandlerError.permanent("broker.\(reason)", "the broker gave up on the message: \(reason)")
             guard let isNew = await store(arrival, error, now: now) else { return }

@@ -93,7 +93,7 @@ final class Bench: Sendable {
             database: database,
             source: "/tested",
             limits: .standard,
-            timeouts: TimeoutDesk(subscriber: "tested", onScheduled: onScheduled)
+            timeouts: TimeoutDesk(table: table, onScheduled: onScheduled)
         ) { forwarder.committed() }
         func rowAttempt(deferralLimit: Duration?) -> RowAttempt {
             RowAttempt(
