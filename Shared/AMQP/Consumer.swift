@@ -1,3 +1,4 @@
+import Synchronization
 public import Telemetry
 
 /// Consumes one queue over a connection of its own, with manual acks.
@@ -5,6 +6,7 @@ public import Telemetry
 /// All of its methods may be called from any thread and at any time, and none of them blocks.
 public final class Consumer: Sendable {
     private let link: Link<ConsumingRole>
+    private let queue: String
     private let counts: Counts
     private let mailbox = BurstMailbox()
 
@@ -24,6 +26,7 @@ public final class Consumer: Sendable {
     ) {
         let counts = Counts()
         self.counts = counts
+        self.queue = queue
         link = Link(
             configuration,
             topology: topology,
@@ -64,6 +67,12 @@ public final class Consumer: Sendable {
     ///
     /// It stays while the next attempt is under way.
     public var lastFailure: AMQPError? { link.board.lastFailure }
+
+    /// How many messages lay ready in the queue when the present connection declared it, before it consumed: those with a
+    /// delivery tag up to this number, unless another consumer takes some of them.
+    ///
+    /// Known as soon as the state is `ready`; 0 where the topology does not contain the queue.
+    public var readyMessages: Int { link.readyMessages.withLock { $0[queue] ?? 0 } }
 
     /// What was counted since the consumer was made.
     public var statistics: Statistics {

@@ -51,6 +51,8 @@ final class Link<Role: LinkRole>: Sendable {
     private let makeRole: @Sendable () -> Role
     private let life = Mutex(Life.fresh)
     private let turn = Mutex(Turn())
+    /// What the queues of the topology had ready when the present connection declared them, or the last one that did.
+    let readyMessages = Mutex<[String: Int]>([:])
 
     /// What is served, for whoever has the turn.
     ///
@@ -204,6 +206,7 @@ extension Link {
                 let transport: any Transport
                 do throws(AMQPError) {
                     try session.declare(topology)
+                    readyMessages.withLock { $0 = session.readyMessages }
                     number += 1
                     transport = try session.open(number: number)
                     try role.connected(transport, number: number)

@@ -24,7 +24,7 @@ extension Session {
         for queue in topology.queues {
             try call("\(verb) queue '\(queue.name)'") {
                 arena.reset()
-                unsafe _ = amqp_queue_declare(
+                let answer = unsafe amqp_queue_declare(
                     connection,
                     Self.channel,
                     arena.bytes(queue.name),
@@ -34,6 +34,7 @@ extension Session {
                     0,
                     queue.arguments.makeC(in: arena)
                 )
+                if let answer = unsafe answer { unsafe readyMessages[queue.name] = Int(answer.pointee.message_count) }
             }
         }
         guard !topology.passive else { return }

@@ -27,6 +27,8 @@ import Glibc
     /// The agreed pause between heartbeats in seconds; 0 for none.
     private(set) var heartbeat = 0
     private var isOpen = false
+    /// How many messages the queues had ready that were declared.
+    var readyMessages: [String: Int] = [:]
 
     /// The socket, for `poll`.
     var socket: Int32 { unsafe amqp_get_sockfd(connection) }

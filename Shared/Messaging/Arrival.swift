@@ -56,14 +56,17 @@ final class Arrival: Sendable {
     }
 
     let record: DeliveryRecord
-    let redelivered: Bool
+    /// It may have been here before, and ended the process.
+    let isSuspect: Bool
     let content: Content
 
     /// Reads a message.
     ///
     /// Whatever is wrong with it, the result can be stored.
-    init(_ message: IncomingMessage, limits: EventLimits, now: Int64) {
-        redelivered = message.redelivered
+    ///
+    /// - Parameter service: the source of the service's own events.
+    init(_ message: IncomingMessage, limits: EventLimits, now: Int64, for service: String) {
+        isSuspect = message.redelivered || message.isRepeat(by: service)
         let body = message.message.body
         let properties = StoredProperties(message)
         do throws(EventFault) {
@@ -132,5 +135,14 @@ final class Arrival: Sendable {
             second = (second ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 &+ 0x9E37_79B9
         }
         return String(first, radix: 16) + String(second, radix: 16)
+    }
+}
+
+extension IncomingMessage {
+    /// Whether this service has published it once more since an earlier process ended, perhaps by the first copy: no less
+    /// suspect than what the broker delivers again.
+    fileprivate func isRepeat(by service: String) -> Bool {
+        guard let headers = message.properties.headers else { return false }
+        return headers[Publication.repeatHeader] != nil && message.properties.appID == service
     }
 }

@@ -18,6 +18,8 @@ protocol EventSource: Sendable {
     var state: ConnectionState { get }
     var states: AsyncStream<ConnectionState> { get }
     var bursts: AsyncStream<[IncomingMessage]> { get }
+    /// How many messages lay in the queue when the present connection began: those with a tag up to this number.
+    var readyMessages: Int { get }
     func run() async
     func stopConsuming()
     func ack(_ tag: IncomingMessage.Tag)
@@ -39,15 +41,22 @@ extension EventSink {
     ///
     /// A connection that is away costs no attempt.
     ///
-    /// - Parameter subscribedTypes: the types that must reach a queue.
-    func publishOrDefer(_ envelope: Envelope, _ body: [UInt8], subscribedTypes: Set<EventType>) async throws {
+    /// - Parameters:
+    ///   - isRepeat: whether an earlier process may have published it.
+    ///   - subscribedTypes: the types that must reach a queue.
+    func publishOrDefer(
+        _ envelope: Envelope,
+        _ body: [UInt8],
+        isRepeat: Bool,
+        subscribedTypes: Set<EventType>
+    ) async throws {
         let later = WallClock.milliseconds() + 1000
         guard state == .ready else {
             throw HandlerError.deferred(until: later, "broker.away", "there is no connection to the broker")
         }
         do {
             let isExpected = subscribedTypes.contains(envelope.type)
-            try await publish(Publication(envelope, body: body, mandatory: isExpected))
+            try await publish(Publication(envelope, body: body, mandatory: isExpected, isRepeat: isRepeat))
         } catch let error as AMQPError {
             switch error.code {
             case .connectionLost, .closed, .connectionFailed, .cancelled, .timeout:

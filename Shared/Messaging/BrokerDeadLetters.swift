@@ -8,20 +8,52 @@ internal import Telemetry
 ///
 /// A net: the service itself never rejects.
 struct BrokerDeadLetters: Sendable {
+    /// How long the queue waits for it after the start.
+    static let patience = Duration.seconds(30)
+
     let table: DeliveryTable
     let database: Database
     let limits: EventLimits
     let counters: CounterBox
     let logger: Logger
+    /// What lay there when the service started is in the table.
+    let drained = Flag()
+
+    /// Drains the connection until it stops consuming.
+    func drain(_ source: any EventSource) async {
+        let watching = Task {
+            for await state in source.states where state == .ready && source.readyMessages == 0 { drained.set() }
+        }
+        for await burst in source.bursts {
+            await receive(burst) { tag in
+                source.ack(tag)
+                // Tags count the deliveries of a connection.
+                if tag.number >= source.readyMessages { drained.set() }
+            }
+        }
+        watching.cancel()
+    }
+
+    /// Waits until what the broker had given up on before the service started is in the table, or for a while.
+    ///
+    /// The queue is handled after that: otherwise the later events of such a delivery's subject would not find it there, and
+    /// pass it, and another copy of it would count as new.
+    func untilDrained() async {
+        guard await !drained.wait(until: .now + BrokerDeadLetters.patience), !Task.isCancelled else { return }
+        logger.warning(
+            "the broker's dead letters are not in the table yet; the queue is handled all the same",
+            [LogField("waited.seconds", Int(BrokerDeadLetters.patience.components.seconds))]
+        )
+    }
 
     /// Writes a burst; `acknowledge` is called for each message after its commit.
-    func receive(
+    private func receive(
         _ burst: [IncomingMessage],
         acknowledge: @escaping @Sendable (IncomingMessage.Tag) -> Void
     ) async {
         for message in burst {
             let now = WallClock.milliseconds()
-            let arrival = Arrival(message, limits: limits, now: now)
+            let arrival = Arrival(message, limits: limits, now: now, for: "")
             let reason = BrokerDeadLetters.reason(of: message.message.properties.headers)
             let error = HandlerError.permanent("broker.\(reason)", "the broker gave up on the message: \(reason)")
             guard let isNew = await store(arrival, error, now: now) else { return }

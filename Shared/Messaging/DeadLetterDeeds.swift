@@ -81,7 +81,8 @@ struct DeadLetterDeeds: Sendable {
         try transaction.execute(
             """
             UPDATE warren_deliveries
-            SET status = $2, generation = $3, attempts = $4, due_at = $5, updated_at = $6, running_since = NULL
+            SET status = $2, generation = $3, attempts = $4, due_at = $5, updated_at = $6, running_since = NULL,
+                deferred_since = NULL
             WHERE id = $1
             """,
             letter.id,

@@ -39,19 +39,39 @@ struct DeliveryLife: Sendable, Equatable {
     var attempts = 0
     /// When the next attempt is due, in milliseconds since 1970; only while scheduled.
     var dueAt: Int64?
+    /// When it was first put off in this generation, in milliseconds since 1970; nil if it never was.
+    var deferredSince: Int64?
 
     /// A failed attempt: it is tried again after a growing pause, or dead.
     ///
-    /// `attempts` already counts it.
-    mutating func fail(_ error: HandlerError, policy: RetryPolicy, now: Int64, random: Double) {
+    /// `attempts` already counts it. What is put off costs no attempt, but it is not put off for ever: the attempt at
+    /// `deferralLimit` after the first deferral is the last that may ask for more time.
+    ///
+    /// - Parameter deferralLimit: nil where waiting has no end, as for a broker that is away.
+    /// - Returns: the error to be recorded.
+    mutating func fail(
+        _ error: HandlerError,
+        policy: RetryPolicy,
+        deferralLimit: Duration?,
+        now: Int64,
+        random: Double
+    ) -> HandlerError {
         switch error.kind {
         case .permanent:
             state = .dead
             dueAt = nil
         case .deferred(let until):
+            let since = deferredSince ?? now
+            let deadline = deferralLimit.map { since + Int64($0 / .milliseconds(1)) } ?? Int64.max
+            guard now < deadline else {
+                state = .dead
+                dueAt = nil
+                return HandlerError(endOf: error, after: now - since)
+            }
             attempts = max(0, attempts - 1)
             state = .scheduled
-            dueAt = max(now, until)
+            dueAt = min(max(now, until), deadline)
+            deferredSince = since
         case .transient:
             if let pause = policy.pause(afterAttempt: attempts, random: random) {
                 state = .scheduled
@@ -61,6 +81,7 @@ struct DeliveryLife: Sendable, Equatable {
                 dueAt = nil
             }
         }
+        return error
     }
 
     /// An operator sends a dead delivery back into the machine, under the same row.
@@ -70,6 +91,7 @@ struct DeliveryLife: Sendable, Equatable {
         generation += 1
         attempts = 0
         dueAt = now
+        deferredSince = nil
     }
 
     /// What would be due has to wait for an earlier delivery of its subject.

@@ -126,8 +126,8 @@ struct DeliveryTable: Sendable {
             """
             INSERT INTO warren_deliveries
                 (subscriber, source, event_id, type, subject, sequence, status, attempts, suspect, due_at,
-                received_at, updated_at, error_class, error_message, body, properties)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+                received_at, updated_at, error_class, error_message, body, properties, deferred_since)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
             ON CONFLICT (subscriber, source, event_id) DO NOTHING
             RETURNING id
             """,
@@ -146,7 +146,8 @@ struct DeliveryTable: Sendable {
             error?.errorClass,
             error?.message,
             record.body,
-            record.properties.json
+            record.properties.json,
+            life.deferredSince
         )
         guard let row else { return nil }
         try DeadLetterGroupCounts.add(
@@ -190,7 +191,7 @@ struct DeliveryTable: Sendable {
             """
             UPDATE warren_deliveries
             SET status = $3, attempts = $4, running_since = NULL, due_at = $5, error_class = $6, error_message = $7,
-                updated_at = $8
+                updated_at = $8, deferred_since = $9
             WHERE id = $1 AND generation = $2 AND status = 'scheduled'
             """,
             due.id,
@@ -200,7 +201,8 @@ struct DeliveryTable: Sendable {
             life.dueAt,
             error.errorClass,
             error.message,
-            now
+            now,
+            life.deferredSince
         )
         guard changes == 1 else { return false }
         try DeadLetterGroupCounts.add(

@@ -10,6 +10,7 @@ public final class EventStore: Sendable {
     @TaskLocal static var cause: Envelope?
 
     private let database: Database
+    /// The source of its events.
     let source: String
     let limits: EventLimits
     let timeouts: TimeoutDesk?

@@ -7,8 +7,8 @@ internal import Telemetry
 /// Publishes the event store in order: reads past its offset, publishes with confirms, and moves the offset once
 /// everything up to it is confirmed or taken over by the table of deliveries.
 ///
-/// It is woken by commits; it also looks once a second, as a safety net. A crash publishes at most one window again, under
-/// the same ids. An event that the broker refuses (nack, return, too large) becomes a scheduled delivery of the
+/// It is woken by commits; it also looks once a second, as a safety net. A crash publishes at most three windows again, under
+/// the same ids and marked (`Publication.repeatHeader`): it reads no further than two beyond the stored offset. An event that the broker refuses (nack, return, too large) becomes a scheduled delivery of the
 /// pseudo-subscriber `(forwarder)` and goes through the same retries, dead letters and holding of its subject as any
 /// delivery; the other subjects pass it.
 final class Forwarder: Sendable {
@@ -83,6 +83,7 @@ final class Forwarder: Sendable {
     /// Forwards until cancelled, or until `finish` was called and nothing is left.
     func run() async {
         guard let (start, head) = await readOffset() else { return }
+        let lastRepeat = min(head, start + Int64(3 * window))
         var state = ForwarderState(after: start)
         var storedOffset = start
         var isStoring = false
@@ -112,12 +113,15 @@ final class Forwarder: Sendable {
             apply(outcomes, parked, to: &state, &actions)
             let isConnected = sink.state == .ready
             if isConnected, state.hasInterrupted { actions += state.resume() }
-            if isConnected, state.count <= window / 2, takeMayHaveMore() {
+            // Where the offset cannot be stored, a crash would publish all of this again.
+            let isAhead = state.readThrough - storedOffset > 2 * window
+            if isConnected, !isAhead, state.count <= window / 2, takeMayHaveMore() {
                 do {
                     let events = try await read(
                         after: state.readThrough,
                         limit: window - state.count,
-                        isRepeat: state.readThrough < head
+                        isRepeat: state.readThrough < head,
+                        lastRepeat: lastRepeat
                     )
                     if events.count == window - state.count { inputs.withLock { $0.mayHaveMore = true } }
                     actions += state.read(events)
@@ -244,8 +248,7 @@ final class Forwarder: Sendable {
                 if let errorClass = parking.errorClass {
                     let refusal = HandlerError.transient(errorClass, parking.message ?? "")
                     life.attempts = 1
-                    life.fail(refusal, policy: policy, now: now, random: .random(in: 0...1))
-                    error = refusal
+                    error = life.fail(refusal, policy: policy, deferralLimit: nil, now: now, random: .random(in: 0...1))
                 } else if try table.isBlocked(parking.event.subject, in: transaction) {
                     life = DeliveryLife(state: .held)
                 }
@@ -282,7 +285,13 @@ final class Forwarder: Sendable {
     ///
     /// - Parameter isRepeat: whether an earlier process may have read them already. What it handed to the table stays
     ///   there, whatever has become of it: an operator may have discarded it.
-    private func read(after position: Int64, limit: Int, isRepeat: Bool) async throws -> [StoredEvent] {
+    /// - Parameter lastRepeat: the last position that an earlier process can have published.
+    private func read(
+        after position: Int64,
+        limit: Int,
+        isRepeat: Bool,
+        lastRepeat: Int64
+    ) async throws -> [StoredEvent] {
         try await database.read(on: .reserved) { transaction in
             try transaction.query(
                 """
@@ -300,15 +309,17 @@ final class Forwarder: Sendable {
                 limit,
                 isRepeat ? 1 : 0
             ).map { row in
-                StoredEvent(
-                    position: try row[0],
+                let position: Int64 = try row[0]
+                return StoredEvent(
+                    position: position,
                     id: try row[1],
                     type: try row[3],
                     subject: SubjectKey(source: try row[2], subject: try row[4]),
                     sequence: try row[5],
                     time: try row[6],
                     envelope: try row[7],
-                    isBlocked: try row[8]
+                    isBlocked: try row[8],
+                    isRepeat: position <= lastRepeat
                 )
             }
         }

@@ -13,6 +13,8 @@ final class StoredEvent: Sendable, Equatable {
     let envelope: [UInt8]
     /// An earlier event of the subject lies in the table because the broker did not take it.
     let isBlocked: Bool
+    /// An earlier process may have published it.
+    let isRepeat: Bool
 
     init(
         position: Int64,
@@ -22,7 +24,8 @@ final class StoredEvent: Sendable, Equatable {
         sequence: Int64,
         time: Int64,
         envelope: [UInt8],
-        isBlocked: Bool
+        isBlocked: Bool,
+        isRepeat: Bool = false
     ) {
         self.position = position
         self.id = id
@@ -32,6 +35,7 @@ final class StoredEvent: Sendable, Equatable {
         self.time = time
         self.envelope = envelope
         self.isBlocked = isBlocked
+        self.isRepeat = isRepeat
     }
 
     static func == (left: StoredEvent, right: StoredEvent) -> Bool {

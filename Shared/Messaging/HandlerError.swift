@@ -12,6 +12,9 @@ public struct HandlerError: Error, Sendable, CustomStringConvertible {
         case permanent
         /// Again at that time (milliseconds since 1970), without costing an attempt. For a semantic lock that something
         /// else will open; never for what only a later event of the same subject brings.
+        ///
+        /// Not for ever: at `MessagingConfiguration.deferralLimit` after the first deferral it is tried once more, and a
+        /// deferral then makes it a dead letter of the class `delivery.deferred-too-long`, which names this one.
         case deferred(until: Int64)
     }
 
@@ -52,6 +55,14 @@ public struct HandlerError: Error, Sendable, CustomStringConvertible {
         default:
             self = .transient(String(describing: Swift.type(of: error)), String(describing: error))
         }
+    }
+
+    /// A deferral whose time is up, that long after the first, in milliseconds.
+    init(endOf deferral: HandlerError, after waited: Int64) {
+        self = .permanent(
+            "delivery.deferred-too-long",
+            "it waited \(waited / 1000) s, as long as it may; at last for \(deferral)"
+        )
     }
 
     private init(kind: Kind, errorClass: String, message: String) {

@@ -16,13 +16,15 @@ final class Inbox: Sendable {
     private let events: EventStore
     private let subscriber: Subscriber
     private let policy: RetryPolicy
+    private let deferralLimit: Duration
     private let limits: EventLimits
     private let counters: CounterBox
     private let logger: Logger
     /// Raised when the table has something for the scheduler.
     private let onScheduled: Signal
     private let queueAcks: AckBatch
-    private let lanes = Lanes()
+    private let isolation: Isolation
+    private var lanes: Lanes { isolation.lanes }
 
     /// - Parameter acknowledge: is given the messages that may be acknowledged; it must not block.
     init(
@@ -31,10 +33,12 @@ final class Inbox: Sendable {
         events: EventStore,
         subscriber: Subscriber,
         policy: RetryPolicy,
+        deferralLimit: Duration,
         limits: EventLimits,
         counters: CounterBox,
         logger: Logger,
         onScheduled: Signal,
+        isolation: Isolation,
         acknowledge: @escaping @Sendable ([IncomingMessage.Tag]) -> Void
     ) {
         self.table = table
@@ -42,10 +46,12 @@ final class Inbox: Sendable {
         self.events = events
         self.subscriber = subscriber
         self.policy = policy
+        self.deferralLimit = deferralLimit
         self.limits = limits
         self.counters = counters
         self.logger = logger
         self.onScheduled = onScheduled
+        self.isolation = isolation
         queueAcks = AckBatch(acknowledge)
     }
 
@@ -64,9 +70,11 @@ final class Inbox: Sendable {
     func receive(_ burst: [IncomingMessage], acknowledging acknowledgements: AckBatch? = nil) async {
         let acks = acknowledgements ?? queueAcks
         CrashPoint.reach("inbox.received")
+        await isolation.begin()
+        defer { isolation.begun() }
         counters.add(burst.count, to: \.received)
         let now = WallClock.milliseconds()
-        let arrivals = burst.map { Arrival($0, limits: limits, now: now) }
+        let arrivals = burst.map { Arrival($0, limits: limits, now: now, for: events.source) }
         let areNew = arrivals.map { table.recent.take($0.record.key) }
         guard let known = await standings(of: arrivals, areNew) else { return }
         for (index, message) in burst.enumerated() {
@@ -161,7 +169,7 @@ final class Inbox: Sendable {
                 .permanent("event.unknown-type", "\(table.subscriber) has no handler for \(envelope.type)")
             )
         }
-        if arrival.redelivered || standing == .blocked || lane.isBlocked {
+        if arrival.isSuspect || standing == .blocked || lane.isBlocked {
             return await store(arrival)
         }
         return await handle(arrival, ack, envelope, handler, in: lane)
@@ -204,13 +212,13 @@ final class Inbox: Sendable {
         counters.add(to: \.failedAttempts)
         let random = Double.random(in: 0...1)
         let ended = WallClock.milliseconds()
-        let life = await persistently { [table, database, policy] in
-            try await database.write { transaction -> DeliveryLife in
+        let recorded = await persistently { [table, database, policy, deferralLimit] in
+            try await database.write { transaction -> (life: DeliveryLife, error: HandlerError) in
                 var life = DeliveryLife(state: .scheduled, attempts: 1)
-                life.fail(error, policy: policy, now: ended, random: random)
+                let error = life.fail(error, policy: policy, deferralLimit: deferralLimit, now: ended, random: random)
                 guard let id = try table.insert(arrival.record, life: life, error: error, now: ended, in: transaction)
                 else {
-                    return life
+                    return (life, error)
                 }
                 let attempt = DeliveryTable.Attempt(
                     startedAt: startedAt,
@@ -218,11 +226,11 @@ final class Inbox: Sendable {
                     error: error
                 )
                 try table.record(attempt, number: 1, generation: 0, of: id, in: transaction)
-                return life
+                return (life, error)
             }
         }
-        guard let life else { return false }
-        note(error, life, arrival.record.type, attempt: 1)
+        guard let recorded else { return false }
+        note(recorded.error, recorded.life, arrival.record.type, attempt: 1)
         onScheduled.raise()
         return true
     }
@@ -243,7 +251,7 @@ final class Inbox: Sendable {
                 let id = try table.insert(
                     arrival.record,
                     life: life,
-                    isSuspect: arrival.redelivered,
+                    isSuspect: arrival.isSuspect,
                     now: now,
                     in: transaction
                 )

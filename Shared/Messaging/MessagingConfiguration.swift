@@ -39,6 +39,8 @@ public struct MessagingConfiguration: Sendable {
     public var prefetch = 256
     /// How failed deliveries are tried again.
     public var retryPolicy = RetryPolicy.standard
+    /// How long a handler may put a delivery off, since it first did; then it becomes a dead letter.
+    public var deferralLimit = Duration.seconds(86_400)
     /// How events that the broker refuses are tried again.
     ///
     /// Not the handlers' policy: a broker may refuse for a while what it takes later, such as a quorum queue that several

@@ -1,7 +1,6 @@
 internal import AMQP
 public import Database
 internal import Events
-import Synchronization
 public import Telemetry
 
 /// The messaging of one service: event store, forwarder, inbox, retries, dead letters.
@@ -97,6 +96,7 @@ public final class MessagingRuntime: Sendable {
     ) {
         let counters = CounterBox()
         let onScheduled = Signal()
+        let isolation = Isolation()
         let subscribedTypes = configuration.topology.subscribedTypes
         let table = DeliveryTable(
             subscriber: configuration.service,
@@ -128,11 +128,12 @@ public final class MessagingRuntime: Sendable {
             onCommit: { forwarder.committed() }
         )
         let subscriber = Subscriber()
-        func rowAttempt(_ policy: RetryPolicy) -> RowAttempt {
+        func rowAttempt(_ policy: RetryPolicy, deferralLimit: Duration?) -> RowAttempt {
             RowAttempt(
                 database: database,
                 events: events,
                 policy: policy,
+                deferralLimit: deferralLimit,
                 limits: configuration.eventLimits,
                 counters: counters,
                 logger: logger.labelled("messaging.retries")
@@ -151,18 +152,25 @@ public final class MessagingRuntime: Sendable {
             onScheduled: onScheduled,
             logger: logger.labelled("messaging.operations")
         )
-        let handling = rowAttempt(configuration.retryPolicy)
-        let publishing = rowAttempt(configuration.publishRetryPolicy)
+        let handling = rowAttempt(configuration.retryPolicy, deferralLimit: configuration.deferralLimit)
+        // An event waits for its broker as long as it takes.
+        let publishing = rowAttempt(configuration.publishRetryPolicy, deferralLimit: nil)
         self.scheduler = RetryScheduler(
             tables: [table, forwarderTable],
             database: database,
             logger: logger.labelled("messaging.retries"),
             wake: onScheduled,
-            operations: operationRunner
+            operations: operationRunner,
+            isolation: isolation
         ) { due, dueTable in
             if dueTable.subscriber == DeliveryTable.forwarder {
-                let publish = RowAttempt.Work.publish { envelope, body in
-                    try await publisher.publishOrDefer(envelope, body, subscribedTypes: subscribedTypes)
+                let publish = RowAttempt.Work.publish { envelope, body, isRepeat in
+                    try await publisher.publishOrDefer(
+                        envelope,
+                        body,
+                        isRepeat: isRepeat,
+                        subscribedTypes: subscribedTypes
+                    )
                 }
                 await publishing.run(due, of: dueTable, publish)
             } else {
@@ -175,10 +183,12 @@ public final class MessagingRuntime: Sendable {
             events: events,
             subscriber: subscriber,
             policy: configuration.retryPolicy,
+            deferralLimit: configuration.deferralLimit,
             limits: configuration.eventLimits,
             counters: counters,
             logger: logger.labelled("messaging.inbox"),
             onScheduled: onScheduled,
+            isolation: isolation,
             acknowledge: { consumer.ack($0) }
         )
         self.brokerDeadLetters = BrokerDeadLetters(
@@ -222,7 +232,12 @@ public final class MessagingRuntime: Sendable {
         ]
         let forwarding = Task { await forwarder.run() }
         let scheduling = Task { await scheduler.run() }
-        let handover = Task { await feeds.handOver { await consumer.untilReady() } }
+        let handover = Task {
+            guard await feeds.handOver(after: { await consumer.untilReady() }) else { return false }
+            await consumer.untilReady()
+            await brokerDeadLetters.untilDrained()
+            return !Task.isCancelled
+        }
         let following = Task { await feeds.run() }
         let retaining = Task { await retention.run() }
         let operating = Task { await operationRunner.run() }
@@ -232,17 +247,11 @@ public final class MessagingRuntime: Sendable {
                 await inbox.receive(burst)
             }
         }
-        let draining = Task {
-            for await burst in brokerDeadLetterConsumer.bursts {
-                await brokerDeadLetters.receive(burst) { [brokerDeadLetterConsumer] tag in
-                    brokerDeadLetterConsumer.ack(tag)
-                }
-            }
-        }
+        let draining = Task { await brokerDeadLetters.drain(brokerDeadLetterConsumer) }
         let cancelled = Signal()
         while !Task.isCancelled { await cancelled.wait() }
 
-        let isOrderly = await within(grace) { [self] in
+        let isOrderly = await finishes(within: grace) { [self] in
             consumer.stopConsuming()
             brokerDeadLetterConsumer.stopConsuming()
             for background in [following, retaining, operating] { background.cancel() }
@@ -360,36 +369,4 @@ public final class MessagingRuntime: Sendable {
 
     /// What happened since start, for metrics.
     public var counters: MessagingCounters { counterBox.value }
-
-    /// Runs `operation`, for `limit` at most.
-    /// - Returns: whether it ended in time; if not, it goes on.
-    private func within(_ limit: Duration, _ operation: @escaping @Sendable () async -> Void) async -> Bool {
-        let deadline = ContinuousClock.Instant.now + limit
-        let ended = Flag()
-        // This task is cancelled already, so the waiting happens in one that is not.
-        return await Task {
-            Task {
-                await operation()
-                ended.set()
-            }
-            return await ended.wait(until: deadline)
-        }.value
-    }
-}
-
-/// Something that happens once.
-private final class Flag: Sendable {
-    private let isSet = Mutex(false)
-    private let signal = Signal()
-
-    func set() {
-        isSet.withLock { $0 = true }
-        signal.raise()
-    }
-
-    /// Whether it happened before the deadline.
-    func wait(until deadline: ContinuousClock.Instant) async -> Bool {
-        while !isSet.withLock({ $0 }), .now < deadline { await signal.wait(until: deadline) }
-        return isSet.withLock { $0 }
-    }
 }

@@ -137,6 +137,12 @@ extension MigrationSet {
                 ALTER TABLE warren_audit ADD COLUMN operation_id INTEGER;
                 """
             ),
+            .init(
+                "deferrals with an end",
+                """
+                ALTER TABLE warren_deliveries ADD COLUMN deferred_since INTEGER;
+                """
+            ),
         ]
     )
 }

@@ -5,13 +5,20 @@ extension Publication {
     /// What the body of every event is, in the kit's own words; others may write it differently.
     static let mediaType = "application/cloudevents+json; charset=utf-8"
 
+    /// The header of an event that its service publishes again after its process has ended: the first copy may have arrived,
+    /// and ended it.
+    ///
+    /// It tells that service alone something; see `Inbox`.
+    static let repeatHeader = "warren-repeat"
+
     /// The AMQP form of an event: exchange `warren.events`, routing key = type, persistent.
     ///
     /// - Parameters:
     ///   - envelope: the event.
     ///   - body: its bytes.
     ///   - mandatory: whether it must reach a queue: when somebody subscribes to its type.
-    init(_ envelope: Envelope, body: [UInt8], mandatory: Bool = true) {
+    ///   - isRepeat: whether an earlier process may have published it.
+    init(_ envelope: Envelope, body: [UInt8], mandatory: Bool = true, isRepeat: Bool = false) {
         self.init(
             id: envelope.id,
             type: envelope.type.rawValue,
@@ -20,12 +27,12 @@ extension Publication {
             correlationID: envelope.correlationID,
             traceparent: envelope.traceparent,
             body: body,
-            mandatory: mandatory
+            mandatory: mandatory,
+            isRepeat: isRepeat
         )
     }
 
     /// The AMQP form of an event from the store, of whose envelope only what has no column is read.
-    ///
     init(_ event: StoredEvent, mandatory: Bool) {
         self.init(
             id: event.id,
@@ -35,7 +42,8 @@ extension Publication {
             correlationID: Envelope.attribute("correlationid", ofEncoded: event.envelope),
             traceparent: Envelope.attribute("traceparent", ofEncoded: event.envelope),
             body: event.envelope,
-            mandatory: mandatory
+            mandatory: mandatory,
+            isRepeat: event.isRepeat
         )
     }
 
@@ -47,7 +55,8 @@ extension Publication {
         correlationID: String?,
         traceparent: String?,
         body: [UInt8],
-        mandatory: Bool
+        mandatory: Bool,
+        isRepeat: Bool
     ) {
         var properties = MessageProperties()
         properties.contentType = Publication.mediaType
@@ -57,7 +66,12 @@ extension Publication {
         properties.appID = source
         properties.timestamp = milliseconds.map { UInt64(max(0, $0 / 1000)) }
         properties.correlationID = correlationID
-        if let traceparent { properties.headers = ["traceparent": .string(traceparent)] }
+        if traceparent != nil || isRepeat {
+            var headers = FieldTable()
+            if let traceparent { headers["traceparent"] = .string(traceparent) }
+            if isRepeat { headers[Publication.repeatHeader] = .boolean(true) }
+            properties.headers = headers
+        }
         self.init(
             exchange: Topology.exchange,
             routingKey: type,

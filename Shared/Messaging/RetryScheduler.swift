@@ -7,8 +7,9 @@ internal import Telemetry
 /// events that the broker has not taken.
 ///
 /// It sleeps until the next row is due or it is woken. Suspects - deliveries that were at work, or under way, when a
-/// process ended - run one at a time and with nothing beside them from the table, and their attempt is counted before
-/// they run: what kills the process is found and buried, and its neighbours are not charged for it.
+/// process ended - run one at a time and with nothing beside them, from the table or from the queue (`Isolation`), and
+/// their attempt is counted before they run: what kills the process is found and buried, and its neighbours are not charged
+/// for it.
 final class RetryScheduler: Sendable {
     /// Runs one due row to its end: returns when its outcome is durable.
     typealias Attempt = @Sendable (DeliveryTable.Due, DeliveryTable) async -> Void
@@ -24,6 +25,7 @@ final class RetryScheduler: Sendable {
     /// The rows at work, and whether each is a suspect.
     private let running = Mutex<[Int64: Bool]>([:])
     private let lanes = Lanes()
+    private let isolation: Isolation
     private let attempt: Attempt
     /// Told when it has taken what was due.
     private let operations: OperationRunner?
@@ -34,6 +36,7 @@ final class RetryScheduler: Sendable {
         logger: Logger,
         wake: Signal,
         operations: OperationRunner? = nil,
+        isolation: Isolation,
         attempt: @escaping Attempt
     ) {
         self.tables = Dictionary(uniqueKeysWithValues: tables.map { ($0.subscriber, $0) })
@@ -41,6 +44,7 @@ final class RetryScheduler: Sendable {
         self.logger = logger
         self.wake = wake
         self.operations = operations
+        self.isolation = isolation
         self.attempt = attempt
     }
 
@@ -137,7 +141,11 @@ final class RetryScheduler: Sendable {
             guard let table = tables[row.subscriber] else { continue }
             running.withLock { $0[row.id] = row.isSuspect }
             lanes.run(in: .row(row.id)) { _ in
-                await self.attempt(row, table)
+                if row.isSuspect {
+                    await self.isolation.alone { await self.attempt(row, table) }
+                } else {
+                    await self.attempt(row, table)
+                }
                 self.running.withLock { $0[row.id] = nil }
                 self.wake.raise()
             }
@@ -153,7 +161,8 @@ final class RetryScheduler: Sendable {
         let (due, next) = try await database.read { transaction in
             let rows = try transaction.query(
                 """
-                SELECT id, subscriber, suspect, generation, attempts, received_at, source, type, subject, due_at
+                SELECT id, subscriber, suspect, generation, attempts, received_at, source, type, subject, due_at,
+                    deferred_since
                 FROM warren_deliveries WHERE status = 'scheduled' AND due_at <= $1 ORDER BY due_at, id LIMIT $2
                 """,
                 now,
@@ -191,7 +200,8 @@ extension DeliveryTable.Due {
                 state: .scheduled,
                 generation: try row["generation"],
                 attempts: try row["attempts"],
-                dueAt: try row["due_at"]
+                dueAt: try row["due_at"],
+                deferredSince: try row["deferred_since"]
             ),
             receivedAt: try row["received_at"],
             source: try row["source"],

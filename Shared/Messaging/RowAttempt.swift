@@ -9,12 +9,14 @@ struct RowAttempt: Sendable {
         /// Calls the service's handler.
         case handle(Subscriber)
         /// Publishes the event; returns when the broker has confirmed it.
-        case publish(@Sendable (Envelope, [UInt8]) async throws -> Void)
+        case publish(@Sendable (_ envelope: Envelope, _ body: [UInt8], _ isRepeat: Bool) async throws -> Void)
     }
 
     let database: Database
     let events: EventStore
     let policy: RetryPolicy
+    /// How long a delivery may be put off; nil for ever.
+    let deferralLimit: Duration?
     let limits: EventLimits
     let counters: CounterBox
     let logger: Logger
@@ -86,7 +88,7 @@ struct RowAttempt: Sendable {
             }
             try await handler(delivery)
         case .publish(let publish):
-            try await publish(envelope, due.body)
+            try await publish(envelope, due.body, due.isSuspect)
             counters.add(to: \.published)
         }
         return try await delivery.end()
@@ -100,7 +102,13 @@ struct RowAttempt: Sendable {
     ) async {
         let ended = WallClock.milliseconds()
         var life = due.life
-        life.fail(error, policy: policy, now: ended, random: .random(in: 0...1))
+        let error = life.fail(
+            error,
+            policy: policy,
+            deferralLimit: deferralLimit,
+            now: ended,
+            random: .random(in: 0...1)
+        )
         do {
             let isRecorded = try await database.write { [life] transaction in
                 guard try table.fail(due, life: life, error: error, now: ended, in: transaction) else { return false }

@@ -105,6 +105,13 @@ struct KitSettings {
         help: "The longest wait between two attempts."
     )
 
+    let deferralLimit = Setting<Duration>.duration(
+        "WARREN_DEFERRAL_LIMIT",
+        default: "24h",
+        in: .seconds(1)...(.seconds(30 * 86_400)),
+        help: "How long a handler may put a delivery off without costing it attempts. Then it becomes a dead letter."
+    )
+
     init(service: String, httpPort: Int) {
         common = CommonSettings(httpPort: httpPort)
         database = Setting(
@@ -122,7 +129,7 @@ struct KitSettings {
     var declarations: [SettingDeclaration] {
         [broker.declaration, database.declaration, operationsToken.declaration] + common.declarations + [
             queueType.declaration, prefetch.declaration, topology.declaration, retryAttempts.declaration,
-            retryBase.declaration, retryFactor.declaration, retryCap.declaration,
+            retryBase.declaration, retryFactor.declaration, retryCap.declaration, deferralLimit.declaration,
         ] + retention.declarations
     }
 
@@ -160,6 +167,7 @@ struct KitSettings {
         configuration.topologyMode = settings[topology]
         configuration.prefetch = settings[prefetch]
         configuration.retryPolicy = retryPolicy(in: settings)
+        configuration.deferralLimit = settings[deferralLimit]
         configuration.ordering = description.ordering
         configuration.afterDeadLetter = description.afterDeadLetter
         configuration.eventRetention = settings[retention.events]

@@ -8,15 +8,13 @@ struct Checker {
         var neverCommitted: Set<Int>
         var seen: Set<Int>
         var kills: [String: Int]
-        /// How often a service was ended by a handler's first call with an event.
-        var firstCrashes: [String: Int]
         /// How many commits the busiest process tried while its disk was full, for at most 2.6 s.
         var mostRefusedCommits: Int
         /// How often the handler was called that was called most often, with one event.
         var mostCalls: Int
         var crashes: [String: Int]
-        /// What the broker gave up on: subscriber and event id.
-        var brokerGaveUpOn: Set<String>
+        /// What the broker gave up on while the subscriber ran: subscriber and event id.
+        var brokerGaveUpLate: Set<String>
     }
 
     var services: [Snapshot]
@@ -152,11 +150,11 @@ struct Checker {
         guard service.isOrdered else { return [] }
         var found: [String] = []
         // What an operator sent back has let others pass where a dead letter does not hold them; what the broker gave up
-        // on was not there to hold anybody, even if a copy of it came into the table before its dead letter.
+        // on after the start was not there to hold anybody, even if a copy of it came into the table before its dead letter.
         let exempt = Set(
             service.deliveries
                 .filter {
-                    facts.brokerGaveUpOn.contains("\(service.name) \($0.eventID)")
+                    facts.brokerGaveUpLate.contains("\(service.name) \($0.eventID)")
                         || (!service.holdsAfterDead && ($0.generation > 0 || $0.status == "dead"))
                 }
                 .map { "\($0.source) \($0.eventID)" }
@@ -190,12 +188,12 @@ struct Checker {
             if row.keptAttempts > 20 { found.append("\(service.name) keeps \(row.keptAttempts) attempts of \(key)") }
             guard row.subscriber == service.name else { continue }
             let crashes = facts.crashes["\(service.name) \(key)"] ?? 0
-            let allowed = (row.generation + 1) * service.attemptLimit + 2 + facts.kills[service.name, default: 0]
+            // Its first delivery is not counted, and it is charged for who kills from outside.
+            let allowed = (row.generation + 1) * service.attemptLimit + 1 + facts.kills[service.name, default: 0]
             if crashes > allowed { found.append("\(service.name) was ended \(crashes) times by \(key)") }
             if let number = numbers[key], service.harmless.contains(number), row.status == "dead",
                 row.errorClass == "process.ended",
-                facts.kills[service.name, default: 0] + facts.firstCrashes[service.name, default: 0]
-                    < service.attemptLimit
+                facts.kills[service.name, default: 0] < service.attemptLimit
             {
                 found.append("\(service.name) buried \(number), which had never ended it")
             }

@@ -20,10 +20,12 @@ enum Conduct: Equatable {
     /// Returns without a commit: the receipt alone.
     case isSilent
 
-    init(seed: UInt64, service: Int, number: Int) {
+    /// - Parameter isSelfEnding: whether many events end the process, and most of those each time.
+    init(seed: UInt64, service: Int, number: Int, isSelfEnding: Bool) {
         var random = SeededRandom(seed: mix64(seed ^ mix64(UInt64(number) &* 31 &+ UInt64(service))))
-        let often = random.once(in: 4) ? 1000 : 1 + random.below(2)
+        let often = random.once(in: isSelfEnding ? 2 : 4) ? 1000 : 1 + random.below(2)
         switch random.below(100) {
+        case ..<10 where isSelfEnding: self = .crashes(1000)
         case ..<52: self = .succeeds
         case ..<60: self = .isSlow(1 + random.below(400))
         case ..<70: self = .failsAtFirst(often)

@@ -19,8 +19,6 @@ final class Ledger: @unchecked Sendable {
     var calls: [Sight: Int] = [:]
     /// How often a handler ended its process.
     var crashes: [Sight: Int] = [:]
-    /// How often a service was ended by a handler's first call with an event, which may have had a suspect beside it.
-    var firstCrashes: [String: Int] = [:]
     /// How many commits a process tried while its disk was full.
     var refusedCommits: [Int: Int] = [:]
     /// How often a service was killed from outside.

@@ -25,8 +25,12 @@ final class SimulatedBroker: @unchecked Sendable {
     var isBlocked = false {
         didSet { for publisher in publishers { publisher.blockedChanged() } }
     }
-    /// What it gave up on: queue and event id.
-    private(set) var gaveUpOn: Set<String> = []
+    /// What it gave up on while the service ran: queue and event id.
+    private(set) var gaveUpLate: Set<String> = []
+    /// How often a consumer of each queue has connected.
+    var connectionCounts: [String: Int] = [:]
+    /// Dead letters between two queues.
+    private(set) var onTheirWay = 0
     private(set) var queues: [String: [Stored]] = [:]
     private var nextNumber = 1
     var publishers: [SimulatedPublisher] = []
@@ -77,16 +81,32 @@ final class SimulatedBroker: @unchecked Sendable {
             message.returns += 1
             if message.returns > deliveryLimit, !queue.hasSuffix(".dead-letters") {
                 message.returns = 0
-                gaveUpOn.insert("\(queue) \(message.message.properties.messageID ?? "")")
                 message.message.properties.headers = [
                     "x-death": .array([.table(["reason": .string("delivery_limit")])])
                 ]
-                queues["\(queue).dead-letters", default: []].append(message)
+                deadLetter(message, of: queue)
             } else {
                 returned.append(message)
             }
         }
         queues[queue] = returned + (queues[queue] ?? [])
+    }
+
+    /// Moves a message to its dead-letter queue, as a quorum queue does: by and by, since the other queue has to confirm it.
+    private func deadLetter(_ message: Stored, of queue: String) {
+        onTheirWay += 1
+        let isSlow = scheduler.random.once(in: 3)
+        let net = "\(queue).dead-letters"
+        let connections = connectionCounts[net, default: 0]
+        scheduler.after(milliseconds: scheduler.random.below(isSlow ? 2000 : 20)) { [self] in
+            onTheirWay -= 1
+            queues[net, default: []].append(message)
+            // A service that starts after that finds it before anything else.
+            let isAwake = consumers.contains { $0.queue == net && $0.hasConnected }
+            if isAwake || connectionCounts[net, default: 0] > connections {
+                gaveUpLate.insert("\(queue) \(message.message.properties.messageID ?? "")")
+            }
+        }
     }
 
     func hasMessages(_ queue: String) -> Bool { queues[queue]?.isEmpty == false }

@@ -193,6 +193,7 @@ final class SimulatedConsumer: SimulatedConnection, EventSource, @unchecked Send
     private var unacknowledged: [(tag: UInt64, message: SimulatedBroker.Stored)] = []
     private var acks: [IncomingMessage.Tag] = []
     private var isStopped = false
+    private(set) var readyMessages = 0
     /// Called when the service says that it has a message.
     var onAck: (Message) -> Void = { _ in }
     /// All that was handed out, by tag.
@@ -205,6 +206,7 @@ final class SimulatedConsumer: SimulatedConnection, EventSource, @unchecked Send
         super.init(broker: broker, process: process)
     }
 
+    var hasConnected: Bool { connection > 0 }
     var isIdle: Bool { unacknowledged.isEmpty }
     var unacknowledgedIDs: [String] { unacknowledged.map { $0.message.message.properties.messageID ?? "" } }
 
@@ -231,6 +233,8 @@ final class SimulatedConsumer: SimulatedConnection, EventSource, @unchecked Send
         connection += 1
         nextTag = 1
         acks = []
+        broker.connectionCounts[queue, default: 0] += 1
+        readyMessages = broker.queues[queue]?.count ?? 0
         set(.ready)
     }
 

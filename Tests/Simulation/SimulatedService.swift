@@ -225,7 +225,7 @@ final class SimulatedService: @unchecked Sendable {
                 "not now"
             )
         case .crashes(let count) where call <= count:
-            noteCrash(sight, call)
+            noteCrash(sight)
             kill()
             await withUnsafeContinuation { (_: UnsafeContinuation<Void, Never>) in }
         case .isSilent:
@@ -252,7 +252,7 @@ final class SimulatedService: @unchecked Sendable {
             case .swallows(let count) where call <= count:
                 throw HandlerError.transient("simulation.swallowed", "nobody hears of it")
             case .crashesInside(let count) where call <= count:
-                noteCrash(sight, call)
+                noteCrash(sight)
                 kill()
                 throw SimulatedEngine.ProcessEnded()
             default:
@@ -276,9 +276,8 @@ final class SimulatedService: @unchecked Sendable {
         "\(envelope.source) \(envelope.subject) \(envelope.sequence ?? 0) (\(envelope.id))"
     }
 
-    private func noteCrash(_ sight: Ledger.Sight, _ call: Int) {
+    private func noteCrash(_ sight: Ledger.Sight) {
         world.ledger.crashes[sight, default: 0] += 1
-        if call == 1 { world.ledger.firstCrashes[name, default: 0] += 1 }
     }
 
     // MARK: Clients and operators

@@ -131,7 +131,12 @@ struct Snapshot {
             )
             for row in numbers {
                 let number: Int = try row[0]
-                let conduct = Conduct(seed: service.world.seed, service: service.index, number: number)
+                let conduct = Conduct(
+                    seed: service.world.seed,
+                    service: service.index,
+                    number: number,
+                    isSelfEnding: service.world.isSelfEnding
+                )
                 if conduct == .isSilent { silent.insert(number) }
                 if conduct.isHarmless { harmless.insert(number) }
             }

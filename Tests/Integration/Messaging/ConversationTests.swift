@@ -149,6 +149,44 @@ struct UnwantedTests {
             await answerer.stop()
         }
     }
+
+    @Test("what the broker gave up on while the service was away holds the later events of its subject")
+    func netFirst() async throws {
+        try await withVirtualHost { url, virtualHost, folder in
+            let before = try await Part("answerer", in: folder, broker: url) { subscriber in subscriber.answer() }
+            try await eventually("the service to be ready") { before.messaging.problems().isEmpty }
+            await before.stop()
+            func publish(_ number: Int, sequence: UInt64, to exchange: String, _ routingKey: String) async throws {
+                let event = Envelope(
+                    id: UUIDv7.make(),
+                    source: "/test",
+                    type: Asked.type,
+                    subject: "s\(number)",
+                    time: RFC3339.now(),
+                    sequence: sequence,
+                    data: try Asked(subject: "s\(number)", number: number).encodedData()
+                )
+                try await BrokerManagement.shared.publish(
+                    event.encoded(),
+                    exchange: exchange,
+                    routingKey: routingKey,
+                    properties: ["message_id": .string(event.id), "content_type": "application/cloudevents+json"],
+                    in: virtualHost
+                )
+            }
+            for number in 0..<20 {
+                try await publish(number, sequence: 1, to: "warren.dead-letters", "answerer")
+                try await publish(number, sequence: 2, to: "warren.events", Asked.type.rawValue)
+            }
+            let answerer = try await Part("answerer", in: folder, broker: url) { subscriber in subscriber.answer() }
+            try await eventually("all to be in the table") {
+                let backlog = try await answerer.messaging.backlog()
+                return backlog.dead == 20 && backlog.held == 20
+            }
+            #expect(try await answerer.effects().isEmpty)
+            await answerer.stop()
+        }
+    }
 }
 
 @Suite("A service that stops", .timeLimit(.minutes(5)))

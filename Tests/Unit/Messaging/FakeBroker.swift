@@ -1,5 +1,6 @@
 import AMQP
 import Synchronization
+import Telemetry
 
 @testable import Messaging
 
@@ -70,5 +71,91 @@ final class FakeSink: EventSink {
             case .keep: mutable.withLock { $0.kept.append { outcome(index, $0) } }
             }
         }
+    }
+}
+
+/// A queue's connection into which the test puts messages.
+final class FakeSource: EventSource {
+    private struct State {
+        var connection = ConnectionState.connecting
+        var observers: [AsyncStream<ConnectionState>.Continuation] = []
+        var nextTag: UInt64 = 1
+        var acknowledged: [UInt64] = []
+    }
+
+    let bursts: AsyncStream<[IncomingMessage]>
+    /// What lay in the queue when the connection began.
+    let readyMessages: Int
+    private let queue: AsyncStream<[IncomingMessage]>.Continuation
+    private let mutable = Mutex(State())
+
+    init(readyMessages: Int = 0) {
+        self.readyMessages = readyMessages
+        (bursts, queue) = AsyncStream.makeStream()
+    }
+
+    var state: ConnectionState { mutable.withLock { $0.connection } }
+
+    var states: AsyncStream<ConnectionState> {
+        let (stream, continuation) = AsyncStream.makeStream(of: ConnectionState.self)
+        mutable.withLock { state in
+            continuation.yield(state.connection)
+            state.observers.append(continuation)
+        }
+        return stream
+    }
+
+    /// The tags of what was acknowledged.
+    var acknowledged: [UInt64] { mutable.withLock { $0.acknowledged } }
+
+    /// There is a connection.
+    func connect() {
+        let observers = mutable.withLock { state in
+            state.connection = .ready
+            return state.observers
+        }
+        for observer in observers { observer.yield(.ready) }
+    }
+
+    /// The broker delivers a message.
+    func deliver(_ message: Message) {
+        let tag = mutable.withLock { state in
+            defer { state.nextTag += 1 }
+            return IncomingMessage.Tag(connection: 1, number: state.nextTag)
+        }
+        let routingKey = message.properties.type ?? ""
+        queue.yield([
+            IncomingMessage(
+                tag: tag,
+                redelivered: false,
+                exchange: Topology.exchange,
+                routingKey: routingKey,
+                message: message
+            )
+        ])
+    }
+
+    func run() async {}
+
+    func stopConsuming() { queue.finish() }
+
+    func ack(_ tag: IncomingMessage.Tag) { mutable.withLock { $0.acknowledged.append(tag.number) } }
+
+    func ack(_ tags: [IncomingMessage.Tag]) {
+        for tag in tags { ack(tag) }
+    }
+}
+
+/// Counts the records with one message.
+final class LineCount: LogSink {
+    private let message: String
+    private let count = Mutex(0)
+
+    init(_ message: String) { self.message = message }
+
+    var value: Int { count.withLock { $0 } }
+
+    func write(_ record: LogRecord) {
+        if "\(record.message)" == message { count.withLock { $0 += 1 } }
     }
 }

@@ -2,6 +2,7 @@ import AMQP
 import Database
 import Events
 import Synchronization
+import Telemetry
 import Testing
 
 @testable import Messaging
@@ -221,6 +222,83 @@ struct ForwarderTests {
             try await append(bench, "a", 1)
             try await running(bench) {
                 try await eventually { bench.sink.published.count == 1 }
+            }
+        }
+    }
+
+    @Test("marks what an earlier process may have published, and nothing else")
+    func repeats() async throws {
+        try await withBench { bench in
+            try await running(bench) {
+                // What is appended while a forwarder starts may be marked or not.
+                try await append(bench, "before", 0)
+                try await eventually { try await self.offset(bench) == 1 }
+                bench.sink.answer { _ in .keep }
+                try await append(bench, "a", 1)
+                try await append(bench, "a", 2)
+                try await eventually { bench.sink.published.count == 2 }
+            }
+            bench.sink.set(.closed(cause: "the process ended"))
+            bench.sink.answer { _ in .confirm }
+            bench.sink.set(.ready)
+            let next = bench.anotherForwarder()
+            let forwarding = Task { await next.run() }
+            try await eventually { bench.sink.published.count == 4 }
+            try await append(bench, "a", 3)
+            next.committed()
+            try await eventually { bench.sink.published.count == 5 }
+            forwarding.cancel()
+            await forwarding.value
+            let marks = try bench.sink.published.dropFirst().map { publication in
+                let mark = publication.message.properties.headers?[Publication.repeatHeader]
+                return (try Envelope(decoding: publication.message.body).sequence, mark == .boolean(true))
+            }
+            #expect(marks.map(\.0) == [1, 1, 2, 3])
+            #expect(marks.map(\.1) == [false, true, true, false])
+        }
+    }
+
+    @Test("marks what it publishes again from the table after the process ended in the attempt")
+    func repeatsFromTable() async throws {
+        try await withBench { bench in
+            try await running(bench) {
+                try await append(bench, "before", 0)
+                try await eventually { try await self.offset(bench) == 1 }
+                bench.sink.answer { _ in .refuse(AMQPError(code: .returned, reason: "NO_ROUTE")) }
+                try await append(bench, "a", 1)
+                try await eventually { try await bench.lives().map(\.status) == ["dead"] }
+            }
+            _ = try await bench.deadLetters.retry(1, actor: "me", reason: "a queue is bound now")
+            try await bench.database.write { transaction in
+                _ = try transaction.execute("UPDATE warren_deliveries SET running_since = 1")
+            }
+            bench.sink.answer { _ in .confirm }
+            try await bench.settle { $0.map(\.status) == ["processed"] }
+            let marks = bench.sink.published.dropFirst().map {
+                $0.message.properties.headers?[Publication.repeatHeader]
+            }
+            #expect(marks == [nil, nil, nil, .boolean(true)])
+        }
+    }
+
+    @Test("runs no further ahead of an offset that cannot be stored than a crash may repeat")
+    func aheadOfOffset() async throws {
+        let refusals = LineCount("the forwarder's offset cannot be stored")
+        try await withBench(logger: Logger("test", sink: refusals)) { bench in
+            try await bench.events.write { transaction in
+                for number in 1...100 { try transaction.append(Happened(subject: "s\(number)", number: number)) }
+            }
+            try await bench.database.write { transaction in
+                try transaction.execute(
+                    "CREATE TRIGGER refusal BEFORE INSERT ON warren_offsets BEGIN SELECT RAISE(ABORT, 'no'); END"
+                )
+            }
+            try await running(bench) {
+                try await eventually { bench.sink.published.count > 32 && refusals.value > 2 }
+                #expect(bench.sink.published.count <= 48)
+                try await bench.database.write { _ = try $0.execute("DROP TRIGGER refusal") }
+                try await eventually { bench.sink.published.count == 100 }
+                try await eventually { try await self.offset(bench) == 100 }
             }
         }
     }

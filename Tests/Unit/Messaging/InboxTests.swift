@@ -168,6 +168,35 @@ struct InboxTests {
         }
     }
 
+    @Test(
+        "that is deferred for longer than it may is dead, says what it waited for, and has its time anew when retried"
+    )
+    func deferredTooLong() async throws {
+        try await withBench(deferralLimit: .milliseconds(300)) { bench in
+            let calls = Mutex(0)
+            bench.subscriber.on(Happened.self) { _, _ in
+                let call = calls.withLock { calls in
+                    calls += 1
+                    return calls
+                }
+                // Later than it may be: it is tried once more when its time is up.
+                let later = WallClock.milliseconds() + 3_600_000
+                if call < 4 { throw HandlerError.deferred(until: later, "test.locked", "order 7 is being charged") }
+            }
+            await bench.receive(try bench.message(Happened(subject: "a", number: 1)))
+            #expect(try await bench.lives().map(\.attempts) == [0])
+            try await bench.settle { $0.map(\.status) == ["dead"] }
+            #expect(calls.withLock { $0 } == 2)
+            let letter = try await bench.deadLetters.show(1)
+            #expect(letter.errorClass == "delivery.deferred-too-long")
+            #expect(letter.errorMessage.contains("test.locked: order 7 is being charged"))
+            #expect(letter.attempts.map(\.errorClass) == ["delivery.deferred-too-long", "test.locked"])
+            _ = try await bench.deadLetters.retry(1, actor: "me", reason: "charged now")
+            try await bench.settle { $0.map(\.status) == ["processed"] }
+            #expect(calls.withLock { $0 } == 4)
+        }
+    }
+
     @Test("replayed as a dead letter goes through under its own row, past deduplication")
     func replay() async throws {
         try await withBench { bench in
@@ -313,6 +342,29 @@ struct InboxTests {
             #expect(bench.acknowledged.withLock { $0.count } == 1)
             try await bench.settle { $0.map(\.status) == ["processed"] }
             #expect(attemptsInTable.withLock { $0 } == [1])
+        }
+    }
+
+    @Test("of this service's own, published again by a later process, is counted before its handler runs")
+    func ownRepeat() async throws {
+        try await withBench { bench in
+            bench.recordEffects()
+            await bench.receive(
+                try bench.message(Happened(subject: "a", number: 1), source: "/tested", isRepeat: true),
+                // Of no concern to others, whose process has not ended.
+                try bench.message(Happened(subject: "b", number: 2), isRepeat: true),
+                try bench.message(Happened(subject: "c", number: 3), source: "/tested")
+            )
+            let lives = try await bench.lives()
+            #expect(lives.filter { $0.status == "scheduled" }.map(\.subject) == ["a"])
+            #expect(Set(lives.filter { $0.status == "processed" }.map(\.subject)) == ["b", "c"])
+            let suspects = try await bench.database.read { transaction in
+                try transaction.query("SELECT subject FROM warren_deliveries WHERE suspect = 1").map { row -> String in
+                    try row[0]
+                }
+            }
+            #expect(suspects == ["a"])
+            try await bench.settle { $0.allSatisfy { $0.status == "processed" } }
         }
     }
 

@@ -51,16 +51,22 @@ final class Bench: Sendable {
     let operations: DeadLetterOperations
     let operationRunner: OperationRunner
     let acknowledged = Acknowledgements()
+    let isolation: Isolation
     private let path: String
     private let tags = Atomic<UInt64>(1)
 
     init(
         at path: String,
         policy: RetryPolicy = RetryPolicy(attempts: 3, base: .zero, factor: 1, cap: .zero),
+        deferralLimit: Duration = .seconds(3600),
         ordering: Subscriber.Ordering = .perSubject,
-        afterDeadLetter: Subscriber.AfterDeadLetter = .hold
+        afterDeadLetter: Subscriber.AfterDeadLetter = .hold,
+        patience: Duration = .seconds(120),
+        logger: Logger = .silent
     ) async throws {
         self.path = path
+        let isolation = Isolation(patience: patience)
+        self.isolation = isolation
         let database = try await Database.open(
             "sqlite:\(path)",
             migrations: [
@@ -80,7 +86,7 @@ final class Bench: Sendable {
             window: 16,
             subscribedTypes: [Happened.type],
             counters: counters,
-            logger: .silent,
+            logger: logger,
             onScheduled: onScheduled
         )
         let events = EventStore(
@@ -89,14 +95,18 @@ final class Bench: Sendable {
             limits: .standard,
             timeouts: TimeoutDesk(table: table, onScheduled: onScheduled)
         ) { forwarder.committed() }
-        let attempt = RowAttempt(
-            database: database,
-            events: events,
-            policy: policy,
-            limits: .standard,
-            counters: counters,
-            logger: .silent
-        )
+        func rowAttempt(deferralLimit: Duration?) -> RowAttempt {
+            RowAttempt(
+                database: database,
+                events: events,
+                policy: policy,
+                deferralLimit: deferralLimit,
+                limits: .standard,
+                counters: counters,
+                logger: .silent
+            )
+        }
+        let (handling, publishing) = (rowAttempt(deferralLimit: deferralLimit), rowAttempt(deferralLimit: nil))
         let deadLetters = DeadLetters(
             database: database,
             tables: [table, forwarderTable],
@@ -116,15 +126,21 @@ final class Bench: Sendable {
             database: database,
             logger: .silent,
             wake: onScheduled,
-            operations: operationRunner
+            operations: operationRunner,
+            isolation: isolation
         ) { due, table in
-            let work: RowAttempt.Work =
-                table.subscriber == DeliveryTable.forwarder
-                ? .publish { envelope, body in
-                    try await sink.publishOrDefer(envelope, body, subscribedTypes: [Happened.type])
-                }
-                : .handle(subscriber)
-            await attempt.run(due, of: table, work)
+            guard table.subscriber == DeliveryTable.forwarder else {
+                return await handling.run(due, of: table, .handle(subscriber))
+            }
+            let publish = RowAttempt.Work.publish { envelope, body, isRepeat in
+                try await sink.publishOrDefer(
+                    envelope,
+                    body,
+                    isRepeat: isRepeat,
+                    subscribedTypes: [Happened.type]
+                )
+            }
+            await publishing.run(due, of: table, publish)
         }
         self.inbox = Inbox(
             table: table,
@@ -132,10 +148,12 @@ final class Bench: Sendable {
             events: events,
             subscriber: subscriber,
             policy: policy,
+            deferralLimit: deferralLimit,
             limits: .standard,
             counters: counters,
             logger: .silent,
             onScheduled: onScheduled,
+            isolation: isolation,
             acknowledge: { tags in acknowledged.withLock { $0 += tags.map(\.number) } }
         )
         self.database = database
@@ -144,16 +162,33 @@ final class Bench: Sendable {
         self.forwarder = forwarder
     }
 
+    /// The forwarder of the next process.
+    func anotherForwarder() -> Forwarder {
+        Forwarder(
+            database: database,
+            sink: sink,
+            table: forwarderTable,
+            policy: .standard,
+            window: 16,
+            subscribedTypes: [Happened.type],
+            counters: counters,
+            logger: .silent,
+            onScheduled: onScheduled
+        )
+    }
+
     /// Makes a message of an event, or of other bytes, as the broker would deliver it.
     func message(
         _ event: Happened,
         id: String = UUIDv7.make(),
+        source: String = "/elsewhere",
         sequence: UInt64? = nil,
-        redelivered: Bool = false
+        redelivered: Bool = false,
+        isRepeat: Bool = false
     ) throws -> IncomingMessage {
         let envelope = Envelope(
             id: id,
-            source: "/elsewhere",
+            source: source,
             type: Happened.type,
             subject: event.subject,
             time: RFC3339.now(),
@@ -161,7 +196,8 @@ final class Bench: Sendable {
             correlationID: "flow",
             data: try event.encodedData()
         )
-        return message(Publication(envelope, body: envelope.encoded()).message, redelivered: redelivered)
+        let publication = Publication(envelope, body: envelope.encoded(), isRepeat: isRepeat)
+        return message(publication.message, redelivered: redelivered)
     }
 
     func message(_ message: Message, redelivered: Bool = false, isOversized: Bool = false) -> IncomingMessage {
@@ -235,8 +271,11 @@ final class Bench: Sendable {
 /// Lends a bench in a folder of its own.
 @discardableResult func withBench<Result>(
     policy: RetryPolicy = RetryPolicy(attempts: 3, base: .zero, factor: 1, cap: .zero),
+    deferralLimit: Duration = .seconds(3600),
     ordering: Subscriber.Ordering = .perSubject,
     afterDeadLetter: Subscriber.AfterDeadLetter = .hold,
+    patience: Duration = .seconds(120),
+    logger: Logger = .silent,
     _ body: (Bench) async throws -> Result
 ) async throws -> Result {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("warren-\(UUIDv7.make())")
@@ -244,8 +283,11 @@ final class Bench: Sendable {
     let bench = try await Bench(
         at: folder.appendingPathComponent("test.db").path,
         policy: policy,
+        deferralLimit: deferralLimit,
         ordering: ordering,
-        afterDeadLetter: afterDeadLetter
+        afterDeadLetter: afterDeadLetter,
+        patience: patience,
+        logger: logger
     )
     do {
         let result = try await body(bench)

@@ -194,7 +194,7 @@ struct SettingsTests {
             [
                 "WARREN_AMQP_URL": "amqp://a:b@one,amqps://[::1]:5671/%2F", "WARREN_OPERATIONS_TOKEN": "t",
                 "WARREN_RETRY_ATTEMPTS": "2", "WARREN_RETRY_BASE": "50ms", "WARREN_RETRY_FACTOR": "1.5",
-                "WARREN_RETRY_CAP": "2m",
+                "WARREN_RETRY_CAP": "2m", "WARREN_DEFERRAL_LIMIT": "90m",
             ],
             kit.declarations
         )
@@ -203,6 +203,7 @@ struct SettingsTests {
         let policy = kit.retryPolicy(in: settings)
         #expect(policy.attempts == 2 && policy.base == .milliseconds(50))
         #expect(policy.factor == 1.5 && policy.cap == .seconds(120))
+        #expect(settings[kit.deferralLimit] == .seconds(5400))
     }
 
     @Test(
@@ -218,6 +219,7 @@ struct SettingsTests {
             ("WARREN_PREFETCH", "0"), ("WARREN_PREFETCH", "1e3"), ("WARREN_TOPOLOGY", "maybe"),
             ("WARREN_RETRY_ATTEMPTS", "0"), ("WARREN_RETRY_BASE", "1"), ("WARREN_RETRY_BASE", "0s"),
             ("WARREN_RETRY_FACTOR", "0.5"), ("WARREN_RETRY_FACTOR", "nan"), ("WARREN_RETRY_CAP", "-1s"),
+            ("WARREN_DEFERRAL_LIMIT", "0s"), ("WARREN_DEFERRAL_LIMIT", "31d"),
             ("WARREN_EVENT_RETENTION", "59m"), ("WARREN_EVENT_RETENTION", "d"), ("WARREN_DELIVERY_RETENTION", "never"),
             ("WARREN_SHUTDOWN_GRACE", "0s"), ("WARREN_SHUTDOWN_GRACE", "99999999999999999999h"),
         ]
