@@ -15,7 +15,7 @@ public final class EventStore: Sendable {
     let limits: EventLimits
     let timeouts: TimeoutDesk?
     /// Called after each commit that appended events.
-    let onCommit: @Sendable () -> Void
+    let onCommit: @Sendable ([StoredEvent]) -> Void
     /// Rings after each commit that appended events.
     let bell: CommitBell
     /// The handlers within the process.
@@ -27,7 +27,7 @@ public final class EventStore: Sendable {
         limits: EventLimits,
         timeouts: TimeoutDesk? = nil,
         logger: Logger = .silent,
-        onCommit: @escaping @Sendable () -> Void
+        onCommit: @escaping @Sendable ([StoredEvent]) -> Void
     ) {
         let bell = CommitBell()
         self.database = database
@@ -35,8 +35,8 @@ public final class EventStore: Sendable {
         self.limits = limits
         self.timeouts = timeouts
         self.bell = bell
-        self.onCommit = {
-            onCommit()
+        self.onCommit = { events in
+            onCommit(events)
             bell.ring()
         }
         self.local = LocalDispatch { error, type in
@@ -89,7 +89,8 @@ final class AppendContext: @unchecked Sendable {
     let store: EventStore
     var cause: Envelope?
     let local: LocalDispatch?
-    var hasAppended = false
+    /// What has been appended, for the forwarder.
+    var stored: [StoredEvent] = []
     /// What has local handlers.
     var appended: [LocalDispatch.Appended] = []
 
@@ -142,10 +143,10 @@ extension Transaction {
                 "\(type) has \(bytes.count) bytes, at most \(context.store.limits.size) are allowed"
             )
         }
-        try execute(
+        let row = try first(
             """
             INSERT INTO warren_events (id, source, type, subject, sequence, time, envelope)
-            VALUES ($1, $2, $3, $4, $5, $6, $7)
+            VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING position
             """,
             envelope.id,
             envelope.source,
@@ -155,11 +156,21 @@ extension Transaction {
             now,
             bytes
         )
+        guard let row else { throw DatabaseError(code: .misuse, reason: "the event was not written") }
+        if context.stored.isEmpty { afterCommit { [store = context.store] in store.onCommit(context.stored) } }
+        context.stored.append(
+            StoredEvent(
+                position: try row[0],
+                id: envelope.id,
+                type: type.rawValue,
+                subject: SubjectKey(source: envelope.source, subject: envelope.subject),
+                sequence: sequence,
+                time: now,
+                envelope: bytes,
+                isBlocked: false
+            )
+        )
         let isHeard = context.local?.hasHandlers(of: type) == true
         if isHeard { context.appended.append(LocalDispatch.Appended(event: event, envelope: envelope)) }
-        if !context.hasAppended {
-            context.hasAppended = true
-            afterCommit(context.store.onCommit)
-        }
     }
 }

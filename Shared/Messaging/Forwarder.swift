@@ -45,6 +45,7 @@ final class Forwarder: Sendable {
     private let onScheduled: Signal
     private let signal = Signal()
     private let inputs = Mutex(Inputs())
+    private let fresh = FreshEvents()
 
     init(
         database: Database,
@@ -68,10 +69,17 @@ final class Forwarder: Sendable {
         self.onScheduled = onScheduled
     }
 
-    /// There are new events in the store.
-    func committed() {
+    /// There are new events in the store: these, and none between them and those of the commit before.
+    func committed(_ events: [StoredEvent]) {
+        fresh.add(events)
         inputs.withLock { $0.mayHaveMore = true }
         signal.raise()
+    }
+
+    /// Looks into the store itself, whatever is known of it.
+    private func look() {
+        fresh.forget()
+        committed([])
     }
 
     /// Ends `run` as soon as everything in the store is forwarded.
@@ -92,7 +100,7 @@ final class Forwarder: Sendable {
             for await _ in sink.states { signal.raise() }
         }
         let poller = Task {
-            while (try? await Task.sleep(for: Forwarder.poll)) != nil { committed() }
+            while (try? await Task.sleep(for: Forwarder.poll)) != nil { look() }
         }
         defer {
             watcher.cancel()
@@ -117,13 +125,14 @@ final class Forwarder: Sendable {
             let isAhead = state.readThrough - storedOffset > 2 * window
             if isConnected, !isAhead, state.count <= window / 2, takeMayHaveMore() {
                 do {
-                    let events = try await read(
+                    let limit = window - state.count
+                    let events = try await next(
+                        limit,
                         after: state.readThrough,
-                        limit: window - state.count,
                         isRepeat: state.readThrough < head,
                         lastRepeat: lastRepeat
                     )
-                    if events.count == window - state.count { inputs.withLock { $0.mayHaveMore = true } }
+                    if events.count == limit { inputs.withLock { $0.mayHaveMore = true } }
                     actions += state.read(events)
                 } catch {
                     inputs.withLock { $0.mayHaveMore = true }
@@ -281,6 +290,20 @@ final class Forwarder: Sendable {
         }
     }
 
+    /// The next events: those that are known from their commits, or what the store has.
+    private func next(
+        _ limit: Int,
+        after position: Int64,
+        isRepeat: Bool,
+        lastRepeat: Int64
+    ) async throws -> [StoredEvent] {
+        if let events = fresh.take(upTo: limit, where: { table.isClear($0.subject) }) { return events }
+        fresh.beginReading()
+        let events = try await read(after: position, limit: limit, isRepeat: isRepeat, lastRepeat: lastRepeat)
+        fresh.endReading(through: events.last?.position ?? position, isEnd: events.count < limit)
+        return events
+    }
+
     /// Reads events that are due.
     ///
     /// - Parameter isRepeat: whether an earlier process may have read them already. What it handed to the table stays
@@ -348,7 +371,9 @@ final class Forwarder: Sendable {
 
     /// Stores how far it is, with the next group of writes, and goes on meanwhile.
     private func store(offset: Int64, completion: @escaping @Sendable () -> Void = {}) {
-        database.submit { transaction in
+        database.submit { [table] transaction in
+            // Which subjects have something waiting is what `next` has to know.
+            try table.waiting.refresh(for: table.subscriber, in: transaction)
             _ = try transaction.execute(
                 """
                 INSERT INTO warren_offsets (name, position, updated_at) VALUES ($1, $2, $3)

@@ -125,7 +125,7 @@ public final class MessagingRuntime: Sendable {
             limits: configuration.eventLimits,
             timeouts: TimeoutDesk(table: table, onScheduled: onScheduled),
             logger: logger.labelled("messaging.local"),
-            onCommit: { forwarder.committed() }
+            onCommit: { forwarder.committed($0) }
         )
         let subscriber = Subscriber()
         func rowAttempt(_ policy: RetryPolicy, deferralLimit: Duration?) -> RowAttempt {

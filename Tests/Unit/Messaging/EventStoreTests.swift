@@ -13,7 +13,7 @@ struct EventStoreTests {
     func wakes() async throws {
         try await withBench { bench in
             let calls = Mutex(0)
-            let store = EventStore(database: bench.database, source: "/tested", limits: .standard) {
+            let store = EventStore(database: bench.database, source: "/tested", limits: .standard) { _ in
                 calls.withLock { $0 += 1 }
             }
             try await store.write { transaction in

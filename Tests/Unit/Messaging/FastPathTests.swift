@@ -172,3 +172,82 @@ struct WaitingSubjectsTests {
         }
     }
 }
+
+@Suite("What the forwarder need not read back")
+struct FreshEventsTests {
+    private func event(_ position: Int64, bytes: Int = 0) -> StoredEvent {
+        StoredEvent(
+            position: position,
+            id: "id-\(position)",
+            type: "t",
+            subject: SubjectKey(source: "/s", subject: "\(position)"),
+            sequence: 1,
+            time: 0,
+            envelope: [UInt8](repeating: 0, count: bytes),
+            isBlocked: false
+        )
+    }
+
+    private func positions(_ fresh: FreshEvents, upTo limit: Int = 100) -> [Int64]? {
+        fresh.take(upTo: limit) { _ in true }?.map(\.position)
+    }
+
+    @Test("nothing before the store has been read to its end")
+    func beforeReading() {
+        let fresh = FreshEvents()
+        fresh.add([event(1)])
+        #expect(positions(fresh) == nil)
+        fresh.beginReading()
+        fresh.add([event(9)])
+        fresh.endReading(through: 5, isEnd: false)
+        fresh.add([event(10)])
+        #expect(positions(fresh) == nil)
+    }
+
+    @Test("what was committed while the store was read, and the reading did not find, and all that follows")
+    func whileReading() {
+        let fresh = FreshEvents()
+        fresh.beginReading()
+        fresh.add([event(4), event(5)])
+        fresh.add([event(6)])
+        fresh.endReading(through: 5, isEnd: true)
+        #expect(positions(fresh) == [6])
+        #expect(positions(fresh) == [])
+        fresh.add([event(7), event(8)])
+        fresh.add([event(9)])
+        #expect(positions(fresh, upTo: 2) == [7, 8])
+        #expect(positions(fresh) == [9])
+    }
+
+    @Test(
+        "nothing once more has gathered than it holds, until the store has been read again",
+        arguments: [true, false]
+    )
+    func tooMuch(isLarge: Bool) {
+        let fresh = FreshEvents()
+        fresh.beginReading()
+        fresh.endReading(through: 0, isEnd: true)
+        if isLarge {
+            for position in 1...5 { fresh.add([event(Int64(position), bytes: 1 << 20)]) }
+        } else {
+            fresh.add((1...2_049).map { event($0) })
+        }
+        #expect(positions(fresh) == nil)
+        fresh.add([event(3_000)])
+        #expect(positions(fresh) == nil)
+        fresh.beginReading()
+        fresh.endReading(through: 3_000, isEnd: true)
+        fresh.add([event(3_001)])
+        #expect(positions(fresh) == [3_001])
+    }
+
+    @Test("nothing where an event needs a look into the database")
+    func unusable() {
+        let fresh = FreshEvents()
+        fresh.beginReading()
+        fresh.endReading(through: 0, isEnd: true)
+        fresh.add([event(1), event(2)])
+        #expect(fresh.take(upTo: 100) { $0.position != 2 } == nil)
+        #expect(positions(fresh) == nil)
+    }
+}

@@ -245,7 +245,7 @@ struct ForwarderTests {
             let forwarding = Task { await next.run() }
             try await eventually { bench.sink.published.count == 4 }
             try await append(bench, "a", 3)
-            next.committed()
+            next.committed([])
             try await eventually { bench.sink.published.count == 5 }
             forwarding.cancel()
             await forwarding.value

@@ -94,7 +94,7 @@ final class Bench: Sendable {
             source: "/tested",
             limits: .standard,
             timeouts: TimeoutDesk(table: table, onScheduled: onScheduled)
-        ) { forwarder.committed() }
+        ) { forwarder.committed($0) }
         func rowAttempt(deferralLimit: Duration?) -> RowAttempt {
             RowAttempt(
                 database: database,

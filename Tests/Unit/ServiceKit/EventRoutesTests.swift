@@ -46,7 +46,7 @@ private func withEventService(
         migrations: [MessagingRuntime.migrations],
         logger: .silent
     )
-    let events = EventStore(database: database, source: "/ringing", limits: .standard, onCommit: {})
+    let events = EventStore(database: database, source: "/ringing", limits: .standard, onCommit: { _ in })
     let log = EventLog(database: database, bell: events.bell)
     let routes = EventRoutes(service: "ringing", log: log, access: OperationsAccess(token: token))
     let router = try RouterAssembly.router(of: routes.routes, metrics: MetricsRegistry())

@@ -36,7 +36,7 @@ private struct NotificationWorld {
                 database: database,
                 source: "/notification-service",
                 limits: EventLimits(),
-                onCommit: {}
+                onCommit: { _ in }
             )
         )
         let from = try #require(EmailAddress("shop@warren.example"))

@@ -19,7 +19,7 @@ final class OrderWorld: Sendable {
 
     private init(database: Database) {
         self.database = database
-        events = EventStore(database: database, source: "/order-service", limits: EventLimits(), onCommit: {})
+        events = EventStore(database: database, source: "/order-service", limits: EventLimits(), onCommit: { _ in })
         let clock = clock
         let api = OrderAPI(database: database, events: events, now: { clock.read() })
         var router = Router()

@@ -50,7 +50,7 @@ final class PaymentDesk: Sendable {
             database: database,
             source: "/payment-service",
             limits: .standard,
-            onCommit: {}
+            onCommit: { _ in }
         )
     }
 
