@@ -33,6 +33,20 @@ public final class Transaction {
         try execute(sql, values: Self.values(repeat each arguments))
     }
 
+    /// Runs an `INSERT` of one row into a table with an integer primary key and gives the key that the database chose.
+    ///
+    /// - Parameters:
+    ///   - sql: the statement, without `RETURNING` and without a conflict clause.
+    ///   - key: the column of the key.
+    /// - Throws: `DatabaseError`, as `execute` does.
+    @inlinable public func insert<each Argument: DatabaseConvertible>(
+        _ sql: String,
+        key: String,
+        _ arguments: repeat each Argument
+    ) throws -> Int64 {
+        try insert(sql, key: key, values: Self.values(repeat each arguments))
+    }
+
     /// Runs a query (or a statement with `RETURNING`) and gives its rows.
     ///
     /// - Throws: `DatabaseError`, as `execute` does.
@@ -82,6 +96,11 @@ public final class Transaction {
     @usableFromInline
     func execute(_ sql: String, values: [DatabaseValue]) throws -> Int {
         try usable().execute(sql, values)
+    }
+
+    @usableFromInline
+    func insert(_ sql: String, key: String, values: [DatabaseValue]) throws -> Int64 {
+        try usable().insert(sql, key: key, values)
     }
 
     @usableFromInline

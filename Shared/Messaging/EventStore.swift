@@ -143,11 +143,12 @@ extension Transaction {
                 "\(type) has \(bytes.count) bytes, at most \(context.store.limits.size) are allowed"
             )
         }
-        let row = try first(
+        let position = try insert(
             """
             INSERT INTO warren_events (id, source, type, subject, sequence, time, envelope)
-            VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING position
+            VALUES ($1, $2, $3, $4, $5, $6, $7)
             """,
+            key: "position",
             envelope.id,
             envelope.source,
             type.rawValue,
@@ -156,11 +157,10 @@ extension Transaction {
             now,
             bytes
         )
-        guard let row else { throw DatabaseError(code: .misuse, reason: "the event was not written") }
         if context.stored.isEmpty { afterCommit { [store = context.store] in store.onCommit(context.stored) } }
         context.stored.append(
             StoredEvent(
-                position: try row[0],
+                position: position,
                 id: envelope.id,
                 type: type.rawValue,
                 subject: SubjectKey(source: envelope.source, subject: envelope.subject),

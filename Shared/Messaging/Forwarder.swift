@@ -297,10 +297,10 @@ final class Forwarder: Sendable {
         isRepeat: Bool,
         lastRepeat: Int64
     ) async throws -> [StoredEvent] {
-        if let events = fresh.take(upTo: limit, where: { table.isClear($0.subject) }) { return events }
+        if let events = fresh.take(after: position, upTo: limit, where: { table.isClear($0.subject) }) { return events }
         fresh.beginReading()
         let events = try await read(after: position, limit: limit, isRepeat: isRepeat, lastRepeat: lastRepeat)
-        fresh.endReading(through: events.last?.position ?? position, isEnd: events.count < limit)
+        fresh.endReading(isEnd: events.count < limit)
         return events
     }
 

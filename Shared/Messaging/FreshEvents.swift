@@ -46,36 +46,33 @@ final class FreshEvents: Sendable {
 
     /// The store has been read.
     ///
-    /// - Parameters:
-    ///   - position: the last position that has been read.
-    ///   - isEnd: whether nothing followed when the reading began.
-    func endReading(through position: Int64, isEnd: Bool) {
+    /// - Parameter isEnd: whether nothing followed when the reading began.
+    func endReading(isEnd: Bool) {
         state.withLock { state in
             guard isEnd else { return state.forget() }
-            guard state.isGathering else { return }
-            state.isComplete = true
-            state.events.removeAll { event in
-                guard event.position <= position else { return false }
-                state.bytes -= event.envelope.count
-                return true
-            }
+            state.isComplete = state.isGathering
         }
     }
 
     /// Takes the next events, `limit` at most.
     ///
-    /// - Parameter isUsable: whether an event can be published without a look into the database.
+    /// - Parameters:
+    ///   - position: what has been read already, events up to there included that were committed then and are heard of
+    ///     only now.
+    ///   - isUsable: whether an event can be published without a look into the database.
     /// - Returns: nil when the store has to be read.
-    func take(upTo limit: Int, where isUsable: (StoredEvent) -> Bool) -> [StoredEvent]? {
+    func take(after position: Int64, upTo limit: Int, where isUsable: (StoredEvent) -> Bool) -> [StoredEvent]? {
         state.withLock { state in
             guard state.isComplete else { return nil }
-            let taken = Array(state.events.prefix(limit))
+            let known = state.events.prefix { $0.position <= position }.count
+            let end = min(state.events.count, known + limit)
+            let taken = Array(state.events[known..<end])
             guard taken.allSatisfy(isUsable) else {
                 state.forget()
                 return nil
             }
-            state.events.removeFirst(taken.count)
-            for event in taken { state.bytes -= event.envelope.count }
+            for event in state.events[..<end] { state.bytes -= event.envelope.count }
+            state.events.removeFirst(end)
             return taken
         }
     }

@@ -5,6 +5,8 @@
 protocol EngineConnection: AnyObject {
     /// Runs one statement with `$1`… placeholders; gives the number of rows changed.
     func execute(_ sql: String, _ arguments: [DatabaseValue]) throws -> Int
+    /// Runs one `INSERT` of one row and gives the value that the engine chose for its key column.
+    func insert(_ sql: String, key: String, _ arguments: [DatabaseValue]) throws -> Int64
     /// Runs one statement and gives at most `limit` of its rows. A statement that writes runs to its end all the same.
     func query(_ sql: String, _ arguments: [DatabaseValue], limit: Int) throws -> [Row]
     /// Runs all statements of a text without arguments, for migrations.

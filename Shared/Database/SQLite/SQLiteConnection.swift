@@ -73,6 +73,12 @@ import Telemetry
         return Int(unsafe sqlite3_changes64(handle))
     }
 
+    /// The key is the row's id, which SQLite knows without `RETURNING`, for which it would build a table each time.
+    func insert(_ sql: String, key: String, _ arguments: [DatabaseValue]) throws -> Int64 {
+        _ = try query(sql, arguments, limit: 0)
+        return unsafe sqlite3_last_insert_rowid(handle)
+    }
+
     func query(_ sql: String, _ arguments: [DatabaseValue], limit: Int) throws -> [Row] {
         try report {
             let statement = unsafe try statements.statement(sql, on: handle)

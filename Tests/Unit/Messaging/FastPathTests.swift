@@ -188,8 +188,8 @@ struct FreshEventsTests {
         )
     }
 
-    private func positions(_ fresh: FreshEvents, upTo limit: Int = 100) -> [Int64]? {
-        fresh.take(upTo: limit) { _ in true }?.map(\.position)
+    private func positions(_ fresh: FreshEvents, after position: Int64 = 0, upTo limit: Int = 100) -> [Int64]? {
+        fresh.take(after: position, upTo: limit) { _ in true }?.map(\.position)
     }
 
     @Test("nothing before the store has been read to its end")
@@ -199,7 +199,7 @@ struct FreshEventsTests {
         #expect(positions(fresh) == nil)
         fresh.beginReading()
         fresh.add([event(9)])
-        fresh.endReading(through: 5, isEnd: false)
+        fresh.endReading(isEnd: false)
         fresh.add([event(10)])
         #expect(positions(fresh) == nil)
     }
@@ -210,13 +210,23 @@ struct FreshEventsTests {
         fresh.beginReading()
         fresh.add([event(4), event(5)])
         fresh.add([event(6)])
-        fresh.endReading(through: 5, isEnd: true)
-        #expect(positions(fresh) == [6])
-        #expect(positions(fresh) == [])
+        fresh.endReading(isEnd: true)
+        #expect(positions(fresh, after: 5) == [6])
+        #expect(positions(fresh, after: 6) == [])
         fresh.add([event(7), event(8)])
         fresh.add([event(9)])
-        #expect(positions(fresh, upTo: 2) == [7, 8])
-        #expect(positions(fresh) == [9])
+        #expect(positions(fresh, after: 6, upTo: 2) == [7, 8])
+        #expect(positions(fresh, after: 8) == [9])
+    }
+
+    @Test("nothing twice: a commit that the reading has seen may be heard of after it")
+    func heardLate() {
+        let fresh = FreshEvents()
+        fresh.beginReading()
+        fresh.endReading(isEnd: true)
+        fresh.add([event(4), event(5)])
+        fresh.add([event(6)])
+        #expect(positions(fresh, after: 5) == [6])
     }
 
     @Test(
@@ -226,7 +236,7 @@ struct FreshEventsTests {
     func tooMuch(isLarge: Bool) {
         let fresh = FreshEvents()
         fresh.beginReading()
-        fresh.endReading(through: 0, isEnd: true)
+        fresh.endReading(isEnd: true)
         if isLarge {
             for position in 1...5 { fresh.add([event(Int64(position), bytes: 1 << 20)]) }
         } else {
@@ -236,18 +246,18 @@ struct FreshEventsTests {
         fresh.add([event(3_000)])
         #expect(positions(fresh) == nil)
         fresh.beginReading()
-        fresh.endReading(through: 3_000, isEnd: true)
+        fresh.endReading(isEnd: true)
         fresh.add([event(3_001)])
-        #expect(positions(fresh) == [3_001])
+        #expect(positions(fresh, after: 3_000) == [3_001])
     }
 
     @Test("nothing where an event needs a look into the database")
     func unusable() {
         let fresh = FreshEvents()
         fresh.beginReading()
-        fresh.endReading(through: 0, isEnd: true)
+        fresh.endReading(isEnd: true)
         fresh.add([event(1), event(2)])
-        #expect(fresh.take(upTo: 100) { $0.position != 2 } == nil)
+        #expect(fresh.take(after: 0, upTo: 100) { $0.position != 2 } == nil)
         #expect(positions(fresh) == nil)
     }
 }
