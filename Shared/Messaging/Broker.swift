@@ -39,24 +39,18 @@ extension EventSource {
 extension EventSink {
     /// Publishes an event from the table of deliveries.
     ///
-    /// A connection that is away costs no attempt.
+    /// A connection that is away costs no attempt. It is marked as a repeat: most of what lies in the table has been published
+    /// before, by this process or another.
     ///
-    /// - Parameters:
-    ///   - isRepeat: whether an earlier process may have published it.
-    ///   - subscribedTypes: the types that must reach a queue.
-    func publishOrDefer(
-        _ envelope: Envelope,
-        _ body: [UInt8],
-        isRepeat: Bool,
-        subscribedTypes: Set<EventType>
-    ) async throws {
+    /// - Parameter subscribedTypes: the types that must reach a queue.
+    func publishOrDefer(_ envelope: Envelope, _ body: [UInt8], subscribedTypes: Set<EventType>) async throws {
         let later = WallClock.milliseconds() + 1000
         guard state == .ready else {
             throw HandlerError.deferred(until: later, "broker.away", "there is no connection to the broker")
         }
         do {
             let isExpected = subscribedTypes.contains(envelope.type)
-            try await publish(Publication(envelope, body: body, mandatory: isExpected, isRepeat: isRepeat))
+            try await publish(Publication(envelope, body: body, mandatory: isExpected, isRepeat: true))
         } catch let error as AMQPError {
             switch error.code {
             case .connectionLost, .closed, .connectionFailed, .cancelled, .timeout:

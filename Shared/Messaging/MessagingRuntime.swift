@@ -164,13 +164,8 @@ public final class MessagingRuntime: Sendable {
             isolation: isolation
         ) { due, dueTable in
             if dueTable.subscriber == DeliveryTable.forwarder {
-                let publish = RowAttempt.Work.publish { envelope, body, isRepeat in
-                    try await publisher.publishOrDefer(
-                        envelope,
-                        body,
-                        isRepeat: isRepeat,
-                        subscribedTypes: subscribedTypes
-                    )
+                let publish = RowAttempt.Work.publish { envelope, body in
+                    try await publisher.publishOrDefer(envelope, body, subscribedTypes: subscribedTypes)
                 }
                 await publishing.run(due, of: dueTable, publish)
             } else {

@@ -5,10 +5,10 @@ extension Publication {
     /// What the body of every event is, in the kit's own words; others may write it differently.
     static let mediaType = "application/cloudevents+json; charset=utf-8"
 
-    /// The header of an event that its service publishes again after its process has ended: the first copy may have arrived,
-    /// and ended it.
+    /// The header of an event that its service may have published before.
     ///
-    /// It tells that service alone something; see `Inbox`.
+    /// Again after its process has ended, or from the table of deliveries: the first copy may have arrived, and ended the
+    /// process. It tells that service alone something; see `Arrival`.
     static let repeatHeader = "warren-repeat"
 
     /// The AMQP form of an event: exchange `warren.events`, routing key = type, persistent.

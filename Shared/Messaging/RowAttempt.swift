@@ -9,7 +9,7 @@ struct RowAttempt: Sendable {
         /// Calls the service's handler.
         case handle(Subscriber)
         /// Publishes the event; returns when the broker has confirmed it.
-        case publish(@Sendable (_ envelope: Envelope, _ body: [UInt8], _ isRepeat: Bool) async throws -> Void)
+        case publish(@Sendable (Envelope, [UInt8]) async throws -> Void)
     }
 
     let database: Database
@@ -88,7 +88,7 @@ struct RowAttempt: Sendable {
             }
             try await handler(delivery)
         case .publish(let publish):
-            try await publish(envelope, due.body, due.isSuspect)
+            try await publish(envelope, due.body)
             counters.add(to: \.published)
         }
         return try await delivery.end()

@@ -13,6 +13,11 @@ struct Checker {
         /// How often the handler was called that was called most often, with one event.
         var mostCalls: Int
         var crashes: [String: Int]
+        /// How many commits of a service failed.
+        var failedCommits: [String: Int]
+        /// How often each event was published, and how often a queue got it twice by that.
+        var published: [String: Int]
+        var doubled: [String: Int]
         /// What the broker gave up on while the subscriber ran: subscriber and event id.
         var brokerGaveUpLate: Set<String>
     }
@@ -189,16 +194,28 @@ struct Checker {
             guard row.subscriber == service.name else { continue }
             let crashes = facts.crashes["\(service.name) \(key)"] ?? 0
             // Its first delivery is not counted, and it is charged for who kills from outside.
-            let allowed = (row.generation + 1) * service.attemptLimit + 1 + facts.kills[service.name, default: 0]
+            let first = 1 + copies(of: row, for: service)
+            let allowed = (row.generation + 1) * service.attemptLimit + first + facts.kills[service.name, default: 0]
             if crashes > allowed { found.append("\(service.name) was ended \(crashes) times by \(key)") }
             if let number = numbers[key], service.harmless.contains(number), row.status == "dead",
                 row.errorClass == "process.ended",
-                facts.kills[service.name, default: 0] < service.attemptLimit
+                facts.kills[service.name, default: 0] + facts.failedCommits[service.name, default: 0]
+                    < service.attemptLimit
             {
                 found.append("\(service.name) buried \(number), which had never ended it")
             }
         }
         return found
+    }
+
+    /// How many copies of an event may have counted as new because the broker was still moving an earlier one aside.
+    ///
+    /// Its own service marks what it publishes again for itself.
+    private func copies(of row: Snapshot.Delivery, for service: Snapshot) -> Int {
+        guard facts.brokerGaveUpLate.contains("\(service.name) \(row.eventID)") else { return 0 }
+        let isOwn = row.source == "/\(service.name)"
+        let again = isOwn ? 0 : facts.published[row.eventID, default: 1] - 1
+        return again + facts.doubled[row.eventID, default: 0]
     }
 
     /// What is held waits for a dead letter of its subject, and nothing else.

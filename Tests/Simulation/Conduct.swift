@@ -25,7 +25,7 @@ enum Conduct: Equatable {
         var random = SeededRandom(seed: mix64(seed ^ mix64(UInt64(number) &* 31 &+ UInt64(service))))
         let often = random.once(in: isSelfEnding ? 2 : 4) ? 1000 : 1 + random.below(2)
         switch random.below(100) {
-        case ..<10 where isSelfEnding: self = .crashes(1000)
+        case ..<25 where isSelfEnding: self = .crashes(1000)
         case ..<52: self = .succeeds
         case ..<60: self = .isSlow(1 + random.below(400))
         case ..<70: self = .failsAtFirst(often)

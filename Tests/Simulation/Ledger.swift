@@ -21,6 +21,8 @@ final class Ledger: @unchecked Sendable {
     var crashes: [Sight: Int] = [:]
     /// How many commits a process tried while its disk was full.
     var refusedCommits: [Int: Int] = [:]
+    /// How many commits of a service failed.
+    var failedCommits: [String: Int] = [:]
     /// How often a service was killed from outside.
     var kills: [String: Int] = [:]
     /// Events that the broker has stored, by id.

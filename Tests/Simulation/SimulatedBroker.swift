@@ -27,6 +27,10 @@ final class SimulatedBroker: @unchecked Sendable {
     }
     /// What it gave up on while the service ran: queue and event id.
     private(set) var gaveUpLate: Set<String> = []
+    /// How often each event was published, by its id.
+    private(set) var published: [String: Int] = [:]
+    /// How often a queue got an event twice by one publish, by its id.
+    private(set) var doubled: [String: Int] = [:]
     /// How often a consumer of each queue has connected.
     var connectionCounts: [String: Int] = [:]
     /// Dead letters between two queues.
@@ -53,8 +57,11 @@ final class SimulatedBroker: @unchecked Sendable {
             "the broker takes \(publication.message.properties.messageID ?? "?") for \(targets.joined(separator: ", "))"
         )
         if targets.isEmpty, publication.mandatory { return AMQPError(code: .returned, reason: "312 NO_ROUTE") }
+        let id = publication.message.properties.messageID ?? ""
+        published[id, default: 0] += 1
         for queue in targets {
             let copies = hasFaults && scheduler.random.once(in: 20) ? 2 : 1
+            doubled[id, default: 0] += copies - 1
             for _ in 0..<copies {
                 queues[queue, default: []].append(
                     Stored(number: nextNumber, routingKey: publication.routingKey, message: publication.message)
@@ -95,10 +102,10 @@ final class SimulatedBroker: @unchecked Sendable {
     /// Moves a message to its dead-letter queue, as a quorum queue does: by and by, since the other queue has to confirm it.
     private func deadLetter(_ message: Stored, of queue: String) {
         onTheirWay += 1
-        let isSlow = scheduler.random.once(in: 3)
+        let longest = deliveryLimit == 0 ? 8000 : scheduler.random.once(in: 3) ? 2000 : 20
         let net = "\(queue).dead-letters"
         let connections = connectionCounts[net, default: 0]
-        scheduler.after(milliseconds: scheduler.random.below(isSlow ? 2000 : 20)) { [self] in
+        scheduler.after(milliseconds: scheduler.random.below(longest)) { [self] in
             onTheirWay -= 1
             queues[net, default: []].append(message)
             // A service that starts after that finds it before anything else.

@@ -322,6 +322,9 @@ final class World: @unchecked Sendable {
             var random = scheduler.random
             let count = scheduler.inContext(of: process.number) { process.engine.commit(&random) }
             if process.engine.isFull { ledger.refusedCommits[process.number, default: 0] += 1 }
+            if isFailing || process.engine.isFull, let name = services.first(where: { $0.process === process })?.name {
+                ledger.failedCommits[name, default: 0] += 1
+            }
             // The closures in the group have drawn as well.
             scheduler.random = SeededRandom(seed: random.next() ^ scheduler.random.next())
             scheduler.note(12, process.number, count, isFailing ? 1 : 0)
@@ -381,6 +384,9 @@ final class World: @unchecked Sendable {
                         ledger.crashes.map { ("\($0.key.service) \($0.key.source) \($0.key.eventID)", $0.value) },
                         uniquingKeysWith: +
                     ),
+                    failedCommits: ledger.failedCommits,
+                    published: broker.published,
+                    doubled: broker.doubled,
                     brokerGaveUpLate: broker.gaveUpLate
                 ),
                 isFinal: isFinal

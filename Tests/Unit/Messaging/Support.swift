@@ -132,13 +132,8 @@ final class Bench: Sendable {
             guard table.subscriber == DeliveryTable.forwarder else {
                 return await handling.run(due, of: table, .handle(subscriber))
             }
-            let publish = RowAttempt.Work.publish { envelope, body, isRepeat in
-                try await sink.publishOrDefer(
-                    envelope,
-                    body,
-                    isRepeat: isRepeat,
-                    subscribedTypes: [Happened.type]
-                )
+            let publish = RowAttempt.Work.publish { envelope, body in
+                try await sink.publishOrDefer(envelope, body, subscribedTypes: [Happened.type])
             }
             await publishing.run(due, of: table, publish)
         }
