@@ -40,6 +40,8 @@ extension EndToEnd {
                 let source = try await shop.mail.source(of: mail)
                 let headers = source.split(whereSeparator: \.isNewline).prefix { $0.contains(": ") }
                 #expect(headers.allSatisfy { !$0.lowercased().hasPrefix("bcc") }, "\(source)")
+                let greeting = try await shop.mail.text(of: mail).split(whereSeparator: \.isNewline).first ?? ""
+                #expect(greeting.hasPrefix("Dear Eve") && greeting.contains("victim"), "\(source)")
                 let dead = try await eventually("the other is a dead letter") {
                     try await shop.deliveries(.notification, "dead").first
                 }
