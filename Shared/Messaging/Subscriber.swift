@@ -34,6 +34,7 @@ public final class Subscriber: Sendable {
     private static let longestChain = 32
 
     private let handlers = Mutex<[EventType: Entry]>([:])
+    private let middleware = Mutex<[any HandlerMiddleware]>([])
 
     init() {}
 
@@ -84,8 +85,20 @@ public final class Subscriber: Sendable {
         }
     }
 
-    /// The handler of a type, through the upcasters on the way to it.
+    /// Puts a middleware around all handlers, whenever they are registered; the first one is the outermost.
+    public func use(_ middleware: any HandlerMiddleware) {
+        self.middleware.withLock { $0.append(middleware) }
+    }
+
+    /// The handler of a type, through the middleware and the upcasters on the way to it.
     func handler(of type: EventType) -> Handler? {
+        guard let handler = bareHandler(of: type) else { return nil }
+        return middleware.withLock { $0 }.reversed().reduce(handler) { next, middleware in
+            return { delivery in try await middleware.handle(delivery, next: next) }
+        }
+    }
+
+    private func bareHandler(of type: EventType) -> Handler? {
         handlers.withLock { handlers in
             var upcasts: [@Sendable ([UInt8]) throws -> [UInt8]] = []
             var current = type
