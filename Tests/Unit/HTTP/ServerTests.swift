@@ -6,6 +6,10 @@ import Testing
 
 @Suite("A server keeps to HTTP and to its limits", .timeLimit(.minutes(5)))
 struct ServerTests {
+    /// Containers often have no IPv6, not even on loopback.
+    private static let machineHasIPv6 =
+        (try? String(contentsOfFile: "/proc/net/if_inet6", encoding: .utf8))?.contains(" lo\n") ?? false
+
     static func routes(_ router: inout Router) {
         router.on("GET", "/hello") { _ in .text("hello") }
         router.on("POST", "/length") { .text("\($0.body.count)") }
@@ -292,10 +296,6 @@ struct ServerTests {
         }
         #expect(sink.records.count == 2)
     }
-
-    /// Containers often have no IPv6, not even on loopback.
-    private static let machineHasIPv6 =
-        (try? String(contentsOfFile: "/proc/net/if_inet6", encoding: .utf8))?.contains(" lo\n") ?? false
 
     @Test("It serves IPv6 too, whose loopback is one", .enabled(if: machineHasIPv6, "this machine has no IPv6"))
     func ipv6() async throws {
