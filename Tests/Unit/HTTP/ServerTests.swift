@@ -297,10 +297,12 @@ struct ServerTests {
         #expect(sink.records.count == 2)
     }
 
-    @Test("It serves IPv6 too, whose loopback is one", .enabled(if: machineHasIPv6, "this machine has no IPv6"))
+    @Test("It serves IPv6 too, whose loopback is one")
     func ipv6() async throws {
         let client = HTTPClient()
-        for (address, host) in [("[::1]:0", "[::1]"), ("[::]:0", "127.0.0.1"), ("localhost:0", "localhost")] {
+        var addresses = [("localhost:0", "localhost")]
+        if Self.machineHasIPv6 { addresses += [("[::1]:0", "[::1]"), ("[::]:0", "127.0.0.1")] }
+        for (address, host) in addresses {
             try await withServer(address: address) {
                 $0.on("GET", "/") { .text("\($0.isLoopback)") }
             } _: { port in
