@@ -66,6 +66,8 @@ let documents: [String: [String]] = [
     "ShopEvents": ["asyncapi.yaml"],
     "Order": ["README.md", "openapi.yaml"],
     "Notification": ["README.md"],
+    "Payment": ["README.md"],
+    "Sandbox": ["README.md"],
 ]
 
 let package = Package(

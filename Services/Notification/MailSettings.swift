@@ -19,6 +19,7 @@ enum MailSettings {
     static let timeout = Setting.duration(
         "MAIL_TIMEOUT",
         default: "10m",
+        in: .milliseconds(100)...(.seconds(3600)),
         help: "How long one mail may take until the server has taken it."
     )
 

@@ -33,7 +33,7 @@ struct Order: Sendable, Equatable {
     /// The order's payment, as Payment has reported it.
     struct Payment: Sendable, Equatable, Codable {
         var status: PaymentStatus
-        /// The provider's code when it declined: `insufficient_funds`.
+        /// The provider's code when it declined (`insufficient_funds`) or did not take the order as it is.
         var reason: String?
     }
 

@@ -83,11 +83,29 @@ struct StripeAnswer {
         self.error = Self.isSuccess(response) ? nil : (try? response.decode(ErrorBody.self))?.error
     }
 
-    /// Why the card was declined, when that is the answer.
+    /// Why the order cannot be charged, when that is the answer: the card was declined, or the provider refuses what the
+    /// order itself asks for.
+    ///
+    /// The second is the customer's doing as much as the first: an order paid with a token that does not exist, or over an
+    /// amount or in a currency that the provider does not take, ends rejected. What no customer can bring about - a wrong
+    /// secret key, a parameter that is missing - stays a refusal, for an operator.
     var declineReason: String? {
-        guard response.status == 402, let error, error.type == "card_error" else { return nil }
-        return error.reason
+        guard let error else { return nil }
+        switch (response.status, error.type) {
+        case (402, "card_error"):
+            return error.reason
+        case (400, "invalid_request_error"), (404, "invalid_request_error"):
+            guard let parameter = error.param, Self.ordersOwn.contains(parameter), !isToBeRetried else { return nil }
+            return error.code ?? "invalid_\(parameter)"
+        default:
+            return nil
+        }
     }
+
+    /// The parameters of a charge that come from the order as its customer placed it.
+    private static let ordersOwn: Set<String> = ["payment_method", "amount", "currency"]
+
+    private var isToBeRetried: Bool { response.headers["Stripe-Should-Retry"]?.lowercased() == "true" }
 
     /// The value of a 2xx.
     ///

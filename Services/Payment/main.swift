@@ -9,18 +9,20 @@ let providerURL = Setting.url(
     "PAYMENT_PROVIDER_URL",
     default: "http://127.0.0.1:8090",
     schemes: ["http", "https"],
-    help: "where the payment provider's API is (Stripe's, or the sandbox)"
+    help: "Where the payment provider's API is: Stripe's, or the sandbox."
 )
 let providerKey = Setting.text(
     "PAYMENT_PROVIDER_KEY",
     default: "sk_test_sandbox",
     secret: true,
-    help: "the secret key for the payment provider"
+    help: "The secret key for the payment provider.",
+    defaultNote: "sk_test_sandbox, as the sandbox has it"
 )
 let providerTimeout = Setting.duration(
     "PAYMENT_PROVIDER_TIMEOUT",
     default: "10s",
-    help: "the longest that one call to the payment provider may take"
+    in: .milliseconds(100)...(.seconds(600)),
+    help: "The longest that one call to the payment provider may take."
 )
 
 var service = ServiceDescription(

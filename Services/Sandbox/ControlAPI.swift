@@ -49,12 +49,12 @@ struct ControlAPI: Sendable {
             throw Problem(status: 422, slug: "invalid-request", title: "The fault is not valid", faults: faults)
         }
         let fault = Fault(kind: kind, delayMilliseconds: delay)
-        provider.control { state, _ in state.plan(fault, for: operation, count: count) }
+        provider.control(.plan(fault, for: operation, count: count))
         return HTTPResponse(status: 204)
     }
 
     @Sendable private func clear(_ request: HTTPRequest) async throws -> HTTPResponse {
-        provider.control { state, _ in state.clearFaults() }
+        provider.control(.clearFaults)
         return HTTPResponse(status: 204)
     }
 
@@ -63,7 +63,7 @@ struct ControlAPI: Sendable {
     }
 
     @Sendable private func reset(_ request: HTTPRequest) async throws -> HTTPResponse {
-        provider.reset()
+        try provider.reset()
         return HTTPResponse(status: 204)
     }
 }

@@ -1,5 +1,5 @@
 /// A misbehaviour of the provider that was asked for.
-struct Fault: Sendable, Equatable {
+struct Fault: Sendable, Equatable, Codable {
     /// The call that it strikes.
     enum Operation: String, Sendable, Codable, CaseIterable {
         case charge

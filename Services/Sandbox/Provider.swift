@@ -5,12 +5,18 @@ import Telemetry
 
 /// The provider at work: one state behind a lock, and answers that travel as the state says.
 ///
-/// Nothing blocks: an answer that has to wait is a suspended task.
+/// Nothing waits: an answer that has to is a suspended task. With a journal, a call is written down before it is answered.
 final class Provider: Sendable {
     /// The longest that a client is kept without an answer.
     static let longestSilence: Duration = .seconds(120)
 
-    private let state: Mutex<ProviderState>
+    private struct Books: ~Copyable {
+        var state: ProviderState
+        /// Nil where nothing is to outlive the process.
+        let journal: Journal?
+    }
+
+    private let books: Mutex<Books>
     private let logger: Logger
     private let now: @Sendable () -> Int64
 
@@ -19,18 +25,55 @@ final class Provider: Sendable {
     init(logger: Logger, now: @escaping @Sendable () -> Int64 = Provider.wallClock) {
         self.logger = logger
         self.now = now
-        self.state = Mutex(ProviderState(series: Self.newSeries()))
+        self.books = Mutex(Books(state: ProviderState(series: Self.newSeries()), journal: nil))
+    }
+
+    /// A provider that goes on where the one before it ended.
+    /// - Throws: `Journal.Failure`.
+    init(
+        journal path: String,
+        logger: Logger,
+        now: @escaping @Sendable () -> Int64 = Provider.wallClock
+    ) throws(Journal.Failure) {
+        let opened = try Journal.open(path, newSeries: Self.newSeries)
+        self.logger = logger
+        self.now = now
+        self.books = Mutex(Books(state: opened.state, journal: opened.journal))
     }
 
     /// Carries out one call and answers as the state says.
+    func answer(_ operation: StaticString, _ call: ProviderCall) async throws -> HTTPResponse {
+        let now = now()
+        guard let reply = apply(call, at: now) else { return HTTPResponse(status: 204) }
+        return try await answer(operation, reply, at: now)
+    }
+
+    /// Answers a question, which changes nothing.
     func answer(
         _ operation: StaticString,
-        _ call: (inout ProviderState, Int64) -> ProviderReply
-    ) async throws
-        -> HTTPResponse
-    {
+        _ question: (ProviderState, Int64) -> ProviderReply
+    ) async throws -> HTTPResponse {
         let now = now()
-        let reply = state.withLock { call(&$0, now) }
+        return try await answer(operation, books.withLock { question($0.state, now) }, at: now)
+    }
+
+    private func apply(_ call: ProviderCall, at now: Int64) -> ProviderReply? {
+        books.withLock { books in
+            do throws(Journal.Failure) {
+                try books.journal?.append(.called(call, at: now))
+            } catch {
+                logger.error("The provider cannot write down what it does", [LogField("error", error: error)])
+                return ProviderReply(.error(.unavailable))
+            }
+            return books.state.apply(call, at: now)
+        }
+    }
+
+    private func answer(
+        _ operation: StaticString,
+        _ reply: ProviderReply,
+        at now: Int64
+    ) async throws -> HTTPResponse {
         log(reply, of: operation)
         let response = try Self.response(reply)
         switch reply.transmission {
@@ -50,15 +93,25 @@ final class Provider: Sendable {
         }
     }
 
-    /// Changes the state outside of the provider's own API.
+    /// Carries out a call from outside of the provider's own API.
+    func control(_ call: ProviderCall) {
+        _ = apply(call, at: now())
+    }
+
+    /// Looks into the state, or changes it past the journal.
     func control<Result: Sendable>(_ body: @Sendable (inout ProviderState, Int64) -> Result) -> Result {
         let now = now()
-        return state.withLock { body(&$0, now) }
+        return books.withLock { body(&$0.state, now) }
     }
 
     /// Forgets everything.
-    func reset() {
-        state.withLock { $0 = ProviderState(series: Self.newSeries()) }
+    /// - Throws: `Journal.Failure`; everything is kept then.
+    func reset() throws(Journal.Failure) {
+        try books.withLock { books throws(Journal.Failure) in
+            let series = Self.newSeries()
+            try books.journal?.append(.began(series: series))
+            books.state = ProviderState(series: series)
+        }
     }
 
     /// Milliseconds since 1970.

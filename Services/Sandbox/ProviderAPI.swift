@@ -18,22 +18,16 @@ struct ProviderAPI: Sendable {
     }
 
     @Sendable private func createIntent(_ request: HTTPRequest) async throws -> HTTPResponse {
-        try await posted(request, "payment_intents.create") { state, form, key, now in
-            state.createIntent(form, key: key, at: now)
-        }
+        try await posted(request, "payment_intents.create") { .createIntent(form: $0, key: $1) }
     }
 
     @Sendable private func cancelIntent(_ request: HTTPRequest) async throws -> HTTPResponse {
         let id = request.parameters["id"] ?? ""
-        return try await posted(request, "payment_intents.cancel") { state, form, key, now in
-            state.cancelIntent(id, form, key: key, at: now)
-        }
+        return try await posted(request, "payment_intents.cancel") { .cancelIntent(id: id, form: $0, key: $1) }
     }
 
     @Sendable private func createRefund(_ request: HTTPRequest) async throws -> HTTPResponse {
-        try await posted(request, "refunds.create") { state, form, key, now in
-            state.createRefund(form, key: key, at: now)
-        }
+        try await posted(request, "refunds.create") { .createRefund(form: $0, key: $1) }
     }
 
     @Sendable private func showIntent(_ request: HTTPRequest) async throws -> HTTPResponse {
@@ -61,16 +55,16 @@ struct ProviderAPI: Sendable {
     private func got(
         _ request: HTTPRequest,
         _ operation: StaticString,
-        _ call: (inout ProviderState, Int64) -> ProviderReply
+        _ question: (ProviderState, Int64) -> ProviderReply
     ) async throws -> HTTPResponse {
         guard isAuthorized(request) else { return try unauthorized() }
-        return try await provider.answer(operation, call)
+        return try await provider.answer(operation, question)
     }
 
     private func posted(
         _ request: HTTPRequest,
         _ operation: StaticString,
-        _ call: (inout ProviderState, [String: String], String?, Int64) -> ProviderReply
+        _ call: (_ form: [String: String], _ key: String?) -> ProviderCall
     ) async throws -> HTTPResponse {
         guard isAuthorized(request) else { return try unauthorized() }
         guard let items = FormURLEncoded.decode(request.body) else {
@@ -78,7 +72,7 @@ struct ProviderAPI: Sendable {
         }
         let form = Dictionary(items.map { ($0.name, $0.value) }) { _, last in last }
         let key = request.headers["Idempotency-Key"]
-        return try await provider.answer(operation) { state, now in call(&state, form, key, now) }
+        return try await provider.answer(operation, call(form, key))
     }
 
     private func unauthorized() throws -> HTTPResponse {

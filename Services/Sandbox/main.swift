@@ -6,16 +6,27 @@ let key = Setting.text(
     "SANDBOX_KEY",
     default: "sk_test_sandbox",
     secret: true,
-    help: "the secret key that clients of the payment provider give"
+    help: "The secret key that clients of the payment provider give.",
+    defaultNote: "sk_test_sandbox, as Payment has it"
+)
+let journal = Setting.optionalText(
+    "SANDBOX_JOURNAL",
+    help: "A file in which the provider writes down what it does, so that a restart forgets nothing."
 )
 
 await runServer(
     name: "sandbox",
     summary: "A payment provider for demos and tests, with Stripe's API and faults on request.",
     httpPort: 8090,
-    settings: [key.declaration]
+    settings: [key.declaration, journal.declaration]
 ) { context in
-    let provider = Provider(logger: context.logger.labelled("sandbox.provider"))
+    let logger = context.logger.labelled("sandbox.provider")
+    let provider =
+        if let path = context.settings[journal] {
+            try Provider(journal: path, logger: logger)
+        } else {
+            Provider(logger: logger)
+        }
     ProviderAPI(provider: provider, key: context.settings[key]).register(context.route)
     ControlAPI(provider: provider).register(context.route)
 }

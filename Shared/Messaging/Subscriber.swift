@@ -35,7 +35,9 @@ public final class Subscriber: Sendable {
 
     private struct State {
         var entries: [EventType: Entry] = [:]
-        /// What has been put together of them, until another is registered.
+        /// Outermost first.
+        var middleware: [any HandlerMiddleware] = []
+        /// What has been put together of them, until something else is registered.
         var handlers: [EventType: Handler] = [:]
     }
 
@@ -96,11 +98,22 @@ public final class Subscriber: Sendable {
         }
     }
 
-    /// The handler of a type, through the upcasters on the way to it.
+    /// Puts a middleware around all handlers, whenever they are registered; the first one is the outermost.
+    public func use(_ middleware: any HandlerMiddleware) {
+        state.withLock { state in
+            state.middleware.append(middleware)
+            state.handlers = [:]
+        }
+    }
+
+    /// The handler of a type, through the middleware and the upcasters on the way to it.
     func handler(of type: EventType) -> Handler? {
         state.withLock { state in
             if let handler = state.handlers[type] { return handler }
-            let handler = Self.handler(of: type, among: state.entries)
+            guard let bare = Self.handler(of: type, among: state.entries) else { return nil }
+            let handler = state.middleware.reversed().reduce(bare) { next, middleware in
+                return { delivery in try await middleware.handle(delivery, next: next) }
+            }
             state.handlers[type] = handler
             return handler
         }

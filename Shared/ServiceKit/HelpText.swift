@@ -16,6 +16,7 @@ struct HelpText: CustomStringConvertible {
         let column = (settings.map(\.name.count).max() ?? 0) + 4
         for setting in settings {
             var entry = Self.wrapped(setting.help, to: Self.width - column)
+            if let value = setting.shownValue { entry += Self.wrapped("value: \(value)", to: Self.width - column) }
             entry += Self.wrapped("default: \(setting.shownDefault)", to: Self.width - column)
             for (index, text) in entry.enumerated() {
                 let head = index == 0 ? "  " + setting.name : ""
@@ -40,6 +41,9 @@ struct HelpText: CustomStringConvertible {
 }
 
 extension SettingDeclaration {
+    /// What can be given, as help shows it; nil where that is any text.
+    var shownValue: String? { expected == Self.anyText ? nil : expected }
+
     /// The default as help shows it.
     var shownDefault: String {
         if let defaultNote { return defaultNote }

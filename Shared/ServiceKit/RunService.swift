@@ -106,6 +106,7 @@ struct ServiceRun: Sendable {
             logger: logger.labelled("messaging")
         )
         let metrics = MetricsRegistry()
+        runtime.subscriber.use(HandlerTelemetry(registry: metrics, logger: logger.labelled("handlers")))
         let wiring = Wiring(logger: logger)
         try await wire(
             ServiceContext(

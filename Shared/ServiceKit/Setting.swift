@@ -69,6 +69,9 @@ public struct SettingDeclaration: Sendable {
     let defaultNote: String?
     let parse: @Sendable (String) -> (any Sendable)?
 
+    /// What is expected where any text will do.
+    static let anyText = "a text"
+
     /// How a value may be shown to people.
     enum Display {
         case open

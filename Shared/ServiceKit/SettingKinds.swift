@@ -4,9 +4,17 @@ extension Setting where Value == String {
         _ name: String,
         default: String?,
         secret: Bool = false,
-        help: String
+        help: String,
+        defaultNote: String? = nil
     ) -> Setting<String> {
-        Setting(name, default: `default`, secret: secret, expected: "a text", help: help) { $0 }
+        Setting(
+            name,
+            default: `default`,
+            secret: secret,
+            expected: SettingDeclaration.anyText,
+            help: help,
+            defaultNote: defaultNote
+        ) { $0 }
     }
 
     /// An absolute URL whose scheme is one of `schemes`, with a host.
@@ -44,7 +52,14 @@ extension Setting where Value == String {
 extension Setting where Value == String? {
     /// A text that need not be given.
     public static func optionalText(_ name: String, secret: Bool = false, help: String) -> Setting<String?> {
-        Setting(name, default: "", secret: secret, expected: "a text", help: help, defaultNote: "none") { text in
+        Setting(
+            name,
+            default: "",
+            secret: secret,
+            expected: SettingDeclaration.anyText,
+            help: help,
+            defaultNote: "none"
+        ) { text in
             .some(text.isEmpty ? nil : text)
         }
     }

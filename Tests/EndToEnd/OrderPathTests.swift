@@ -49,6 +49,17 @@ extension EndToEnd {
             }
         }
 
+        @Test("that the provider does not take as it is ends rejected, not in the dead letters")
+        func refused() async throws {
+            try await Shop.open { shop in
+                let id = try await shop.place(paying: "pm_nobody_knows")
+                let order = try await shop.waitFor("rejected", order: id)
+                #expect(order["payment"]["reason"] == "resource_missing")
+                try await shop.waitForMail("could not be accepted", about: id)
+                try await shop.expectNothingWaits()
+            }
+        }
+
         @Test("that is cancelled after it was paid is refunded once, and the customer is told of both")
         func cancelled() async throws {
             try await Shop.open { shop in

@@ -36,6 +36,23 @@ extension EndToEnd {
             }
         }
 
+        @Test("was killed and started again, it still knows what it charged, and a cancel gives it back")
+        func restarted() async throws {
+            var options = Shop.Options()
+            options.environment[.sandbox] = ["SANDBOX_JOURNAL": "provider.jsonl"]
+            try await Shop.open(options) { shop in
+                let id = try await shop.place()
+                try await shop.waitFor("confirmed", order: id)
+                try await shop.kill(.sandbox)
+                try await shop.restart(.sandbox)
+                #expect(try await shop.charges(of: id) == 1)
+                try await shop.cancel(id)
+                try await shop.waitForPayment("refunded", order: id)
+                #expect(try await shop.refunds(of: id) == 1)
+                try await shop.expectNothingWaits()
+            }
+        }
+
         @Test("is down for longer than the retries, the request lies dead with every attempt and a retry mends it")
         func down() async throws {
             var options = Shop.Options()

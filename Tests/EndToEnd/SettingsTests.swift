@@ -13,8 +13,13 @@ extension EndToEnd {
             ]
             switch program {
             case .order: break
-            case .payment: environment["PAYMENT_PROVIDER_URL"] = "ftp://provider"
-            case .notification: environment["MAIL_SMTP_URL"] = "mail"
+            case .payment:
+                environment["PAYMENT_PROVIDER_URL"] = "ftp://provider"
+                environment["PAYMENT_PROVIDER_TIMEOUT"] = "0s"
+            case .notification:
+                environment["MAIL_SMTP_URL"] = "mail"
+                environment["MAIL_FROM"] = "Shop <shop@example.com>"
+                environment["MAIL_TIMEOUT"] = "0s"
             case .sandbox: break
             }
             if program != .sandbox {

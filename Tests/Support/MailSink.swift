@@ -4,6 +4,8 @@ import Foundation
 public final class MailSink: Sendable {
     /// A mail that came.
     public struct Mail: Sendable {
+        /// The sink's own name for it.
+        public let id: String
         /// The first recipient.
         public let to: String
         /// The subject line.
@@ -38,12 +40,23 @@ public final class MailSink: Sendable {
     public func mails() async throws -> [Mail] {
         try await probe.get("/api/v1/messages").json["messages"].elements.reversed().map { mail in
             Mail(
+                id: mail["ID"].text ?? "",
                 to: mail["To"][0]["Address"].text ?? "",
                 subject: mail["Subject"].text ?? "",
                 messageID: mail["MessageID"].text ?? "",
                 snippet: mail["Snippet"].text ?? ""
             )
         }
+    }
+
+    /// The text of a mail, decoded.
+    public func text(of mail: Mail) async throws -> String {
+        try await probe.get("/api/v1/message/\(mail.id)").json["Text"].text ?? ""
+    }
+
+    /// A mail as it came, headers and all.
+    public func source(of mail: Mail) async throws -> String {
+        try await probe.get("/api/v1/message/\(mail.id)/raw").text
     }
 
     /// From now on refuses every recipient with that reply code; nil: takes all mail again.

@@ -20,8 +20,8 @@ note() { printf '  %s%s%s\n' "$dim" "$1" "$plain"; }
 # Something came out as it should.
 done_well() { printf '  %s✓%s %s\n' "$green" "$plain" "$1"; }
 
-# Indents what a command prints; long lines are cut.
-indent() { cut -c1-200 | sed 's/^/    /'; }
+# Indents what a command prints; long lines are cut, and say so.
+indent() { sed -E 's/^(.{199}).{2,}$/\1…/; s/^/    /'; }
 
 # Shows a command as the reader could type it.
 show_command() {

@@ -110,8 +110,7 @@ enum OrderCommands {
             page["orders"]?.array ?? [],
             columns: [
                 .init("ID", "id"), .init("STATUS", "status"), .init("PAYMENT", "payment.status"),
-                .init("TOTAL", "total.amount", isNumber: true), .init("CURRENCY", "total.currency"),
-                .init("PLACED", "placedAt"),
+                .init("TOTAL", isNumber: true) { MoneyText.describe($0["total"]) ?? "" }, .init("PLACED", "placedAt"),
             ],
             empty: "no orders"
         )
@@ -135,13 +134,12 @@ extension Printer {
             record(order)
             return
         }
-        var facts = order
+        var facts = MoneyText.describing(order)
         facts["history"] = .null
         record(
             facts,
             first: [
-                "id", "status", "payment.status", "payment.reason", "total.amount", "total.currency", "customer.email",
-                "customer.name",
+                "id", "status", "payment.status", "payment.reason", "total", "customer.email", "customer.name",
             ]
         )
         guard let history = order["history"]?.array, !history.isEmpty else { return }

@@ -87,28 +87,56 @@ final class Stage {
 
     /// Publishes what Payment cannot read and waits until it is a dead letter.
     func poison() async throws {
-        let draft = EventDraft(
-            type: OrderPaymentRequested.type,
-            subject: UUIDv7.make(),
-            data: Array(#"{"poison": true}"#.utf8)
+        try await bury(
+            OrderPaymentRequested.type,
+            in: .payment,
+            about: UUIDv7.make(),
+            data: Array(#"{"poison": true}"#.utf8),
+            saying: "with a payload that Payment cannot read"
         )
-        let envelope = try draft.envelope()
+    }
+
+    /// Publishes an order whose customer no mail can reach and waits until it is a dead letter.
+    func mailBounce() async throws {
+        let order = UUIDv7.make()
+        let event = OrderConfirmed(
+            orderID: order,
+            customer: Customer(email: "nobody", name: "Ada Example"),
+            total: Money(amount: 1999, currency: "EUR")
+        )
+        try await bury(
+            OrderConfirmed.type,
+            in: .notification,
+            about: order,
+            data: try event.encodedData(),
+            saying: "to a customer whom no mail can reach"
+        )
+    }
+
+    private func bury(
+        _ type: EventType,
+        in service: ShopService,
+        about order: String,
+        data: [UInt8],
+        saying what: String
+    ) async throws {
+        let envelope = try EventDraft(type: type, subject: order, data: data).envelope()
         try await invocation.withBroker { publish in try await publish(envelope) }
         step(
             "publish",
-            "order.payment-requested \(envelope.id) is published with a payload that Payment cannot read",
+            "\(EventCatalogue.shortName(of: type)) \(envelope.id) is published \(what)",
             order: envelope.subject,
             event: envelope.id
         )
-        let letters = DeadLetterClient(client: try invocation.client(of: .payment))
+        let letters = DeadLetterClient(client: try invocation.client(of: service))
         let found = try await untilFound(within: timeout) {
             try await letters.list([(name: "subject", value: envelope.subject)], limit: 1).items.first
         }
         guard let letter = found, let id = letter["id"]?.text else {
             throw CommandFailure(
                 .notMet,
-                "event \(envelope.id) is no dead letter of payment after \(DurationText.describe(timeout))",
-                mend: "`warren status` shows whether Payment is ready."
+                "event \(envelope.id) is no dead letter of \(service.rawValue) after \(DurationText.describe(timeout))",
+                mend: "`warren status` shows whether \(service.rawValue) is ready."
             )
         }
         let error = letter["error"]?.text ?? ""

@@ -46,6 +46,7 @@ enum Scenario: String, Sendable, CaseIterable {
     case providerTimeout = "provider-timeout"
     case duplicate
     case poison
+    case mailBounce = "mail-bounce"
 
     var summary: String {
         switch self {
@@ -56,6 +57,7 @@ enum Scenario: String, Sendable, CaseIterable {
         case .providerTimeout: "the provider charges, does not answer, and is asked again"
         case .duplicate: "a request and an event come twice and count once"
         case .poison: "an event that Payment cannot read becomes a dead letter"
+        case .mailBounce: "a mail to an address that is none becomes a dead letter"
         }
     }
 
@@ -80,6 +82,8 @@ enum Scenario: String, Sendable, CaseIterable {
             try await stage.publishTwice()
         case .poison:
             try await stage.poison()
+        case .mailBounce:
+            try await stage.mailBounce()
         }
     }
 }

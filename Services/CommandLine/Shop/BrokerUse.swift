@@ -6,9 +6,16 @@ extension Invocation {
     ///
     /// No publication waits longer than `--timeout`, not even for a broker that takes nothing for now.
     ///
-    /// - Throws: `CommandFailure`, or what `body` throws.
+    /// - Throws: `UsageError` where the URL is none, `CommandFailure`, or what `body` throws.
     func withBroker(_ body: (@escaping EventBroker.Publish) async throws -> Void) async throws {
         let url = try value("amqp-url")
+        guard url.hasPrefix("amqp://") || url.hasPrefix("amqps://") else {
+            // What is written there may hold a password.
+            throw UsageError(
+                message: "the broker's URL does not begin with amqp:// or amqps://",
+                mend: "--amqp-url or WARREN_AMQP_URL is a URL such as amqp://guest:guest@127.0.0.1:5672/."
+            )
+        }
         let timeout = try duration("timeout") ?? .seconds(10)
         do {
             try await surroundings.broker.withConnection(to: url, timeout: timeout) { publish in
@@ -57,7 +64,7 @@ private func explain(_ failure: PublishFailure, publishing envelope: Envelope?) 
         return CommandFailure(
             .unreachable,
             "the broker cannot be used: \(failure.reason)",
-            mend: "Start it, or say where it is with --amqp-url or WARREN_AMQP_URL. "
+            mend: "Start it, or say where it is, and as whom, with --amqp-url or WARREN_AMQP_URL. "
                 + "Its queues are made by the services when they start."
         )
     case .timedOut:

@@ -35,8 +35,12 @@ struct Invocation: Sendable {
         guard let text = text(name) else { return nil }
         guard let number = Int64(text), range.contains(number) else {
             let bounds =
-                range.upperBound == .max ? "from \(range.lowerBound)" : "\(range.lowerBound) to \(range.upperBound)"
-            throw UsageError(message: "--\(name) cannot be `\(text)`", mend: "It is a whole number, \(bounds).")
+                switch (range.lowerBound, range.upperBound) {
+                case (.min, .max): ""
+                case (_, .max): ", from \(range.lowerBound)"
+                default: ", \(range.lowerBound) to \(range.upperBound)"
+                }
+            throw UsageError(message: "--\(name) cannot be `\(text)`", mend: "It is a whole number\(bounds).")
         }
         return number
     }

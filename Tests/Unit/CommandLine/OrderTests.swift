@@ -83,16 +83,36 @@ struct OrderTests {
     @Test("shows what has happened to an order, in the order in which it did")
     func show() async {
         var full = order("confirmed", payment: "captured")
+        full["lines"] = [["sku": "tea", "quantity": .integer(3), "unitPrice": .integer(650)]]
         full["history"] = [
             ["at": "2026-01-01", "status": "placed", "payment": "requested", "event": "dev.warren.order.placed"],
             ["at": "2026-01-02", "status": "confirmed", "payment": "captured", "event": "dev.warren.payment.captured"],
         ]
         let services = FakeServices { [full] _ in .json(full) }
         let outcome = await warren("order show o-1", http: services)
-        #expect(outcome.lines.first == "id              o-1")
+        #expect(outcome.lines.first == "id                  o-1")
+        #expect(outcome.lines.contains("total               19.99 EUR"))
+        #expect(outcome.lines.contains("lines[0].unitPrice  6.50 EUR"))
         #expect(!outcome.data.contains("history["))
         #expect(outcome.lines.last?.hasSuffix("confirmed  captured   payment.captured") == true)
         #expect(await warren("order show o-1 -o jsonl", http: services).records == [full])
+    }
+
+    @Test("takes any whole number for a quantity and leaves it to Order to judge; what is none is refused here")
+    func quantities() async {
+        let services = FakeServices { _ in .json(order("placed", payment: "requested"), status: 202) }
+        #expect(await warren("order place --quantity=-1", http: services).code == 0)
+        let wrong = await warren("order place --quantity many", http: services)
+        #expect(wrong.code == 2)
+        #expect(wrong.messages.contains("It is a whole number.\n"), "\(wrong.messages)")
+    }
+
+    @Test("shows money that it cannot put into words as it came")
+    func unknownCurrency() {
+        #expect(MoneyText.describe(["amount": .integer(500), "currency": "JPY"]) == "500 JPY")
+        #expect(MoneyText.describe(["amount": .integer(500), "currency": "???"]) == nil)
+        let odd: JSONValue = ["total": ["amount": .integer(5), "currency": "???"], "lines": "none"]
+        #expect(MoneyText.describing(odd) == odd)
     }
 
     @Test("lists a page and says how to get the next one")
@@ -105,7 +125,7 @@ struct OrderTests {
         }
         let outcome = await warren("order list", http: services)
         #expect(outcome.lines.count == 3)
-        #expect(outcome.lines[1].contains("confirmed  captured"))
+        #expect(outcome.lines[1].contains("confirmed  captured   19.99 EUR"))
         #expect(outcome.messages.contains("--after o-9"))
         let json = await warren("order list -o jsonl", http: services)
         #expect(json.records.count == 2)

@@ -124,6 +124,18 @@ struct PublishTests {
         #expect(await warren("publish order.confirmed", broker: refusing).code == 1)
     }
 
+    @Test("ends with 2 for a broker's URL that is none, and does not show what may hold a password")
+    func noBrokerURL() async {
+        let wrong = await warren(
+            "publish order.confirmed",
+            environment: ["WARREN_AMQP_URL": "http://guest:geheim@broker"],
+            broker: FakeBroker()
+        )
+        #expect(wrong.code == 2)
+        #expect(wrong.messages.contains("WARREN_AMQP_URL"))
+        #expect(!wrong.messages.contains("geheim"))
+    }
+
     @Test("waits no longer than it may for a broker that takes nothing")
     func blocked() async {
         let outcome = await warren("publish order.confirmed --timeout 50ms", broker: BlockedBroker())

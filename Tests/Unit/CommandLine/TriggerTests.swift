@@ -81,6 +81,17 @@ struct TriggerTests {
         #expect(steps.last?["deadLetter"]?.text == "payment-17")
     }
 
+    @Test("publishes an order to a customer whom no mail can reach, and finds it at Notification")
+    func mailBounce() async throws {
+        let broker = FakeBroker()
+        let outcome = await warren("trigger mail-bounce -o jsonl", http: Self.shop(), broker: broker)
+        #expect(outcome.code == 0)
+        let event = try OrderConfirmed(decodingData: try #require(broker.events.last).data)
+        #expect(EmailAddress(event.customer.email) == nil)
+        #expect(broker.events.last?.subject == event.orderID)
+        #expect(outcome.records.last?["deadLetter"]?.text == "notification-17")
+    }
+
     @Test("plays as often as told, each time anew")
     func count() async {
         let outcome = await warren("trigger happy --count 3 -o jsonl", http: Self.shop())

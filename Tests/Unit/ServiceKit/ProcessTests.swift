@@ -89,12 +89,37 @@ struct ProcessTests {
                 context.background("impatient") {
                     kill(getpid(), SIGINT)
                     while !Task.isCancelled { await Task.yield() }
-                    kill(getpid(), SIGTERM)
-                    await withCheckedContinuation { Stuck.keep($0) }
+                    // Until one of them is no echo of the first any more.
+                    while true {
+                        kill(getpid(), SIGTERM)
+                        await Task.detached { try? await Task.sleep(for: .milliseconds(100)) }.value
+                    }
                 }
             }
         }
         #expect(try Self.errors(in: result) == ["a second signal ended the program at once"])
+    }
+
+    @Test("takes a signal that comes twice at once for one, as supervisors send it, and ends in order")
+    func doubledSignal() async throws {
+        let result = await #expect(processExitsWith: .exitCode(0), observing: [\.standardErrorContent]) {
+            await TestService.run([:]) { context, _ in
+                context.background("doubled") {
+                    kill(getpid(), SIGTERM)
+                    kill(getpid(), SIGINT)
+                }
+            }
+        }
+        #expect(try Self.errors(in: result) == [])
+    }
+
+    @Test("knows an echo from a second wish")
+    func wishes() {
+        let wishes = SignalHandler.Wishes()
+        let start = ContinuousClock.now
+        #expect(wishes.next(at: start) == .stop)
+        #expect(wishes.next(at: start + .milliseconds(999)) == .same)
+        #expect(wishes.next(at: start + .seconds(1)) == .leave)
     }
 
     @Test("ends with 1 when the grace is over, though every thread of the pool is blocked")

@@ -76,6 +76,12 @@ struct StartupTests {
             let entry = [lines[start]] + lines[(start + 1)...].prefix { $0.hasPrefix("   ") }
             #expect(entry.contains { $0.dropFirst(column) == "default: \(fallback)" }, "\(name)")
         }
+        for value in [
+            "quorum or classic", "a whole number from 1 to 65535", "a duration such as 500ms, 10s, 5m or 24h,",
+        ] {
+            #expect(lines.contains { $0.dropFirst(column).hasPrefix("value: \(value)") }, "\(value)")
+        }
+        #expect(!lines.contains { $0.hasSuffix("value: a text") })
     }
 
     @Test("prints the version for --version")

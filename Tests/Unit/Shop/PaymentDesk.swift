@@ -248,6 +248,15 @@ final class ProviderHooks: Sendable {
     private let silences = Mutex(0)
     private let orders = Mutex<Set<String>>([])
 
+    /// The provider refuses every charge for a reason that no customer can mend, such as a wrong secret key.
+    func refuseCharges() {
+        set { hooks in
+            hooks.beforeCharge = {
+                throw ProviderFailure(kind: .refused, errorClass: "payment.provider-refused", reason: "status 401")
+            }
+        }
+    }
+
     /// So many of the next charges and refunds are not answered in time.
     func expectSilence(_ count: Int) { silences.withLock { $0 += count } }
 

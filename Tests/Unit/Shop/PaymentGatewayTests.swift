@@ -65,6 +65,22 @@ import Testing
                 .init(402, error("card_error", "card_declined"), ["Stripe-Should-Retry": "false"]),
                 .declined(reason: "card_declined")
             ),
+            (
+                .init(400, error("invalid_request_error", "resource_missing", param: "payment_method")),
+                .declined(reason: "resource_missing")
+            ),
+            (
+                .init(404, error("invalid_request_error", "resource_missing", param: "payment_method")),
+                .declined(reason: "resource_missing")
+            ),
+            (
+                .init(400, error("invalid_request_error", "amount_too_large", param: "amount")),
+                .declined(reason: "amount_too_large")
+            ),
+            (
+                .init(400, error("invalid_request_error", param: "currency")),
+                .declined(reason: "invalid_currency")
+            ),
         ] as [(Answer, ChargeStatus)]
     )
     func chargeAnswers(answer: Answer, status: ChargeStatus) async throws {
@@ -101,6 +117,21 @@ import Testing
                 "payment.provider-refused"
             ),
             (.init(400, error("invalid_request_error", "parameter_missing")), .refused, "payment.provider-refused"),
+            (
+                .init(400, error("invalid_request_error", "parameter_unknown", param: "confirm")), .refused,
+                "payment.provider-refused"
+            ),
+            (
+                .init(
+                    400,
+                    error("invalid_request_error", "resource_missing", param: "payment_method"),
+                    ["Stripe-Should-Retry": "true"]
+                ), .unknown, "payment.provider-refused"
+            ),
+            (
+                .init(401, error("invalid_request_error", "api_key_expired", param: "payment_method")), .refused,
+                "payment.provider-refused"
+            ),
             (.init(401, error("invalid_request_error")), .refused, "payment.provider-refused"),
             (.init(404, ""), .refused, "payment.provider-refused"),
         ] as [(Answer, ProviderFailure.Kind, String)]
@@ -208,8 +239,15 @@ import Testing
         #"{"id":"pi_1","amount":1250,"currency":"eur","status":"\#(status)","last_payment_error":null}"#
     }
 
-    private static func error(_ type: String, _ code: String? = nil, decline: String? = nil) -> String {
-        let fields = [("type", type), ("code", code), ("decline_code", decline), ("message", "Words.")]
+    private static func error(
+        _ type: String,
+        _ code: String? = nil,
+        decline: String? = nil,
+        param: String? = nil
+    ) -> String {
+        let fields = [
+            ("type", type), ("code", code), ("decline_code", decline), ("param", param), ("message", "Words."),
+        ]
         return #"{"error":{"#
             + fields.compactMap { name, value in value.map { #""\#(name)":"\#($0)""# } }.joined(separator: ",") + "}}"
     }

@@ -157,12 +157,27 @@ import Testing
     @Test("What no retry can mend goes to the dead letters at once")
     func permanent() async throws {
         try await PaymentDesk.open { desk async throws in
-            #expect(try await desk.requestToken(token: "pm_unknown") == .permanent("payment.provider-refused"))
-            #expect(try await desk.request("order-2", amount: -5) == .permanent("payment.provider-refused"))
+            desk.hooks.refuseCharges()
+            #expect(try await desk.request() == .permanent("payment.provider-refused"))
+            #expect(try await desk.payment()?.state == .pending)
             #expect(try await desk.request("") == .permanent("payment.invalid-order-id"))
             #expect(
                 try await desk.request(String(repeating: "o", count: 201)) == .permanent("payment.invalid-order-id")
             )
+        }
+    }
+
+    @Test("What the provider does not take as the order has it declines the order: nobody has to look at it")
+    func refusedOrders() async throws {
+        try await PaymentDesk.open { desk async throws in
+            #expect(try await desk.requestToken(token: "pm_unknown") == .done)
+            #expect(try await desk.request("order-2", amount: 100_000_000) == .done)
+            #expect(try await desk.payment()?.declineReason == "resource_missing")
+            #expect(try await desk.payment("order-2")?.declineReason == "amount_too_large")
+            for order in ["order-1", "order-2"] {
+                #expect(desk.moved(order) == [0, 0])
+                #expect(try await desk.told(order) == ["declined"])
+            }
         }
     }
 
