@@ -164,16 +164,23 @@ struct ServiceRun: Sendable {
         return Set(own.flatMap { $0.types.map(\.rawValue) })
     }
 
-    /// Whether the database answers a query.
+    /// Whether the database answers a query, and nothing holds its writer.
     private static func probe(of database: Database) -> Readiness.Probe {
         .single("database") {
             do {
                 _ = try await database.read { try $0.first("SELECT 1") != nil }
-                return nil
+                return stuckWriter(database.statistics)
             } catch {
                 return String(describing: error)
             }
         }
+    }
+
+    /// What is wrong when a write takes longer than it may, and cannot be given up.
+    static func stuckWriter(_ statistics: Database.Statistics) -> String? {
+        let seconds = Int(statistics.presentWriteSeconds)
+        guard .seconds(seconds) > Database.writeDeadline else { return nil }
+        return "the writer has been at one thing for \(seconds) s, \(statistics.waitingWrites) writes wait: see the log"
     }
 
     /// The broker's connections.

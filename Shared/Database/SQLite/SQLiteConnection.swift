@@ -26,7 +26,9 @@ import Telemetry
     private var ownStatements = SQLiteStatementCache()
     /// Set where this class itself speaks: it may begin and end transactions, callers may not.
     private var isTrusted = false
-    /// When the read that is running has to be given up.
+    /// How long the SQL of one step of a write may take; nil where there is no limit, as for migrations.
+    var stepLimit: Duration?
+    /// When the read, or the step of a write, that is running has to be given up.
     private var deadline: ContinuousClock.Instant?
     /// The error that ended the current transaction in the middle.
     private var loss: DatabaseError?
@@ -100,12 +102,12 @@ import Telemetry
     /// Runs statements, and turns a failure into what callers get - after a look at what became of the transaction.
     private func report<Result>(_ body: () throws -> Result) throws -> Result {
         if let loss { throw loss }
-        if let deadline, deadline <= .now { throw Self.timedOut }
+        if let deadline, deadline <= .now { throw timedOut }
         do {
             return try body()
         } catch let failure as SQLiteFailure {
             var error = failure.error
-            if failure.status == SQLITE_INTERRUPT { error = Self.timedOut }
+            if failure.status == SQLITE_INTERRUPT { error = timedOut }
             if SQLiteCode.isFailedSync(failure.status) { giveUp(error) }
             // A full disk and other errors end the whole transaction, not only the statement. Whatever came after
             // would then be committed statement by statement.
@@ -114,7 +116,21 @@ import Telemetry
         }
     }
 
-    private static let timedOut = DatabaseError(code: .timedOut, reason: "the read took longer than its deadline")
+    private var timedOut: DatabaseError {
+        DatabaseError(
+            code: .timedOut,
+            reason: "the \(role == .reader ? "read" : "write") took longer than its deadline"
+        )
+    }
+
+    /// Whether what runs has to be given up; asked by SQLite now and then.
+    ///
+    /// The time of a write's step begins when this is asked for the first time: no clock is read for one that is short.
+    private func isOverdue() -> Bool {
+        if let deadline { return deadline <= .now }
+        if let stepLimit { deadline = .now + stepLimit }
+        return false
+    }
 
     // MARK: Transactions
 
@@ -122,6 +138,7 @@ import Telemetry
 
     func beginWrite() throws {
         loss = nil
+        deadline = nil
         try own("BEGIN IMMEDIATE")
         isInTransaction = true
     }
@@ -149,7 +166,10 @@ import Telemetry
         _ = try? own("ROLLBACK")
     }
 
-    func beginStep() throws { try own("SAVEPOINT step") }
+    func beginStep() throws {
+        deadline = nil
+        try own("SAVEPOINT step")
+    }
 
     func checkStep() throws {
         if let loss { throw loss }
@@ -165,9 +185,13 @@ import Telemetry
         }
     }
 
-    func keepStep() throws { try own("RELEASE step") }
+    func keepStep() throws {
+        deadline = nil
+        try own("RELEASE step")
+    }
 
     func undoStep() throws {
+        deadline = nil
         try own("ROLLBACK TO step")
         try own("RELEASE step")
     }
@@ -230,18 +254,17 @@ import Telemetry
             },
             this
         )
-        if role == .reader {
-            unsafe sqlite3_progress_handler(
-                handle,
-                1_000,
-                { this in
-                    guard let this = unsafe this else { return 1 }
-                    let connection = unsafe Unmanaged<SQLiteConnection>.fromOpaque(this).takeUnretainedValue()
-                    return connection.deadline.map { $0 <= .now } ?? false ? 1 : 0
-                },
-                this
-            )
-        } else {
+        // A writer's statements are short: it is enough to look after some milliseconds of work.
+        unsafe sqlite3_progress_handler(
+            handle,
+            role == .reader ? 1_000 : 100_000,
+            { this in
+                guard let this = unsafe this else { return 1 }
+                return unsafe Unmanaged<SQLiteConnection>.fromOpaque(this).takeUnretainedValue().isOverdue() ? 1 : 0
+            },
+            this
+        )
+        if role == .writer {
             unsafe sqlite3_wal_hook(
                 handle,
                 { this, _, _, pages in
