@@ -358,6 +358,13 @@ public final class MessagingRuntime: Sendable {
         }
     }
 
+    /// What retention has removed, and what is left.
+    ///
+    /// - Throws: `DatabaseError`.
+    public func retentionStatus() async throws -> RetentionStatus {
+        try await retention.status(now: WallClock.milliseconds())
+    }
+
     /// What happened since start, for metrics.
     public var counters: MessagingCounters { counterBox.value }
 
