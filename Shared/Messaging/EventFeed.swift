@@ -160,7 +160,9 @@ public final class EventFeed: Sendable {
         }
     }
 
-    /// Notes that nothing is under way any more. A task that is cancelled notes it as well.
+    /// Notes that nothing is under way any more.
+    ///
+    /// A task that is cancelled notes it as well.
     private func end() async {
         do {
             try await database.write { [begunName] transaction in

@@ -37,7 +37,7 @@ public final class MessagingRuntime: Sendable {
     private let operationRunner: OperationRunner
     private let counterBox: CounterBox
     private let feeds = FeedRoster()
-    private let retention: Retention
+    let retention: Retention
 
     /// Makes the messaging of a service; nothing connects before `run`.
     ///
@@ -356,13 +356,6 @@ public final class MessagingRuntime: Sendable {
                 dead: try DeadLetters.keptCount(DeadLetterFilter(), in: transaction) ?? 0
             )
         }
-    }
-
-    /// What retention has removed, and what is left.
-    ///
-    /// - Throws: `DatabaseError`.
-    public func retentionStatus() async throws -> RetentionStatus {
-        try await retention.status(now: WallClock.milliseconds())
     }
 
     /// What happened since start, for metrics.

@@ -1,4 +1,5 @@
 internal import Database
+internal import Events
 import Synchronization
 
 /// What retention has removed since the start, and what is left for readers of the event store.
@@ -64,5 +65,14 @@ extension Retention {
         status.goneThrough = gone
         status.oldestEventAge = oldest.map { Double(max(0, now - $0)) / 1000 }
         return status
+    }
+}
+
+extension MessagingRuntime {
+    /// What retention has removed, and what is left.
+    ///
+    /// - Throws: `DatabaseError`.
+    public func retentionStatus() async throws -> RetentionStatus {
+        try await retention.status(now: WallClock.milliseconds())
     }
 }

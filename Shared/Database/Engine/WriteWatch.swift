@@ -48,7 +48,9 @@ import Telemetry
     /// Between two looks.
     let interval: Duration
 
-    /// A count in the upper bits, the phase in the lowest three. Only the writer stores it.
+    /// A count in the upper bits, the phase in the lowest three.
+    ///
+    /// Only the writer stores it.
     private let mark = Atomic<UInt64>(0)
     private let isAsleep = Atomic(false)
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
