@@ -115,7 +115,7 @@ let package = Package(
         service("CommandLine", ["ServiceKit", "ShopEvents", "Messaging", "Events", "HTTP", "JSON", "Telemetry"]),
 
         // The tests.
-        .target(name: "TestSupport", path: "Tests/Support", swiftSettings: strict),
+        .target(name: "TestSupport", dependencies: ["JSON"], path: "Tests/Support", swiftSettings: strict),
         tests("TelemetryTests", at: "Unit/Telemetry", ["Telemetry"]),
         tests("JSONTests", at: "Unit/JSON", ["JSON"]),
         tests("EventsTests", at: "Unit/Events", ["Events"]),
@@ -134,7 +134,7 @@ let package = Package(
             at: "Unit/Shop",
             [
                 "Order", "Payment", "Notification", "Sandbox", "ShopEvents", "Messaging", "Database", "Events", "HTTP",
-                "Telemetry",
+                "JSON", "Telemetry",
             ]
         ),
         tests(
@@ -147,11 +147,15 @@ let package = Package(
         tests(
             "MessagingIntegrationTests",
             at: "Integration/Messaging",
-            ["Messaging", "AMQP", "Database", "Events", "Telemetry"]
+            ["Messaging", "AMQP", "Database", "Events", "JSON", "Telemetry"]
         ),
         tests("ConformanceTests", at: "Conformance", ["AMQP", "AMQPInMemory", "Telemetry"]),
         tests("FaultTests", at: "Faults", ["AMQP", "Telemetry"]),
-        tests("EndToEndTests", at: "EndToEnd", ["AMQP", "Database", "Events", "HTTP", "ShopEvents", "Telemetry"]),
+        tests(
+            "EndToEndTests",
+            at: "EndToEnd",
+            ["AMQP", "Database", "Events", "HTTP", "JSON", "ShopEvents", "Telemetry"]
+        ),
 
         // The benchmarks: no tests, and the C programs that they compare with.
         .executableTarget(

@@ -1,6 +1,7 @@
 import Database
 import Events
 import Foundation
+import JSON
 import Messaging
 import Synchronization
 import TestSupport
