@@ -54,6 +54,11 @@ public struct JSONSchema {
                 }
             case "allOf":
                 for part in rule.elements { faults += try self.faults(value, part, at: path) }
+            case "oneOf":
+                let fits = try rule.elements.filter { try self.faults(value, $0, at: path).isEmpty }
+                check(fits.count == 1, "fits \(fits.count) of the shapes")
+            case "minProperties":
+                compare(value.object.map { Double($0.count) }, rule, >=, "has too few members")
             default: faults.append("\(path): the keyword \(keyword) is not one that is checked")
             }
         }
