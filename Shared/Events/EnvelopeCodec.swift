@@ -1,4 +1,5 @@
 import JSON
+import Telemetry
 
 /// Envelopes to and from bytes.
 ///
@@ -32,7 +33,7 @@ extension Envelope {
             throw EventFault(.invalidAttribute, "datacontenttype must be application/json, it is \(kind)")
         }
         let time = try attributes.required("time")
-        guard RFC3339.milliseconds(time) != nil else {
+        guard Timestamp(rfc3339: time)?.milliseconds != nil else {
             throw EventFault(.invalidAttribute, "time must be an RFC 3339 time, it is \(time)")
         }
         guard let data = document.member("data") else {

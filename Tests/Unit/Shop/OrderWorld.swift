@@ -82,7 +82,7 @@ final class OrderWorld: Sendable {
             source: "/payment-service",
             type: type(of: event).type,
             subject: event.subject,
-            time: RFC3339.now(),
+            time: Timestamp.now().description,
             correlationID: "flow-\(event.subject)",
             data: try event.encodedData()
         )
