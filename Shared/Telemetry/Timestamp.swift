@@ -57,9 +57,9 @@ public struct Timestamp: Sendable, Hashable, Comparable, CustomStringConvertible
         }
     }
 
-    /// `0000-01-01T00:00:00.000Z`
+    /// 0000-01-01T00:00:00.000Z.
     private static let first: Int64 = -62_167_219_200_000
-    /// `9999-12-31T23:59:59.999Z`
+    /// 9999-12-31T23:59:59.999Z.
     private static let last: Int64 = 253_402_300_799_999
 
     /// Reads an RFC 3339 time with any number of fractional digits (those past the millisecond are cut off) and any
