@@ -48,10 +48,10 @@ public final class Database: Sendable {
     /// wait for it.
     ///
     /// **What ends a write that takes too long.** Its SQL is given up after ``writeDeadline``: the statement that runs
-    /// then throws `.timedOut`, and the closure is undone. SQLite gives up the whole transaction with a statement that was
-    /// writing, so the closures before it in the same group fail with it; they may be tried again. Nothing can end Swift
-    /// code that blocks or loops without SQL, a disk that does not answer, or another process's lock: the log names it
-    /// once it has taken as long as that, and ``Statistics-swift.struct/presentWriteSeconds`` shows it.
+    /// then throws `.timedOut`, and the closure is undone. (Where its group is not undone by repeating - see the engine -
+    /// the closures before it fail with it, and may be tried again.) Nothing can end Swift code that blocks or loops
+    /// without SQL, a disk that does not answer, or another process's lock: the log names it once it has taken as long as
+    /// that, and ``Statistics-swift.struct/presentWriteSeconds`` shows it.
     ///
     /// - Throws: what `body` throws; `.timedOut`; or a `DatabaseError` when the commit fails, and then every closure of the
     ///   group gets it and none has had an effect.

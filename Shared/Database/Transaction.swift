@@ -25,38 +25,67 @@ public final class Transaction {
     ///   - arguments: one value for each placeholder.
     /// - Throws: `DatabaseError`; `.constraint(unique: true)` when a row with the same key is there.
     @discardableResult
-    public func execute(_ sql: String, _ arguments: (any DatabaseConvertible)?...) throws -> Int {
-        try execute(sql, arguments: arguments)
+    @inlinable public func execute<each Argument: DatabaseConvertible>(
+        _ sql: String,
+        _ arguments: repeat each Argument
+    ) throws -> Int {
+        try execute(sql, values: Self.values(repeat each arguments))
     }
 
     /// Runs a query (or a statement with `RETURNING`) and gives its rows.
     ///
     /// - Throws: `DatabaseError`, as `execute` does.
-    public func query(_ sql: String, _ arguments: (any DatabaseConvertible)?...) throws -> [Row] {
-        try query(sql, arguments: arguments)
+    @inlinable public func query<each Argument: DatabaseConvertible>(
+        _ sql: String,
+        _ arguments: repeat each Argument
+    ) throws -> [Row] {
+        try query(sql, values: Self.values(repeat each arguments), limit: .max)
     }
 
     /// Runs a query (or a statement with `RETURNING`) and gives its first row, or nil.
     ///
     /// - Throws: `DatabaseError`, as `execute` does.
-    public func first(_ sql: String, _ arguments: (any DatabaseConvertible)?...) throws -> Row? {
-        try first(sql, arguments: arguments)
+    @inlinable public func first<each Argument: DatabaseConvertible>(
+        _ sql: String,
+        _ arguments: repeat each Argument
+    ) throws -> Row? {
+        try query(sql, values: Self.values(repeat each arguments), limit: 1).first
     }
 
     /// `execute` with arguments that were collected at run time.
     @discardableResult
     public func execute(_ sql: String, arguments: [(any DatabaseConvertible)?]) throws -> Int {
-        try usable().execute(sql, arguments)
+        try execute(sql, values: arguments.map { $0?.databaseValue ?? .null })
     }
 
     /// `query` with arguments that were collected at run time.
     public func query(_ sql: String, arguments: [(any DatabaseConvertible)?]) throws -> [Row] {
-        try usable().query(sql, arguments, limit: .max)
+        try query(sql, values: arguments.map { $0?.databaseValue ?? .null }, limit: .max)
     }
 
     /// `first` with arguments that were collected at run time.
     public func first(_ sql: String, arguments: [(any DatabaseConvertible)?]) throws -> Row? {
-        try usable().query(sql, arguments, limit: 1).first
+        try query(sql, values: arguments.map { $0?.databaseValue ?? .null }, limit: 1).first
+    }
+
+    /// The values of the arguments, made where their types are known: no boxes, and no conversion that is looked up.
+    @inlinable static func values<each Argument: DatabaseConvertible>(
+        _ arguments: repeat each Argument
+    ) -> [DatabaseValue] {
+        var values: [DatabaseValue] = []
+        values.reserveCapacity(16)
+        repeat values.append((each arguments).databaseValue)
+        return values
+    }
+
+    @usableFromInline
+    func execute(_ sql: String, values: [DatabaseValue]) throws -> Int {
+        try usable().execute(sql, values)
+    }
+
+    @usableFromInline
+    func query(_ sql: String, values: [DatabaseValue], limit: Int) throws -> [Row] {
+        try usable().query(sql, values, limit: limit)
     }
 
     /// Registers what is called, on the writer's thread, after the transaction that contains this closure's effects is

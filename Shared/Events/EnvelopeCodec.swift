@@ -1,6 +1,12 @@
 import JSON
 import Telemetry
 
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
+
 /// Envelopes to and from bytes.
 ///
 /// Decoding is hostile-input code: everything that `JSONDocument` refuses, and every attribute that is missing or not
@@ -24,32 +30,41 @@ extension Envelope {
         guard document.kind == .object else {
             throw EventFault(.malformed, "a JSON object is expected")
         }
-        let attributes = Attributes(document: document)
+        // In the order in which `encoded` writes them, so that each is found at once.
+        var attributes = Attributes(document: document)
         let version = try attributes.required("specversion")
         guard version == "1.0" else {
             throw EventFault(.invalidAttribute, "specversion must be 1.0, it is \(version)")
         }
-        if let kind = try attributes.optional("datacontenttype"), !Envelope.isJSON(kind) {
-            throw EventFault(.invalidAttribute, "datacontenttype must be application/json, it is \(kind)")
-        }
+        let id = try attributes.required("id")
+        let source = try attributes.required("source")
+        let type = EventType(rawValue: try attributes.required("type"))
+        let subject = try attributes.required("subject")
         let time = try attributes.required("time")
         guard Timestamp(rfc3339: time)?.milliseconds != nil else {
             throw EventFault(.invalidAttribute, "time must be an RFC 3339 time, it is \(time)")
         }
-        guard let data = document.member("data") else {
+        if let kind = try attributes.optional("datacontenttype"), !Envelope.isJSON(kind) {
+            throw EventFault(.invalidAttribute, "datacontenttype must be application/json, it is \(kind)")
+        }
+        let sequence = try attributes.sequence()
+        let correlationID = try attributes.optional("correlationid")
+        let causationID = try attributes.optional("causationid")
+        let traceparent = try attributes.optional("traceparent")
+        guard let data = attributes.member("data") else {
             throw EventFault(.missingAttribute, "data is missing")
         }
         self.init(
-            id: try attributes.required("id"),
-            source: try attributes.required("source"),
-            type: EventType(rawValue: try attributes.required("type")),
-            subject: try attributes.required("subject"),
+            id: id,
+            source: source,
+            type: type,
+            subject: subject,
             time: time,
-            sequence: try attributes.sequence(),
-            correlationID: try attributes.optional("correlationid"),
-            causationID: try attributes.optional("causationid"),
-            traceparent: try attributes.optional("traceparent"),
-            data: Array(data.bytes)
+            sequence: sequence,
+            correlationID: correlationID,
+            causationID: causationID,
+            traceparent: traceparent,
+            data: Array(document.text(of: data))
         )
     }
 
@@ -57,25 +72,25 @@ extension Envelope {
     public func encoded() -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(data.count + 512)
-        bytes.append(contentsOf: "{\"specversion\":\"1.0\"".utf8)
+        func literal(_ text: StaticString) {
+            bytes.append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+        }
         func attribute(_ name: StaticString, _ value: String?) {
             guard let value else { return }
-            bytes.append(contentsOf: ",\"".utf8)
-            bytes.append(contentsOf: UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
-            bytes.append(contentsOf: "\":".utf8)
+            literal(name)
             JSONText.append(value, to: &bytes)
         }
-        attribute("id", id)
-        attribute("source", source)
-        attribute("type", type.rawValue)
-        attribute("subject", subject)
-        attribute("time", time)
-        attribute("datacontenttype", "application/json")
-        attribute("sequence", sequence.map(Envelope.paddedSequence))
-        attribute("correlationid", correlationID)
-        attribute("causationid", causationID)
-        attribute("traceparent", traceparent)
-        bytes.append(contentsOf: ",\"data\":".utf8)
+        attribute("{\"specversion\":\"1.0\",\"id\":", id)
+        attribute(",\"source\":", source)
+        attribute(",\"type\":", type.rawValue)
+        attribute(",\"subject\":", subject)
+        attribute(",\"time\":", time)
+        literal(",\"datacontenttype\":\"application/json\"")
+        attribute(",\"sequence\":", sequence.map(Envelope.paddedSequence))
+        attribute(",\"correlationid\":", correlationID)
+        attribute(",\"causationid\":", causationID)
+        attribute(",\"traceparent\":", traceparent)
+        literal(",\"data\":")
         bytes.append(contentsOf: data)
         bytes.append(UInt8(ascii: "}"))
         return bytes
@@ -86,21 +101,28 @@ extension Envelope {
     /// - Returns: nil when the envelope has no such attribute.
     public static func attribute(_ name: StaticString, ofEncoded bytes: [UInt8]) -> String? {
         bytes.withUnsafeBufferPointer { bytes in
+            guard let start = bytes.baseAddress else { return nil }
+            /// Where the next such byte is.
+            func next(_ byte: StaticString, from position: Int) -> Int? {
+                memchr(start + position, Int32(byte.utf8Start.pointee), bytes.count - position).map { found in
+                    UnsafePointer(found.assumingMemoryBound(to: UInt8.self)) - start
+                }
+            }
             /// Where the value of a member begins whose comma is at that position.
             func value(of name: StaticString, at comma: Int) -> Int? {
-                let start = comma + 2
-                let end = start + name.utf8CodeUnitCount
-                guard end + 1 < bytes.count, bytes[comma + 1] == UInt8(ascii: "\""), bytes[end] == UInt8(ascii: "\"")
+                let length = name.utf8CodeUnitCount
+                guard comma + length + 3 < bytes.count, bytes[comma + 1] == UInt8(ascii: "\""),
+                    memcmp(start + comma + 2, name.utf8Start, length) == 0,
+                    bytes[comma + 2 + length] == UInt8(ascii: "\""), bytes[comma + 3 + length] == UInt8(ascii: ":")
                 else { return nil }
-                for index in start..<end where bytes[index] != name.utf8Start[index - start] { return nil }
-                return bytes[end + 1] == UInt8(ascii: ":") ? end + 2 : nil
+                return comma + 4 + length
             }
             // `encoded` writes the attributes before the data, and no quote inside a string without its backslash.
-            var position = -1
-            while let comma = bytes[(position + 1)...].firstIndex(of: UInt8(ascii: ",")) {
-                position = comma
-                if value(of: "data", at: position) != nil { return nil }
-                guard let quote = value(of: name, at: position) else { continue }
+            var position = 0
+            while let comma = next(",", from: position) {
+                position = comma + 1
+                if value(of: "data", at: comma) != nil { return nil }
+                guard let quote = value(of: name, at: comma) else { continue }
                 var end = quote + 1
                 while end < bytes.count, bytes[end] != UInt8(ascii: "\"") {
                     end += bytes[end] == UInt8(ascii: "\\") ? 2 : 1
@@ -136,16 +158,25 @@ extension Envelope {
 /// The attributes of an envelope that is being read.
 private struct Attributes {
     let document: JSONDocument
+    private var cursor = JSONDocument.MemberCursor()
 
-    func optional(_ name: StaticString) throws(EventFault) -> String? {
-        guard let member = document.member(name), member.kind != .null else { return nil }
-        guard let value = member.string else {
+    init(document: JSONDocument) {
+        self.document = document
+    }
+
+    mutating func member(_ name: StaticString) -> JSONDocument.Member? {
+        document.member(name, after: &cursor)
+    }
+
+    mutating func optional(_ name: StaticString) throws(EventFault) -> String? {
+        guard let member = member(name), member.kind != .null else { return nil }
+        guard let value = document.string(of: member) else {
             throw EventFault(.invalidAttribute, "\(name) must be a string")
         }
         guard !value.isEmpty, value.utf8.count <= 255 else {
             throw EventFault(.invalidAttribute, "\(name) must have 1 to 255 bytes, it has \(value.utf8.count)")
         }
-        guard !Self.hasControls(value) else {
+        guard document.isPrintableASCII(member) || !Self.hasControls(value) else {
             throw EventFault(.invalidAttribute, "\(name) must not contain control characters")
         }
         return value
@@ -161,14 +192,14 @@ private struct Attributes {
         return false
     }
 
-    func required(_ name: StaticString) throws(EventFault) -> String {
+    mutating func required(_ name: StaticString) throws(EventFault) -> String {
         guard let value = try optional(name) else {
             throw EventFault(.missingAttribute, "\(name) is missing")
         }
         return value
     }
 
-    func sequence() throws(EventFault) -> UInt64? {
+    mutating func sequence() throws(EventFault) -> UInt64? {
         guard let text = try optional("sequence") else { return nil }
         guard text.utf8.allSatisfy({ $0 &- 0x30 < 10 }), let value = UInt64(text), value <= UInt64(Int64.max) else {
             throw EventFault(.invalidAttribute, "sequence must be a decimal number, it is \(text)")

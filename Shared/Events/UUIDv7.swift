@@ -14,6 +14,22 @@ public enum UUIDv7 {
     private struct State {
         var milliseconds: UInt64 = 0
         var counter: UInt16 = 0
+        /// Random numbers in store for this millisecond: asking the system for each would be a system call for each.
+        var randoms: [UInt64] = []
+
+        mutating func random() -> UInt64 {
+            if randoms.isEmpty {
+                randoms.append(contentsOf: repeatElement(0, count: 16))
+                let status = randoms.withUnsafeMutableBytes { bytes in
+                    bytes.baseAddress.map { getentropy($0, bytes.count) } ?? -1
+                }
+                guard status == 0 else {
+                    randoms.removeAll()
+                    return .random(in: .min ... .max)
+                }
+            }
+            return randoms.removeLast()
+        }
     }
 
     private static let state = Mutex(State())
@@ -23,20 +39,20 @@ public enum UUIDv7 {
     /// Thread-safe.
     public static func make() -> String {
         let now = UInt64(clamping: WallClock.milliseconds())
-        let (milliseconds, counter) = state.withLock { state -> (UInt64, UInt16) in
+        let (milliseconds, counter, random) = state.withLock { state -> (UInt64, UInt16, UInt64) in
             if now > state.milliseconds {
                 state.milliseconds = now
+                state.randoms.removeAll(keepingCapacity: true)
                 // Starting low leaves room to count within the millisecond.
-                state.counter = UInt16.random(in: 0..<0x400)
+                state.counter = UInt16(truncatingIfNeeded: state.random() & 0x3FF)
             } else if state.counter < 0xFFF {
                 state.counter += 1
             } else {
                 state.milliseconds += 1
                 state.counter = 0
             }
-            return (state.milliseconds, state.counter)
+            return (state.milliseconds, state.counter, state.random())
         }
-        let random = UInt64.random(in: 0...UInt64.max)
         return text(
             high: milliseconds << 16 | 0x7000 | UInt64(counter),
             low: random & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
@@ -44,8 +60,7 @@ public enum UUIDv7 {
     }
 
     private static func text(high: UInt64, low: UInt64) -> String {
-        let digits = Array("0123456789abcdef".utf8)
-        return String(unsafeUninitializedCapacity: 36) { buffer in
+        String(unsafeUninitializedCapacity: 36) { buffer in
             var position = 0
             for nibble in 0..<32 {
                 if nibble == 8 || nibble == 12 || nibble == 16 || nibble == 20 {
@@ -53,7 +68,8 @@ public enum UUIDv7 {
                     position += 1
                 }
                 let word = nibble < 16 ? high : low
-                buffer[position] = digits[Int(word >> UInt64(60 - 4 * (nibble % 16)) & 0xF)]
+                let digit = UInt8(truncatingIfNeeded: word >> UInt64(60 - 4 * (nibble % 16)) & 0xF)
+                buffer[position] = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
                 position += 1
             }
             return position

@@ -61,24 +61,54 @@ public final class JSONDocument: Sendable {
     /// What the outermost value is.
     public var kind: Kind { nodes[0].kind }
 
-    /// A member of the outermost object.
+    /// A member of the outermost object: its place in this document.
     public struct Member: Sendable {
         /// What its value is.
         public let kind: Kind
-        let document: JSONDocument
         let node: Int
-
-        /// The value's text, a string's quotes included.
-        public var bytes: ArraySlice<UInt8> { document.text(of: node) }
-
-        /// The value where it is a string, otherwise nil.
-        public var string: String? { document.string(at: node) }
     }
 
     /// The member of the outermost object with that name; nil when there is none, or no object.
     public func member(_ name: StaticString) -> Member? {
-        guard let node = firstMember(of: 0, where: { matches($0, name) }) else { return nil }
-        return Member(kind: nodes[node].kind, document: self, node: node)
+        var cursor = MemberCursor()
+        return member(name, after: &cursor)
+    }
+
+    /// Where a search for members goes on.
+    public struct MemberCursor: Sendable {
+        var name = 1
+        var position = 0
+
+        /// At the first member.
+        public init() {}
+    }
+
+    /// The same, looking first where the last search ended: members that are asked for in the order of the text are
+    /// found at once.
+    public func member(_ name: StaticString, after cursor: inout MemberCursor) -> Member? {
+        guard nodes[0].kind == .object else { return nil }
+        let count = Int(nodes[0].count)
+        for _ in 0..<count {
+            if cursor.position == count { cursor = MemberCursor() }
+            let found = cursor.name
+            cursor.name = Int(nodes[found + 1].next)
+            cursor.position += 1
+            if matches(found, name) { return Member(kind: nodes[found + 1].kind, node: found + 1) }
+        }
+        return nil
+    }
+
+    /// The text of a member's value, a string's quotes included.
+    public func text(of member: Member) -> ArraySlice<UInt8> { text(of: member.node) }
+
+    /// The value of a member where it is a string, otherwise nil.
+    public func string(of member: Member) -> String? { string(at: member.node) }
+
+    /// Whether a member's value is a string that is written without escapes, of printable ASCII characters only.
+    public func isPrintableASCII(_ member: Member) -> Bool {
+        guard member.kind == .plainString else { return false }
+        let node = nodes[member.node]
+        return bytes.withUnsafeBytes { JSONText.isPrintableASCII($0, Int(node.start)..<Int(node.end)) }
     }
 
     /// The texts of the elements, where the outermost value is an array; otherwise nil.
@@ -129,8 +159,10 @@ public final class JSONDocument: Sendable {
         let start = Int(node.start)
         let count = Int(node.end) - start
         guard count == name.utf8CodeUnitCount else { return false }
-        for offset in 0..<count where bytes[start + offset] != name.utf8Start[offset] { return false }
-        return true
+        return bytes.withUnsafeBufferPointer { bytes in
+            for offset in 0..<count where bytes[start + offset] != name.utf8Start[offset] { return false }
+            return true
+        }
     }
 
     func matches(_ index: Int, _ name: String) -> Bool {

@@ -7,6 +7,8 @@ struct JSONScanner {
     private let maximumDepth: Int
     private var position = 0
     private var nodes: [JSONDocument.Node] = []
+    /// The fingerprints of the names of the objects that are open, the innermost last.
+    private var names: [UInt64] = []
 
     init(_ bytes: [UInt8], maximumDepth: Int) {
         self.bytes = bytes
@@ -18,6 +20,7 @@ struct JSONScanner {
     /// - Returns: the index; the first node is the outermost value.
     mutating func scan() throws(JSONFault) -> [JSONDocument.Node] {
         nodes.reserveCapacity(16 + bytes.count / 12)
+        names.reserveCapacity(32)
         skipSpace()
         try value(depth: 1)
         skipSpace()
@@ -63,7 +66,7 @@ struct JSONScanner {
         guard depth <= maximumDepth else { throw tooDeep }
         let node = open(.object)
         position += 1
-        var names = NameSet()
+        var object = NameSet(after: names)
         var count = 0
         skipSpace()
         if consume(UInt8(ascii: "}")) { return close(node, end: position) }
@@ -77,7 +80,7 @@ struct JSONScanner {
             let fingerprint =
                 hasEscapes
                 ? NameSet.fingerprint(Array(JSONText.unescape(bytes[raw]).utf8)[...]) : NameSet.fingerprint(bytes[raw])
-            guard names.insert(fingerprint) else {
+            guard object.insert(fingerprint, into: &names) else {
                 throw JSONFault(
                     .duplicateKey,
                     "the name \"\(JSONText.unescape(bytes[raw].prefix(100)))\" occurs twice in one object",
@@ -90,7 +93,10 @@ struct JSONScanner {
             try value(depth: depth + 1)
             count += 1
             skipSpace()
-            if consume(UInt8(ascii: "}")) { return close(node, end: position, count: count) }
+            if consume(UInt8(ascii: "}")) {
+                object.leave(&names)
+                return close(node, end: position, count: count)
+            }
             guard consume(UInt8(ascii: ",")) else { throw malformed("a comma or a closing brace is expected") }
             skipSpace()
         }
@@ -281,15 +287,28 @@ struct JSONScanner {
 
 /// The names of one object, as 64-bit fingerprints: quick for a few, linear for very many.
 private struct NameSet {
-    private var few: [UInt64] = []
+    /// More are kept in a set.
+    private static let few = 24
+
+    /// Where those of this object begin among all.
+    private let start: Int
     private var many: Set<UInt64> = []
 
-    mutating func insert(_ fingerprint: UInt64) -> Bool {
+    init(after names: [UInt64]) {
+        start = names.count
+    }
+
+    mutating func insert(_ fingerprint: UInt64, into names: inout [UInt64]) -> Bool {
         if !many.isEmpty { return many.insert(fingerprint).inserted }
-        if few.contains(fingerprint) { return false }
-        few.append(fingerprint)
-        if few.count > 24 { many = Set(few) }
+        for index in start..<names.count where names[index] == fingerprint { return false }
+        names.append(fingerprint)
+        if names.count - start > Self.few { many = Set(names[start...]) }
         return true
+    }
+
+    /// The object has ended.
+    func leave(_ names: inout [UInt64]) {
+        names.removeLast(names.count - start)
     }
 
     /// FNV-1a.

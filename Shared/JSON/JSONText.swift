@@ -39,15 +39,18 @@ public enum JSONText {
     /// Only what JSON demands is escaped.
     public static func append(_ text: String, to bytes: inout [UInt8]) {
         bytes.append(UInt8(ascii: "\""))
-        var text = text
-        text.withUTF8 { utf8 in
+        func append(_ utf8: UnsafeBufferPointer<UInt8>) {
             var position = 0
             while position < utf8.count {
                 let end = endOfPlain(UnsafeRawBufferPointer(utf8), from: position, highIsPlain: true)
-                bytes.append(contentsOf: utf8[position..<end])
+                bytes.append(contentsOf: UnsafeBufferPointer(rebasing: utf8[position..<end]))
                 position = end + 1
                 if end < utf8.count { appendEscaped(utf8[end], to: &bytes) }
             }
+        }
+        if text.utf8.withContiguousStorageIfAvailable(append) == nil {
+            var text = text
+            text.withUTF8(append)
         }
         bytes.append(UInt8(ascii: "\""))
     }
@@ -88,6 +91,24 @@ public enum JSONText {
             position += 1
         }
         return position
+    }
+
+    /// Whether there are only bytes from 0x20 to 0x7E, among bytes none of which is below 0x20.
+    static func isPrintableASCII(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) -> Bool {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let highs: UInt64 = 0x8080_8080_8080_8080
+        var position = range.lowerBound
+        while position + 8 <= range.upperBound {
+            let word = bytes.loadUnaligned(fromByteOffset: position, as: UInt64.self)
+            // One more makes a high byte of 0x7F; of two neighbours that overflow the first is marked already.
+            guard (word | (word &+ ones)) & highs == 0 else { return false }
+            position += 8
+        }
+        while position < range.upperBound {
+            guard bytes[position] < 0x7F else { return false }
+            position += 1
+        }
+        return true
     }
 
     /// The value of a hexadecimal digit.

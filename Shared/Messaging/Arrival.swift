@@ -3,8 +3,27 @@ internal import Events
 
 /// The subject of one source: what order is kept by.
 struct SubjectKey: Hashable, Sendable {
-    var source: String
-    var subject: String
+    let source: String
+    let subject: String
+    /// Taken once: one delivery looks its subject up many times.
+    private let hash: Int
+
+    init(source: String, subject: String) {
+        self.source = source
+        self.subject = subject
+        var hasher = Hasher()
+        hasher.combine(source)
+        hasher.combine(subject)
+        hash = hasher.finalize()
+    }
+
+    static func == (left: SubjectKey, right: SubjectKey) -> Bool {
+        left.hash == right.hash && left.subject == right.subject && left.source == right.source
+    }
+
+    func hash(into hasher: inout Hasher) {
+        hasher.combine(hash)
+    }
 }
 
 /// What identifies a delivery for one subscriber.
@@ -17,26 +36,28 @@ struct DeliveryKey: Hashable, Sendable {
 struct DeliveryRecord: Sendable {
     var key: DeliveryKey
     var type: String
-    var subject: String
+    var subjectKey: SubjectKey
     var sequence: UInt64?
     var receivedAt: Int64
     var body: [UInt8]
     var properties: StoredProperties
 
-    var subjectKey: SubjectKey { SubjectKey(source: key.source, subject: subject) }
+    var subject: String { subjectKey.subject }
 }
 
 /// A message that came in and what it turned out to be.
-struct Arrival: Sendable {
+///
+/// An object, because it is handed on many times.
+final class Arrival: Sendable {
     /// What can be read of it.
     enum Content: Sendable {
         case event(Envelope)
         case unreadable(EventFault)
     }
 
-    var record: DeliveryRecord
-    var redelivered: Bool
-    var content: Content
+    let record: DeliveryRecord
+    let redelivered: Bool
+    let content: Content
 
     /// Reads a message.
     ///
@@ -51,7 +72,7 @@ struct Arrival: Sendable {
             record = DeliveryRecord(
                 key: DeliveryKey(source: envelope.source, eventID: envelope.id),
                 type: envelope.type.rawValue,
-                subject: envelope.subject,
+                subjectKey: SubjectKey(source: envelope.source, subject: envelope.subject),
                 sequence: envelope.sequence,
                 receivedAt: now,
                 body: body,
@@ -65,7 +86,7 @@ struct Arrival: Sendable {
             record = DeliveryRecord(
                 key: DeliveryKey(source: "", eventID: "unreadable:\(id):\(Arrival.digest(body))"),
                 type: Arrival.cleaned(message.message.properties.type ?? message.routingKey),
-                subject: "",
+                subjectKey: SubjectKey(source: "", subject: ""),
                 receivedAt: now,
                 body: body,
                 properties: properties

@@ -62,6 +62,7 @@ struct DeadLetterDeeds: Sendable {
             throw DeadLetterError.wrongState(letter.id, error.state)
         }
         if action == .retry, let table, try table.isPreceded(letter, in: transaction) { life.hold() }
+        if action != .discard { table?.waiting.change() }
         try move(letter, to: life, now: now, in: transaction)
         counts.move(type: letter.type, errorClass: letter.errorClass, from: letter.state, to: life.state)
         try DeadLetterDeeds.record(action.rawValue, of: letter.id, by: doer, now: now, in: transaction)

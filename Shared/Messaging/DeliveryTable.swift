@@ -11,6 +11,10 @@ struct DeliveryTable: Sendable {
     let subscriber: String
     let ordering: Subscriber.Ordering
     let afterDeadLetter: Subscriber.AfterDeadLetter
+    /// Which subjects need not be asked for.
+    let waiting = WaitingSubjects()
+    /// Which events need not be asked for.
+    let recent = RecentEvents()
 
     /// A row whose next attempt is due.
     struct Due: Sendable {
@@ -34,6 +38,11 @@ struct DeliveryTable: Sendable {
     }
 
     // MARK: Arrivals
+
+    /// Whether certainly no earlier delivery of the subject stands in the way; the database is not asked.
+    func isClear(_ subject: SubjectKey) -> Bool {
+        ordering == .none || waiting.isClear(subject)
+    }
 
     /// Whether a delivery is already here, and whether an earlier one of its subject stands in the way.
     func standing(
@@ -60,20 +69,22 @@ struct DeliveryTable: Sendable {
     }
 
     /// Whether an earlier delivery of the subject stands in the way.
-    func isBlocked(_ subject: SubjectKey, besides id: Int64? = nil, in transaction: Transaction) throws -> Bool {
-        guard ordering == .perSubject else { return false }
+    ///
+    /// Called in transactions of the writer only.
+    func isBlocked(_ subject: SubjectKey, in transaction: Transaction) throws -> Bool {
+        guard !isClear(subject) else { return false }
+        try waiting.refresh(for: subscriber, in: transaction)
         let row = try transaction.first(
             """
             SELECT 1 FROM warren_deliveries
             WHERE subscriber = $1 AND source = $2 AND subject = $3
-                AND status <> 'processed' AND status <> 'discarded' AND (status <> 'dead' OR $4 = 1) AND id <> $5
+                AND status <> 'processed' AND status <> 'discarded' AND (status <> 'dead' OR $4 = 1)
             LIMIT 1
             """,
             subscriber,
             subject.source,
             subject.subject,
-            afterDeadLetter == .hold,
-            id ?? -1
+            afterDeadLetter == .hold
         )
         return row != nil
     }
@@ -109,6 +120,8 @@ struct DeliveryTable: Sendable {
         now: Int64,
         in transaction: Transaction
     ) throws -> Int64? {
+        waiting.change()
+        _ = recent.take(record.key)
         let row = try transaction.first(
             """
             INSERT INTO warren_deliveries

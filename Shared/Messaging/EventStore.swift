@@ -10,10 +10,11 @@ public final class EventStore: Sendable {
     @TaskLocal static var cause: Envelope?
 
     private let database: Database
-    private let source: String
-    private let limits: EventLimits
-    private let timeouts: TimeoutDesk?
-    private let onCommit: @Sendable () -> Void
+    let source: String
+    let limits: EventLimits
+    let timeouts: TimeoutDesk?
+    /// Called after each commit that appended events.
+    let onCommit: @Sendable () -> Void
     /// Rings after each commit that appended events.
     let bell: CommitBell
     /// The handlers within the process.
@@ -76,28 +77,26 @@ public final class EventStore: Sendable {
 
     /// Makes `Transaction.append` available in a transaction.
     private func enable(in transaction: Transaction, causedBy cause: Envelope?) {
-        transaction.context = AppendContext(
-            source: source,
-            cause: cause,
-            limits: limits,
-            timeouts: timeouts,
-            local: local.isNeeded ? local : nil,
-            onCommit: onCommit
-        )
+        transaction.context = AppendContext(store: self, cause: cause, local: local.isNeeded ? local : nil)
     }
 }
 
 /// What `append` needs beside the transaction.
-struct AppendContext: Sendable {
-    var source: String
+///
+/// Unchecked: it belongs to its transaction, and so to the thread that the transaction stays on.
+final class AppendContext: @unchecked Sendable {
+    let store: EventStore
     var cause: Envelope?
-    var limits: EventLimits
-    var timeouts: TimeoutDesk?
-    var local: LocalDispatch?
-    var onCommit: @Sendable () -> Void
+    let local: LocalDispatch?
     var hasAppended = false
     /// What has local handlers.
     var appended: [LocalDispatch.Appended] = []
+
+    init(store: EventStore, cause: Envelope?, local: LocalDispatch?) {
+        self.store = store
+        self.cause = cause
+        self.local = local
+    }
 }
 
 extension Transaction {
@@ -109,7 +108,7 @@ extension Transaction {
     /// - Throws: `DatabaseError` with code `.misuse` outside of `EventStore.write` and `Delivery.commit`; `EventFault` with
     ///   code `.tooLarge` when the event would not fit the limit that every subscriber has.
     public func append(_ event: some Event, correlationID: String? = nil) throws {
-        guard var context = context as? AppendContext else {
+        guard let context = context as? AppendContext else {
             throw DatabaseError(
                 code: .misuse,
                 reason: "append works inside EventStore.write and Delivery.commit only; use one of them"
@@ -118,14 +117,14 @@ extension Transaction {
         let type = Swift.type(of: event).type
         let last = try first(
             "SELECT sequence FROM warren_events WHERE source = $1 AND subject = $2 ORDER BY sequence DESC LIMIT 1",
-            context.source,
+            context.store.source,
             event.subject
         )
         let sequence: Int64 = try (last.map { try $0[0] } ?? 0) + 1
         let now = WallClock.milliseconds()
         let envelope = Envelope(
             id: UUIDv7.make(),
-            source: context.source,
+            source: context.store.source,
             type: type,
             subject: event.subject,
             time: Timestamp(milliseconds: now).description,
@@ -136,8 +135,11 @@ extension Transaction {
             data: try event.encodedData()
         )
         let bytes = envelope.encoded()
-        guard bytes.count <= context.limits.size else {
-            throw EventFault(.tooLarge, "\(type) has \(bytes.count) bytes, at most \(context.limits.size) are allowed")
+        guard bytes.count <= context.store.limits.size else {
+            throw EventFault(
+                .tooLarge,
+                "\(type) has \(bytes.count) bytes, at most \(context.store.limits.size) are allowed"
+            )
         }
         try execute(
             """
@@ -156,10 +158,7 @@ extension Transaction {
         if isHeard { context.appended.append(LocalDispatch.Appended(event: event, envelope: envelope)) }
         if !context.hasAppended {
             context.hasAppended = true
-            afterCommit(context.onCommit)
-            self.context = context
-        } else if isHeard {
-            self.context = context
+            afterCommit(context.store.onCommit)
         }
     }
 }

@@ -378,7 +378,7 @@ extension DeliveryRecord {
         self.init(
             key: DeliveryKey(source: event.subject.source, eventID: event.id),
             type: event.type,
-            subject: event.subject.subject,
+            subjectKey: event.subject,
             sequence: UInt64(event.sequence),
             receivedAt: event.time,
             body: event.envelope,

@@ -1,21 +1,47 @@
 internal import Events
 
 /// An event as the forwarder reads it.
-struct StoredEvent: Sendable, Equatable {
-    var position: Int64
-    var id: String
-    var type: String
-    var subject: SubjectKey
-    var sequence: Int64
-    var time: Int64
-    var envelope: [UInt8]
+///
+/// An object, because it is handed on many times.
+final class StoredEvent: Sendable, Equatable {
+    let position: Int64
+    let id: String
+    let type: String
+    let subject: SubjectKey
+    let sequence: Int64
+    let time: Int64
+    let envelope: [UInt8]
     /// An earlier event of the subject lies in the table because the broker did not take it.
-    var isBlocked: Bool
+    let isBlocked: Bool
+
+    init(
+        position: Int64,
+        id: String,
+        type: String,
+        subject: SubjectKey,
+        sequence: Int64,
+        time: Int64,
+        envelope: [UInt8],
+        isBlocked: Bool
+    ) {
+        self.position = position
+        self.id = id
+        self.type = type
+        self.subject = subject
+        self.sequence = sequence
+        self.time = time
+        self.envelope = envelope
+        self.isBlocked = isBlocked
+    }
+
+    static func == (left: StoredEvent, right: StoredEvent) -> Bool {
+        left.position == right.position && left.id == right.id
+    }
 }
 
 /// What the forwarder has read and not yet forgotten.
 ///
-/// A pure value: it takes what happened and says what to do.
+/// Without I/O: it takes what happened and says what to do. It has one owner: a copy would share its events.
 ///
 /// *Confirmed before forgotten*: `forwardedThrough` moves only past events that the broker confirmed or that the table of
 /// deliveries has taken over. At most one event of a subject is under way, so that a refusal cannot reorder the subject;
@@ -46,8 +72,20 @@ struct ForwarderState {
         case done
     }
 
-    private struct Line {
-        var positions: [Int64] = []
+    /// An event and how far it is.
+    private final class Entry {
+        let event: StoredEvent
+        var progress: Progress
+
+        init(_ event: StoredEvent, _ progress: Progress) {
+            self.event = event
+            self.progress = progress
+        }
+    }
+
+    /// The events of one subject that are not done, in their order.
+    private final class Line {
+        var entries: [Entry] = []
         var isParked = false
     }
 
@@ -55,9 +93,10 @@ struct ForwarderState {
     private(set) var forwardedThrough: Int64
     /// The last position that was read.
     private(set) var readThrough: Int64
-    private var order: [Int64] = []
+    /// What has been read, in its order; nil as soon as it is forgotten.
+    private var order: [Entry?] = []
     private var orderStart = 0
-    private var entries: [Int64: (event: StoredEvent, progress: Progress)] = [:]
+    private var entries: [Int64: Entry] = [:]
     private var lines: [SubjectKey: Line] = [:]
     private var interrupted = 0
 
@@ -77,22 +116,27 @@ struct ForwarderState {
         var actions = Actions()
         for event in events {
             readThrough = event.position
-            order.append(event.position)
-            var line = lines[event.subject] ?? Line()
+            let line = line(of: event.subject)
             if event.isBlocked { line.isParked = true }
-            line.positions.append(event.position)
-            if line.isParked {
-                entries[event.position] = (event, .parking)
-                actions.park.append(Parking(event: event))
-            } else if line.positions.count == 1 {
-                entries[event.position] = (event, .underWay)
-                actions.publish.append(event)
-            } else {
-                entries[event.position] = (event, .waiting)
+            let progress: Progress = line.isParked ? .parking : line.entries.isEmpty ? .underWay : .waiting
+            switch progress {
+            case .parking: actions.park.append(Parking(event: event))
+            case .underWay: actions.publish.append(event)
+            default: break
             }
-            lines[event.subject] = line
+            let entry = Entry(event, progress)
+            line.entries.append(entry)
+            order.append(entry)
+            entries[event.position] = entry
         }
         return actions
+    }
+
+    private mutating func line(of subject: SubjectKey) -> Line {
+        if let line = lines[subject] { return line }
+        let line = Line()
+        lines[subject] = line
+        return line
     }
 
     /// The broker confirmed an event.
@@ -107,29 +151,27 @@ struct ForwarderState {
 
     /// The broker refused an event, or the client did: it and the later ones of its subject go to the table.
     mutating func refused(_ position: Int64, errorClass: String, message: String) -> Actions {
-        guard let entry = entries[position], var line = lines[entry.event.subject] else { return Actions() }
+        guard let refused = entries[position], let line = lines[refused.event.subject] else { return Actions() }
         var actions = Actions()
         line.isParked = true
-        for other in line.positions {
-            guard let successor = entries[other], successor.progress != .parking else { continue }
-            entries[other]?.progress = .parking
-            let isRefused = other == position
+        for entry in line.entries where entry.progress != .parking {
+            entry.progress = .parking
+            let isRefused = entry === refused
             actions.park.append(
                 Parking(
-                    event: successor.event,
+                    event: entry.event,
                     errorClass: isRefused ? errorClass : nil,
                     message: isRefused ? message : nil
                 )
             )
         }
-        lines[entry.event.subject] = line
         return actions
     }
 
     /// The connection was lost with an event under way, or before it was sent: it waits for the next connection.
     mutating func interrupted(_ position: Int64) {
-        guard entries[position]?.progress == .underWay else { return }
-        entries[position]?.progress = .interrupted
+        guard let entry = entries[position], entry.progress == .underWay else { return }
+        entry.progress = .interrupted
         interrupted += 1
     }
 
@@ -137,9 +179,9 @@ struct ForwarderState {
     mutating func resume() -> Actions {
         guard interrupted > 0 else { return Actions() }
         var actions = Actions()
-        for position in order[orderStart...] where entries[position]?.progress == .interrupted {
-            entries[position]?.progress = .underWay
-            if let event = entries[position]?.event { actions.publish.append(event) }
+        for case .some(let entry) in order[orderStart...] where entry.progress == .interrupted {
+            entry.progress = .underWay
+            actions.publish.append(entry.event)
         }
         interrupted = 0
         return actions
@@ -148,20 +190,17 @@ struct ForwarderState {
     private mutating func finish(_ position: Int64) -> Actions {
         guard let entry = entries[position], entry.progress != .done else { return Actions() }
         if entry.progress == .interrupted { interrupted -= 1 }
-        entries[position]?.progress = .done
+        entry.progress = .done
         var actions = Actions()
-        if var line = lines[entry.event.subject] {
-            line.positions.removeAll { $0 == position }
-            if line.positions.isEmpty {
-                lines[entry.event.subject] = nil
-            } else {
-                if let next = line.positions.first, entries[next]?.progress == .waiting,
-                    let event = entries[next]?.event
-                {
-                    entries[next]?.progress = .underWay
-                    actions.publish.append(event)
+        if let line = lines[entry.event.subject] {
+            line.entries.removeAll { $0 === entry }
+            if let next = line.entries.first {
+                if next.progress == .waiting {
+                    next.progress = .underWay
+                    actions.publish.append(next.event)
                 }
-                lines[entry.event.subject] = line
+            } else {
+                lines[entry.event.subject] = nil
             }
         }
         forget()
@@ -169,12 +208,16 @@ struct ForwarderState {
     }
 
     private mutating func forget() {
-        while orderStart < order.count, let entry = entries[order[orderStart]], entry.progress == .done {
-            forwardedThrough = order[orderStart]
-            entries[order[orderStart]] = nil
+        while orderStart < order.count, let entry = order[orderStart], entry.progress == .done {
+            forwardedThrough = entry.event.position
+            entries[forwardedThrough] = nil
+            order[orderStart] = nil
             orderStart += 1
         }
-        if orderStart > 1024, orderStart * 2 > order.count {
+        if orderStart == order.count {
+            order.removeAll(keepingCapacity: true)
+            orderStart = 0
+        } else if orderStart > 1024, orderStart * 2 > order.count {
             order.removeFirst(orderStart)
             orderStart = 0
         }

@@ -67,21 +67,39 @@ final class Inbox: Sendable {
         counters.add(burst.count, to: \.received)
         let now = WallClock.milliseconds()
         let arrivals = burst.map { Arrival($0, limits: limits, now: now) }
-        let lines = arrivals.map(line)
-        // What shares a line with work that is under way at this moment has to look again when its turn comes.
-        var busy = lanes.busy(among: lines)
-        // One snapshot for the burst. It only saves work: what decides is asked again in the transaction that writes.
-        let standings = await persistently { try await self.standings(of: arrivals) }
-        guard let standings else { return }
+        let areNew = arrivals.map { table.recent.take($0.record.key) }
+        guard let known = await standings(of: arrivals, areNew) else { return }
         for (index, message) in burst.enumerated() {
-            let arrival = arrivals[index]
-            let known = busy.insert(lines[index]).inserted ? standings[index] : nil
-            lanes.run(in: lines[index]) { lane in
+            let (arrival, isNew, standing) = (arrivals[index], areNew[index], known[index])
+            lanes.run(in: line(of: arrival)) { lane in
                 let ack = AckBatch.Ticket(tag: message.tag, batch: acks)
-                if await self.process(arrival, ack, known, in: lane) { ack.add() }
+                if await self.process(arrival, ack, isNew: isNew, standing, in: lane) { ack.add() }
                 acks.flush()
             }
         }
+    }
+
+    /// Looks up in one snapshot what the table may have of a burst: nothing of most events, which are new and whose
+    /// subjects are clear.
+    ///
+    /// It only saves work: what decides is asked again in the transaction that writes.
+    ///
+    /// - Returns: nil for what is to be asked when its turn comes; nothing at all when the service stops first.
+    private func standings(of arrivals: [Arrival], _ areNew: [Bool]) async -> [Standing?]? {
+        var known = [Standing?](repeating: nil, count: arrivals.count)
+        let doubtful = arrivals.indices.filter { !areNew[$0] || !table.isClear(arrivals[$0].record.subjectKey) }
+        guard !doubtful.isEmpty else { return known }
+        let lines = arrivals.map(line)
+        // What shares a line with work that is under way at this moment has to look again when its turn comes.
+        var busy = lanes.busy(among: lines)
+        var first: [Int] = []
+        for (index, line) in lines.enumerated() where busy.insert(line).inserted { first.append(index) }
+        let asked = Set(doubtful).intersection(first).sorted()
+        guard !asked.isEmpty else { return known }
+        let standings = await persistently { try await self.standings(of: asked.map { arrivals[$0] }) }
+        guard let standings else { return nil }
+        for (index, standing) in zip(asked, standings) { known[index] = standing }
+        return known
     }
 
     /// The line that an arrival stands in: its subject's, or, where order does not matter, that of its copies.
@@ -92,7 +110,8 @@ final class Inbox: Sendable {
 
     private func standings(of arrivals: [Arrival]) async throws -> [Standing] {
         try await database.read(on: .reserved) { [table] transaction in
-            try arrivals.map { arrival -> Standing in
+            try table.recent.complete(arrivals.map(\.record.key), of: table.subscriber, in: transaction)
+            return try arrivals.map { arrival -> Standing in
                 let standing = try table.standing(of: arrival.record, in: transaction)
                 return standing.isHere ? .duplicate : standing.isBlocked ? .blocked : .fresh
             }
@@ -114,12 +133,18 @@ final class Inbox: Sendable {
     private func process(
         _ arrival: Arrival,
         _ ack: AckBatch.Ticket,
+        isNew: Bool,
         _ known: Standing?,
         in lane: Lanes.Lane
     ) async -> Bool {
         var standing = known
         if standing == nil {
-            standing = await persistently { try await self.standings(of: [arrival])[0] }
+            standing =
+                if isNew, table.isClear(arrival.record.subjectKey) {
+                    .fresh
+                } else {
+                    await persistently { try await self.standings(of: [arrival])[0] }
+                }
         }
         guard let standing else { return false }
         if standing == .duplicate {

@@ -14,17 +14,20 @@ final class Lanes: Sendable {
 
     /// A line while it has work.
     final class Lane: Sendable {
-        private let blocked = Mutex(false)
+        private let blocked = Atomic(false)
+        /// What waits for its turn.
+        fileprivate let waiting = Mutex<[Work]>([])
 
         /// An earlier delivery in this line failed, so the ones after it must ask before they run.
         var isBlocked: Bool {
-            get { blocked.withLock { $0 } }
-            set { blocked.withLock { $0 = newValue } }
+            get { blocked.load(ordering: .acquiring) }
+            set { blocked.store(newValue, ordering: .releasing) }
         }
     }
 
     private struct State {
-        var waiting: [LineKey: [Work]] = [:]
+        /// The lines that have work.
+        var lanes: [LineKey: Lane] = [:]
         var tasks: [Int: Task<Void, Never>] = [:]
         var nextTask = 0
         var isCancelled = false
@@ -36,36 +39,38 @@ final class Lanes: Sendable {
     /// Which of these lines have work now.
     func busy(among lines: [LineKey]) -> Set<LineKey> {
         state.withLock { state in
-            state.waiting.isEmpty ? [] : Set(lines.filter { state.waiting[$0] != nil })
+            state.lanes.isEmpty ? [] : Set(lines.filter { state.lanes[$0] != nil })
         }
     }
 
     /// Runs work in its line.
     func run(in key: LineKey, _ work: @escaping Work) {
-        let isFirst = state.withLock { state in
-            if state.waiting[key] != nil {
-                state.waiting[key]?.append(work)
-                return false
+        state.withLock { state in
+            if let lane = state.lanes[key] {
+                lane.waiting.withLock { $0.append(work) }
+                return
             }
-            state.waiting[key] = []
-            return true
-        }
-        guard isFirst else { return }
-        start {
             let lane = Lane()
-            var next: Work? = work
-            while let current = next {
-                await current(lane)
-                next = self.state.withLock { state in
-                    guard var line = state.waiting[key], !line.isEmpty else {
-                        state.waiting[key] = nil
-                        return nil
-                    }
-                    let first = line.removeFirst()
-                    state.waiting[key] = line
-                    return first
-                }
+            state.lanes[key] = lane
+            let number = state.nextTask
+            state.nextTask += 1
+            // The task is entered under the lock that it takes to leave, so it cannot leave before it is entered.
+            let task = Task {
+                await work(lane)
+                while let next = self.next(in: key, lane) { await next(lane) }
+                self.ended(number)
             }
+            state.tasks[number] = task
+            if state.isCancelled { task.cancel() }
+        }
+    }
+
+    /// What comes next in a line; nil, and the line is gone, when nothing does.
+    private func next(in key: LineKey, _ lane: Lane) -> Work? {
+        state.withLock { state in
+            let next = lane.waiting.withLock { $0.isEmpty ? nil : $0.removeFirst() }
+            if next == nil { state.lanes[key] = nil }
+            return next
         }
     }
 
@@ -88,20 +93,6 @@ final class Lanes: Sendable {
             return Array(state.tasks.values)
         }
         for task in tasks { task.cancel() }
-    }
-
-    private func start(_ body: @escaping @Sendable () async -> Void) {
-        // The task is entered under the lock that it takes to leave, so it cannot leave before it is entered.
-        state.withLock { state in
-            let number = state.nextTask
-            state.nextTask += 1
-            let task = Task {
-                await body()
-                self.ended(number)
-            }
-            state.tasks[number] = task
-            if state.isCancelled { task.cancel() }
-        }
     }
 
     private func ended(_ number: Int) {

@@ -95,9 +95,8 @@ final class LocalDispatch: Sendable {
             let appended = context.appended[index]
             index += 1
             for handler in state.withLock({ $0.before[appended.envelope.type] ?? [] }) {
-                guard var current = transaction.context as? AppendContext else { return }
+                guard let current = transaction.context as? AppendContext else { return }
                 current.cause = appended.envelope
-                transaction.context = current
                 try handler(appended.event, appended.envelope, transaction)
             }
         }

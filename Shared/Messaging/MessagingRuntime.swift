@@ -123,7 +123,7 @@ public final class MessagingRuntime: Sendable {
             database: database,
             source: configuration.source,
             limits: configuration.eventLimits,
-            timeouts: TimeoutDesk(subscriber: configuration.service, onScheduled: onScheduled),
+            timeouts: TimeoutDesk(table: table, onScheduled: onScheduled),
             logger: logger.labelled("messaging.local"),
             onCommit: { forwarder.committed() }
         )

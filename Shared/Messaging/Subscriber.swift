@@ -33,7 +33,13 @@ public final class Subscriber: Sendable {
     /// No chain of versions is longer; one that is goes round in a circle.
     private static let longestChain = 32
 
-    private let handlers = Mutex<[EventType: Entry]>([:])
+    private struct State {
+        var entries: [EventType: Entry] = [:]
+        /// What has been put together of them, until another is registered.
+        var handlers: [EventType: Handler] = [:]
+    }
+
+    private let state = Mutex(State())
 
     init() {}
 
@@ -46,11 +52,12 @@ public final class Subscriber: Sendable {
         _ type: E.Type,
         _ handler: @escaping @Sendable (_ event: E, _ delivery: Delivery) async throws -> Void
     ) {
-        handlers.withLock { handlers in
-            handlers[E.type] = .handler { data, delivery in
+        register(
+            E.type,
+            .handler { data, delivery in
                 try await handler(try E(decodingData: data), delivery)
             }
-        }
+        )
     }
 
     /// Has events of an old version handled by the handler of a newer one.
@@ -79,35 +86,47 @@ public final class Subscriber: Sendable {
         to new: New.Type,
         _ upcast: @escaping @Sendable (_ data: [UInt8]) throws -> New
     ) {
-        handlers.withLock { handlers in
-            handlers[old] = .upcaster(to: New.type) { data in try upcast(data).encodedData() }
+        register(old, .upcaster(to: New.type) { data in try upcast(data).encodedData() })
+    }
+
+    private func register(_ type: EventType, _ entry: Entry) {
+        state.withLock { state in
+            state.entries[type] = entry
+            state.handlers = [:]
         }
     }
 
     /// The handler of a type, through the upcasters on the way to it.
     func handler(of type: EventType) -> Handler? {
-        handlers.withLock { handlers in
-            var upcasts: [@Sendable ([UInt8]) throws -> [UInt8]] = []
-            var current = type
-            while upcasts.count <= Self.longestChain {
-                switch handlers[current] {
-                case nil: return nil
-                case .upcaster(let newer, let upcast):
-                    upcasts.append(upcast)
-                    current = newer
-                case .handler(let handle):
-                    return { [upcasts] delivery in
-                        let data = try upcasts.reduce(delivery.envelope.data) { data, upcast in try upcast(data) }
-                        try await EventStore.$cause.withValue(delivery.envelope) { try await handle(data, delivery) }
-                    }
+        state.withLock { state in
+            if let handler = state.handlers[type] { return handler }
+            let handler = Self.handler(of: type, among: state.entries)
+            state.handlers[type] = handler
+            return handler
+        }
+    }
+
+    private static func handler(of type: EventType, among entries: [EventType: Entry]) -> Handler? {
+        var upcasts: [@Sendable ([UInt8]) throws -> [UInt8]] = []
+        var current = type
+        while upcasts.count <= longestChain {
+            switch entries[current] {
+            case nil: return nil
+            case .upcaster(let newer, let upcast):
+                upcasts.append(upcast)
+                current = newer
+            case .handler(let handle):
+                return { [upcasts] delivery in
+                    let data = try upcasts.reduce(delivery.envelope.data) { data, upcast in try upcast(data) }
+                    try await EventStore.$cause.withValue(delivery.envelope) { try await handle(data, delivery) }
                 }
             }
-            return nil
         }
+        return nil
     }
 
     /// The types that can be handled, old versions included.
     var types: Set<EventType> {
-        handlers.withLock { Set($0.keys) }
+        state.withLock { Set($0.entries.keys) }
     }
 }

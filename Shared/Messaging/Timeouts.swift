@@ -4,8 +4,8 @@ import Telemetry
 
 /// Where timeouts of a service go: its own rows in the table of deliveries.
 struct TimeoutDesk: Sendable {
-    /// The service.
-    var subscriber: String
+    /// The service's table.
+    var table: DeliveryTable
     /// Raised after the commit that brings or moves one.
     var onScheduled: Signal
 
@@ -36,7 +36,7 @@ extension Transaction {
         let now = WallClock.milliseconds()
         let envelope = Envelope(
             id: UUIDv7.make(),
-            source: TimeoutDesk.source(of: context.source),
+            source: TimeoutDesk.source(of: context.store.source),
             type: type,
             subject: event.subject,
             time: Timestamp(milliseconds: now).description,
@@ -46,9 +46,13 @@ extension Transaction {
             data: try event.encodedData()
         )
         let bytes = envelope.encoded()
-        guard bytes.count <= context.limits.size else {
-            throw EventFault(.tooLarge, "\(type) has \(bytes.count) bytes, at most \(context.limits.size) are allowed")
+        guard bytes.count <= context.store.limits.size else {
+            throw EventFault(
+                .tooLarge,
+                "\(type) has \(bytes.count) bytes, at most \(context.store.limits.size) are allowed"
+            )
         }
+        desk.table.waiting.change()
         let row = try first(
             """
             INSERT INTO warren_deliveries
@@ -56,7 +60,7 @@ extension Transaction {
             VALUES ($1, $2, $3, $4, $5, 'scheduled', $6, $7, $8, $9, '{}')
             RETURNING id
             """,
-            desk.subscriber,
+            desk.table.subscriber,
             envelope.source,
             envelope.id,
             type.rawValue,
@@ -91,7 +95,7 @@ extension Transaction {
         let isWaiting = try first(
             "SELECT 1 FROM warren_deliveries WHERE id = $1 AND subscriber = $2 AND status = 'scheduled'",
             id,
-            desk.subscriber
+            desk.table.subscriber
         )
         guard isWaiting != nil else { return false }
         try execute("DELETE FROM warren_attempts WHERE delivery_id = $1", id)
@@ -100,7 +104,7 @@ extension Transaction {
     }
 
     private func timeoutDesk() throws -> (AppendContext, TimeoutDesk) {
-        guard let context = context as? AppendContext, let desk = context.timeouts else {
+        guard let context = context as? AppendContext, let desk = context.store.timeouts else {
             throw DatabaseError(
                 code: .misuse,
                 reason: "timeouts work inside EventStore.write and Delivery.commit of a running service only"

@@ -130,10 +130,10 @@ struct OperationsRoutes: Sendable {
     /// What takes the place of the dead letter, byte for byte as it was sent.
     private static func edit(in request: HTTPRequest) throws -> DeadLetterEdit {
         // Decoding the reason has shown that the body is an object.
-        let document = try? JSONDocument(request.body, maximumDepth: 64)
-        switch (document?.member("data"), document?.member("envelope")) {
-        case (let data?, nil): return .data(Array(data.bytes))
-        case (nil, let envelope?): return .envelope(Array(envelope.bytes))
+        let document = try JSONDocument(request.body, maximumDepth: 64)
+        switch (document.member("data"), document.member("envelope")) {
+        case (let data?, nil): return .data(Array(document.text(of: data)))
+        case (nil, let envelope?): return .envelope(Array(document.text(of: envelope)))
         case (nil, nil): throw invalid(field: "data", "must be the corrected payload, or `envelope` the whole event")
         case (_?, _?): throw invalid(field: "envelope", "must not be given together with `data`")
         }

@@ -173,7 +173,7 @@ final class SimulatedService: @unchecked Sendable {
         guard let id = message.properties.messageID else { return }
         let rows = try? disk.reader.query(
             "SELECT 1 FROM warren_deliveries WHERE subscriber = $1 AND event_id = $2",
-            [name, id],
+            [.text(name), .text(id)],
             limit: 1
         )
         if rows?.isEmpty != false { world.ledger.violations.append("\(name) acknowledged \(id) before its commit") }

@@ -23,9 +23,15 @@ final class PublishingRole: LinkRole {
         }
     }
 
-    private struct Outgoing {
+    /// An object: it goes from the queue to the tracker and out again.
+    private final class Outgoing {
         let publication: Publication
         let receiver: Receiver
+
+        init(publication: Publication, receiver: Receiver) {
+            self.publication = publication
+            self.receiver = receiver
+        }
     }
 
     /// One burst on the wire ends after so many messages, so that what arrives is looked at in between.

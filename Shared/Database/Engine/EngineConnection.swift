@@ -4,9 +4,9 @@
 /// they do differently (transactions, errors, files) is behind this protocol and `Engine`.
 protocol EngineConnection: AnyObject {
     /// Runs one statement with `$1`… placeholders; gives the number of rows changed.
-    func execute(_ sql: String, _ arguments: [(any DatabaseConvertible)?]) throws -> Int
+    func execute(_ sql: String, _ arguments: [DatabaseValue]) throws -> Int
     /// Runs one statement and gives at most `limit` of its rows. A statement that writes runs to its end all the same.
-    func query(_ sql: String, _ arguments: [(any DatabaseConvertible)?], limit: Int) throws -> [Row]
+    func query(_ sql: String, _ arguments: [DatabaseValue], limit: Int) throws -> [Row]
     /// Runs all statements of a text without arguments, for migrations.
     func executeScript(_ sql: String) throws
 

@@ -28,7 +28,7 @@ struct Migrator {
         for set in sets {
             let applied = try connection.query(
                 "SELECT name, checksum FROM warren_migrations WHERE set_name = $1 ORDER BY position",
-                [set.name],
+                [set.name.databaseValue],
                 limit: .max
             )
             try compare(set, with: applied)
@@ -102,7 +102,13 @@ struct Migrator {
                     INSERT INTO warren_migrations (set_name, position, name, checksum, applied_at)
                     VALUES ($1, $2, $3, $4, $5)
                     """,
-                    [set.name, position, migration.name, migration.checksum, Self.millisecondsSince1970()]
+                    Transaction.values(
+                        set.name,
+                        position,
+                        migration.name,
+                        migration.checksum,
+                        Self.millisecondsSince1970()
+                    )
                 )
             }
         } catch let error as DatabaseError {

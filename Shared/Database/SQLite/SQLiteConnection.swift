@@ -21,9 +21,9 @@ import Telemetry
     private let handle: OpaquePointer
     private let role: Role
     private let logger: Logger
-    private var statements = SQLiteStatementCache()
+    private var statements: SQLiteStatementCache
     /// Apart from those of callers, who must not find a COMMIT that has been let through once.
-    private var ownStatements = SQLiteStatementCache()
+    private var ownStatements: SQLiteStatementCache
     /// Set where this class itself speaks: it may begin and end transactions, callers may not.
     private var isTrusted = false
     /// How long the SQL of one step of a write may take; nil where there is no limit, as for migrations.
@@ -33,11 +33,16 @@ import Telemetry
     /// The error that ended the current transaction in the middle.
     private var loss: DatabaseError?
     private var isInTransaction = false
+    /// How the steps of the current transaction are undone.
+    private var steps = SQLiteSteps()
 
     /// Opens the file and makes the connection's settings.
     ///
     /// - Parameter giveUp: called with the reason when a sync has failed; it does not return, except in tests.
     init(path: String, role: Role, logger: Logger, giveUp: @escaping @Sendable (DatabaseError) -> Void) throws {
+        let scratch = SQLiteScratch()
+        statements = SQLiteStatementCache(scratch: scratch)
+        ownStatements = SQLiteStatementCache(scratch: scratch)
         var opened: OpaquePointer?
         let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (role == .writer ? SQLITE_OPEN_CREATE : 0)
         let status = unsafe sqlite3_open_v2(path, &opened, flags, nil)
@@ -62,7 +67,7 @@ import Telemetry
 
     // MARK: Statements
 
-    func execute(_ sql: String, _ arguments: [(any DatabaseConvertible)?]) throws -> Int {
+    func execute(_ sql: String, _ arguments: [DatabaseValue]) throws -> Int {
         let before = unsafe sqlite3_total_changes64(handle)
         _ = try query(sql, arguments, limit: 0)
         // `sqlite3_changes` still holds an earlier statement's figure where this one changes no rows by its nature.
@@ -70,13 +75,15 @@ import Telemetry
         return Int(unsafe sqlite3_changes64(handle))
     }
 
-    func query(_ sql: String, _ arguments: [(any DatabaseConvertible)?], limit: Int) throws -> [Row] {
+    func query(_ sql: String, _ arguments: [DatabaseValue], limit: Int) throws -> [Row] {
         try report {
             let statement = unsafe try statements.statement(sql, on: handle)
             guard role == .writer || statement.isReadOnly else {
                 throw DatabaseError(code: .misuse, reason: "a read cannot write: \(sql)")
             }
-            return unsafe try statement.run(arguments, limit: limit, on: handle)
+            let rows = unsafe try statement.run(arguments, limit: limit, on: handle)
+            if !statement.isReadOnly { steps.note(statement, arguments) }
+            return rows
         }
     }
 
@@ -84,6 +91,11 @@ import Telemetry
         try report { unsafe try SQLiteStatement.runAll(sql, on: handle) }
         // What is cached was prepared for the old schema; SQLite would prepare it anew, but its columns may be others.
         statements.removeAll()
+    }
+
+    /// Whether a statement does the same again in the same place.
+    func isRepeatable(_ sql: String) throws -> Bool {
+        unsafe try statements.statement(sql, on: handle).isRepeatable
     }
 
     /// How many statements of callers are kept prepared.
@@ -141,6 +153,7 @@ import Telemetry
         deadline = nil
         try own("BEGIN IMMEDIATE")
         isInTransaction = true
+        steps.beginTransaction()
     }
 
     func beginRead(until deadline: ContinuousClock.Instant) throws {
@@ -155,12 +168,14 @@ import Telemetry
         try report { try beforeCommit?() }
         try own("COMMIT")
         isInTransaction = false
+        steps.endTransaction()
     }
 
     func rollBack() {
         deadline = nil
         loss = nil
         isInTransaction = false
+        steps.endTransaction()
         guard isTransactionOpen else { return }
         // SQLite's ROLLBACK ends the transaction even where it reports an error.
         _ = try? own("ROLLBACK")
@@ -168,7 +183,7 @@ import Telemetry
 
     func beginStep() throws {
         deadline = nil
-        try own("SAVEPOINT step")
+        if steps.begin() == .savepoint { try own("SAVEPOINT step") }
     }
 
     func checkStep() throws {
@@ -187,13 +202,23 @@ import Telemetry
 
     func keepStep() throws {
         deadline = nil
-        try own("RELEASE step")
+        if steps.keep() == .savepoint { try own("RELEASE step") }
     }
 
     func undoStep() throws {
         deadline = nil
-        try own("ROLLBACK TO step")
-        try own("RELEASE step")
+        switch steps.undo() {
+        case .savepoint:
+            try own("ROLLBACK TO step")
+            try own("RELEASE step")
+        case .replay(let kept):
+            // What is repeated has had its time; and a statement that was given up has rolled back by itself.
+            let limit = stepLimit.take()
+            defer { stepLimit = limit }
+            if !isTransactionOpen, loss?.code == .timedOut { loss = nil } else { try own("ROLLBACK") }
+            try own("BEGIN IMMEDIATE")
+            for statement in kept { _ = try query(statement.sql, statement.arguments, limit: 0) }
+        }
     }
 
     // MARK: Settings

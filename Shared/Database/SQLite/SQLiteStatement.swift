@@ -1,22 +1,29 @@
 import CSQLite
+import Glibc
 
 /// A prepared statement: belongs to its connection's thread, is finalized when it is released.
 @safe final class SQLiteStatement {
     let sql: String
     /// Whether it cannot change the database.
     let isReadOnly: Bool
+    /// Whether it does the same again in the same place: it asks neither for a random number nor for the time.
+    let isRepeatable: Bool
     /// When it was last taken out of the cache.
     var lastUse: UInt64 = 0
 
     private let handle: OpaquePointer
     /// SQLite's indices of `$1`…, in order.
     private let placeholders: [Int32]
+    /// Where the texts and blobs lie that are bound.
+    private let scratch: SQLiteScratch
     private var columns: Row.Columns?
     /// How often SQLite had prepared it anew (after a change of the schema) when `columns` was read.
     private var preparations: Int32 = 0
 
     /// Prepares the single statement in `sql`.
-    init(_ sql: String, on database: OpaquePointer) throws(DatabaseError) {
+    ///
+    /// - Parameter scratch: shared by the statements of a connection, of which one runs at a time.
+    init(_ sql: String, on database: OpaquePointer, scratch: SQLiteScratch) throws(DatabaseError) {
         try Self.refuseNUL(sql)
         let (handle, rest) = unsafe try Self.prepare(Array(sql.utf8)[...], sql: sql, on: database)
         guard let handle = unsafe handle else {
@@ -27,13 +34,15 @@ import CSQLite
                 throw DatabaseError(code: .misuse, reason: "one statement at a time, there are several in: \(sql)")
             }
             unsafe placeholders = try Self.placeholders(of: handle, sql: sql)
+            unsafe isReadOnly = sqlite3_stmt_readonly(handle) != 0
+            isRepeatable = isReadOnly ? true : unsafe try !Self.mayDiffer(sql, on: database)
         } catch {
             unsafe sqlite3_finalize(handle)
             throw error
         }
         self.sql = sql
+        self.scratch = scratch
         unsafe self.handle = handle
-        unsafe isReadOnly = sqlite3_stmt_readonly(handle) != 0
     }
 
     deinit {
@@ -65,61 +74,58 @@ import CSQLite
     /// Binds the arguments, runs the statement, gives at most `limit` rows, and leaves the statement fit for reuse.
     ///
     /// - Throws: `DatabaseError`, or `SQLiteFailure` when the statement failed while it ran.
-    func run(_ arguments: [(any DatabaseConvertible)?], limit: Int, on database: OpaquePointer) throws -> [Row] {
+    func run(_ arguments: [DatabaseValue], limit: Int, on database: OpaquePointer) throws -> [Row] {
         guard arguments.count == placeholders.count else {
             throw DatabaseError(
                 code: .misuse,
                 reason: "\(arguments.count) arguments for \(placeholders.count) placeholders in: \(sql)"
             )
         }
-        return try bind(arguments, from: 0) {
-            // Bound memory is the arguments' own: it must not be referred to once they are out of reach.
-            defer {
-                unsafe sqlite3_reset(handle)
-                unsafe sqlite3_clear_bindings(handle)
-            }
+        guard !arguments.isEmpty else {
+            defer { unsafe sqlite3_reset(handle) }
             return unsafe try step(limit: limit, on: database)
         }
+        // What is bound is referred to, in the scratch memory, and must not be when that is written again.
+        defer {
+            unsafe sqlite3_reset(handle)
+            unsafe sqlite3_clear_bindings(handle)
+            scratch.reset(capacity: 0)
+        }
+        try bind(arguments)
+        return unsafe try step(limit: limit, on: database)
     }
 
-    /// Binds by address, without copies: each argument's memory is held by the frame of one call.
-    private func bind(
-        _ arguments: [(any DatabaseConvertible)?],
-        from position: Int,
-        _ body: () throws -> [Row]
-    ) throws -> [Row] {
-        guard position < arguments.count else { return try body() }
-        let index = placeholders[position]
-        let status: Int32
-        switch arguments[position]?.databaseValue ?? .null {
-        case .null:
-            status = unsafe sqlite3_bind_null(handle, index)
-        case .integer(let integer):
-            status = unsafe sqlite3_bind_int64(handle, index, integer)
-        case .real(let real):
-            guard !real.isNaN else {
-                throw DatabaseError(code: .conversion, reason: "argument $\(position + 1) is no number in: \(sql)")
-            }
-            status = unsafe sqlite3_bind_double(handle, index, real)
-        case .text(var text):
-            return try text.withUTF8 { bytes in
-                try check(unsafe csqlite_bind_text(handle, index, bytes.baseAddress, UInt64(bytes.count)))
-                return try bind(arguments, from: position + 1, body)
-            }
-        case .blob(let blob):
-            return unsafe try blob.withUnsafeBytes { bytes in
-                try check(unsafe csqlite_bind_blob(handle, index, bytes.baseAddress, UInt64(bytes.count)))
-                return try bind(arguments, from: position + 1, body)
+    private func bind(_ arguments: [DatabaseValue]) throws {
+        var size = 0
+        for argument in arguments {
+            switch argument {
+            case .text(let text): size += text.utf8.count
+            case .blob(let blob): size += blob.count
+            default: break
             }
         }
-        try check(status)
-        return try bind(arguments, from: position + 1, body)
-    }
-
-    private func check(_ status: Int32) throws {
-        guard status == SQLITE_OK else {
-            unsafe sqlite3_clear_bindings(handle)
-            throw DatabaseError(sqlite: status, sql: sql)
+        scratch.reset(capacity: size)
+        for (position, argument) in arguments.enumerated() {
+            let index = placeholders[position]
+            let status: Int32
+            switch argument {
+            case .null:
+                status = unsafe sqlite3_bind_null(handle, index)
+            case .integer(let integer):
+                status = unsafe sqlite3_bind_int64(handle, index, integer)
+            case .real(let real):
+                guard !real.isNaN else {
+                    throw DatabaseError(code: .conversion, reason: "argument $\(position + 1) is no number in: \(sql)")
+                }
+                status = unsafe sqlite3_bind_double(handle, index, real)
+            case .text(let text):
+                let bytes = unsafe scratch.append(text)
+                status = unsafe csqlite_bind_text(handle, index, bytes.baseAddress, UInt64(bytes.count))
+            case .blob(let blob):
+                let bytes = unsafe scratch.append(blob)
+                status = unsafe csqlite_bind_blob(handle, index, bytes.baseAddress, UInt64(bytes.count))
+            }
+            guard status == SQLITE_OK else { throw DatabaseError(sqlite: status, sql: sql) }
         }
     }
 
@@ -172,7 +178,7 @@ import CSQLite
             )
             // What is repaired differs. `String(validating:)` is not specialized for this and costs ten times as much.
             var text = unsafe String(decoding: bytes, as: UTF8.self)
-            guard text.withUTF8({ unsafe $0.elementsEqual(bytes) }) else {
+            guard text.utf8.count == bytes.count, text.withUTF8({ unsafe Self.areEqual($0, bytes) }) else {
                 throw DatabaseError(
                     code: .conversion,
                     reason: "column \(column) holds text that is no UTF-8 in: \(sql)"
@@ -186,6 +192,11 @@ import CSQLite
         default:
             return .null
         }
+    }
+
+    private static func areEqual(_ left: UnsafeBufferPointer<UInt8>, _ right: UnsafeBufferPointer<UInt8>) -> Bool {
+        guard let start = left.baseAddress, let other = right.baseAddress else { return true }
+        return unsafe memcmp(start, other, left.count) == 0
     }
 
     /// Prepares the first statement of `text`; gives its handle (nil for a comment or blanks) and the rest of the text.
@@ -249,6 +260,28 @@ import CSQLite
         }
         return indices
     }
+
+    /// Whether it calls a function whose result differs from call to call, be it in a default value or a trigger.
+    ///
+    /// SQLite shows the calls in the program that it has made of the statement ("The SQLite Bytecode Engine").
+    private static func mayDiffer(_ sql: String, on database: OpaquePointer) throws(DatabaseError) -> Bool {
+        let explanation = unsafe try prepare(Array("EXPLAIN \(sql)".utf8)[...], sql: sql, on: database).0
+        guard let explanation = unsafe explanation else { return true }
+        defer { unsafe sqlite3_finalize(explanation) }
+        while unsafe sqlite3_step(explanation) == SQLITE_ROW {
+            // The fourth operand of a call is the function with the number of its arguments, `random(0)`.
+            guard let operand = unsafe sqlite3_column_text(explanation, 5) else { continue }
+            let name = unsafe String(cString: operand).prefix { $0 != "(" }
+            if Self.changing.contains(String(name)) { return true }
+        }
+        return false
+    }
+
+    /// SQLite, "Built-In Scalar SQL Functions" and "Date And Time Functions": those that are not deterministic.
+    private static let changing: Set<String> = [
+        "random", "randomblob", "changes", "total_changes", "last_insert_rowid", "current_date", "current_time",
+        "current_timestamp", "date", "time", "datetime", "julianday", "unixepoch", "strftime", "timediff",
+    ]
 
     /// SQLite would take the text up to there for the whole.
     private static func refuseNUL(_ sql: String) throws(DatabaseError) {

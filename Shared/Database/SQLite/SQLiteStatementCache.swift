@@ -11,6 +11,11 @@ struct SQLiteStatementCache {
     /// text is compared all the same.
     private var places: [Int: SQLiteStatement] = [:]
     private var uses: UInt64 = 0
+    private let scratch: SQLiteScratch
+
+    init(scratch: SQLiteScratch) {
+        self.scratch = scratch
+    }
 
     /// How many there are.
     var count: Int { statements.count }
@@ -34,7 +39,7 @@ struct SQLiteStatementCache {
 
     private mutating func prepared(_ sql: String, on database: OpaquePointer) throws -> SQLiteStatement {
         if let statement = statements[sql] { return statement }
-        let statement = unsafe try SQLiteStatement(sql, on: database)
+        let statement = unsafe try SQLiteStatement(sql, on: database, scratch: scratch)
         if statements.count >= Self.capacity, let oldest = statements.values.min(by: { $0.lastUse < $1.lastUse }) {
             statements[oldest.sql] = nil
             places.removeAll(keepingCapacity: true)

@@ -31,6 +31,15 @@ static uint64_t next_random(void) {
     return z ^ (z >> 31);
 }
 
+static void fill_random(unsigned char *bytes, size_t count) {
+    for (size_t done = 0; done < count;) {
+        uint64_t value = next_random();
+        size_t part = count - done < sizeof value ? count - done : sizeof value;
+        memcpy(bytes + done, &value, part);
+        done += part;
+    }
+}
+
 // What Swift's standard library draws its randomness by. Of everything else the C library's own function is called.
 long syscall(long number, ...) {
     static long (*original)(long, ...);
@@ -40,17 +49,22 @@ long syscall(long number, ...) {
     for (int i = 0; i < 6; i++) a[i] = va_arg(list, long);
     va_end(list);
     if (is_started && number == SYS_getrandom) {
-        unsigned char *bytes = (unsigned char *)a[0];
-        for (size_t done = 0; done < (size_t)a[1];) {
-            uint64_t value = next_random();
-            size_t part = (size_t)a[1] - done < sizeof value ? (size_t)a[1] - done : sizeof value;
-            memcpy(bytes + done, &value, part);
-            done += part;
-        }
+        fill_random((unsigned char *)a[0], (size_t)a[1]);
         return a[1];
     }
     if (!original) original = (long (*)(long, ...))dlsym(RTLD_NEXT, "syscall");
     return original(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+}
+
+// What the kit draws its event ids by.
+int getentropy(void *bytes, size_t count) {
+    static int (*original)(void *, size_t);
+    if (is_started) {
+        fill_random(bytes, count);
+        return 0;
+    }
+    if (!original) original = (int (*)(void *, size_t))dlsym(RTLD_NEXT, "getentropy");
+    return original(bytes, count);
 }
 
 // The runtime's own hooks (swift/Runtime/Concurrency.h), in its calling convention.

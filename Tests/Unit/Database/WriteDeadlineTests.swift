@@ -52,21 +52,27 @@ struct WriteDeadlineTests {
         }
     }
 
-    @Test("fails alone where it was reading")
-    func neighbours() async throws {
+    @Test(
+        "fails alone, whether it was reading or writing",
+        arguments: [
+            "\(endless) SELECT count(*) FROM n",
+            "INSERT INTO notes (text) \(endless) SELECT i FROM n WHERE i < 0",
+        ]
+    )
+    func neighbours(statement: String) async throws {
         try await withImpatientDatabase { database, _ async throws in
             let gate = await database.holdWriter()
-            let outcomes = Outcomes(3)
-            for number in 0..<3 {
+            let outcomes = Outcomes(5)
+            for number in 0..<5 {
                 database.submit({ transaction in
                     try transaction.execute("INSERT INTO notes (text) VALUES ($1)", "\(number)")
-                    if number == 1 { _ = try transaction.query("\(Self.endless) SELECT count(*) FROM n") }
+                    if number == 2 { _ = try transaction.query(statement) }
                     return number
                 }) { outcomes.take(number, $0) }
             }
             gate.open()
-            #expect(await outcomes.wait().map(\.code) == [nil, .timedOut, nil])
-            #expect(try await database.texts() == ["0", "2"])
+            #expect(await outcomes.wait().map(\.code) == [nil, nil, .timedOut, nil, nil])
+            #expect(try await database.texts() == ["0", "1", "3", "4"])
         }
     }
 

@@ -44,7 +44,7 @@ extension Bench {
                 let record = DeliveryRecord(
                     key: DeliveryKey(source: "/elsewhere", eventID: envelope.id),
                     type: "type.\(dice.roll(types))",
-                    subject: subject,
+                    subjectKey: SubjectKey(source: "/elsewhere", subject: subject),
                     receivedAt: Int64(1_000 + number),
                     body: envelope.encoded(),
                     properties: StoredProperties(json: "{}")

@@ -87,7 +87,7 @@ final class Bench: Sendable {
             database: database,
             source: "/tested",
             limits: .standard,
-            timeouts: TimeoutDesk(subscriber: "tested", onScheduled: onScheduled)
+            timeouts: TimeoutDesk(table: table, onScheduled: onScheduled)
         ) { forwarder.committed() }
         let attempt = RowAttempt(
             database: database,
