@@ -3,9 +3,10 @@
 /// Valid only inside the closure: used later, its functions throw `.misuse`. Not `Sendable`: it stays on the thread of
 /// its connection.
 ///
-/// Inside a group of writes a transaction is a savepoint, which callers need not know: a throw out of the closure undoes
-/// what the closure did, and nothing else. A statement that fails should end the closure; to meet an expected conflict
-/// write `ON CONFLICT`, because other engines than SQLite give the transaction up with the first failed statement.
+/// Inside a group of writes a transaction is one step of a larger one, which callers need not know: a throw out of the
+/// closure undoes what the closure did, and nothing else. To do so the statements of the closures before it may be run once
+/// more; the closures are not. A statement that fails should end the closure; to meet an expected conflict write
+/// `ON CONFLICT`, because other engines than SQLite give the transaction up with the first failed statement.
 public final class Transaction {
     /// What the layer above attaches for the length of a closure (the messaging layer: where appended events go).
     public var context: (any Sendable)?

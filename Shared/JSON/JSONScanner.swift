@@ -19,7 +19,7 @@ struct JSONScanner {
     ///
     /// - Returns: the index; the first node is the outermost value.
     mutating func scan() throws(JSONFault) -> [JSONDocument.Node] {
-        nodes.reserveCapacity(16 + bytes.count / 12)
+        nodes.reserveCapacity(16 + bytes.count / 24)
         names.reserveCapacity(32)
         skipSpace()
         try value(depth: 1)

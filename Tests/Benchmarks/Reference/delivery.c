@@ -16,18 +16,22 @@ static const char asked[] = "dev.warren.benchmark.asked";
 static const char answered[] = "dev.warren.benchmark.answered";
 
 static int group_size(const char *mode) {
-    if (strcmp(mode, "group") == 0) return largest_group;
+    if (strcmp(mode, "group") == 0 || strcmp(mode, "bare") == 0) return largest_group;
     if (strcmp(mode, "single") == 0) return 1;
-    die("a mode is group or single");
+    die("a mode is group, bare or single");
 }
+
+/// Whether each event of a group has a savepoint of its own; without, one that failed would undo the others.
+static bool has_savepoints(const char *mode) { return strcmp(mode, "group") == 0; }
 
 /// Appends events, as many to a transaction as callers would be waiting.
 void append(int count, char **arguments) {
-    if (count != 8) die("append URL DATABASE COUNT SUBJECTS TEXT-BYTES group|single RATE STAMPS");
+    if (count != 8) die("append URL DATABASE COUNT SUBJECTS TEXT-BYTES group|bare|single RATE STAMPS");
     size_t total = strtoull(arguments[2], NULL, 10);
     size_t subjects = strtoull(arguments[3], NULL, 10);
     size_t text_bytes = strtoull(arguments[4], NULL, 10);
     size_t group = (size_t)group_size(arguments[5]);
+    bool savepoints = has_savepoints(arguments[5]);
     double rate = atof(arguments[6]);
     char *text = malloc(text_bytes);
     memset(text, 'x', text_bytes);
@@ -46,11 +50,11 @@ void append(int count, char **arguments) {
             char subject[32];
             int length = snprintf(subject, sizeof subject, "subject-%08zu", number % subjects);
             struct piece piece = {subject, (size_t)length};
-            if (end - next > 1) store_run(store, store->savepoint);
+            if (savepoints && end - next > 1) store_run(store, store->savepoint);
             store_append(
                 store, "/producer", asked, (struct payload){(int64_t)number, piece, {text, text_bytes}}, piece,
                 (struct piece){0});
-            if (end - next > 1) store_run(store, store->release);
+            if (savepoints && end - next > 1) store_run(store, store->release);
         }
         forwarder_store_offset(&forwarder, store, monotonic_ns());
         store_run(store, store->commit);
@@ -125,9 +129,10 @@ static int64_t handle_one(struct store *store, const amqp_envelope_t *delivery) 
 
 /// Handles what comes: a group is what has already arrived.
 void handle(int count, char **arguments) {
-    if (count != 6) die("handle URL DATABASE COUNT PREFETCH group|single STAMPS");
+    if (count != 6) die("handle URL DATABASE COUNT PREFETCH group|bare|single STAMPS");
     size_t total = strtoull(arguments[2], NULL, 10);
     size_t group = (size_t)group_size(arguments[4]);
+    bool savepoints = has_savepoints(arguments[4]);
     struct stamps stamps = stamps_make(total);
     struct store *store = store_open(arguments[1]);
     struct forwarder forwarder;
@@ -158,9 +163,9 @@ void handle(int count, char **arguments) {
             size_t end = next + group < arrived ? next + group : arrived;
             store_run(store, store->begin);
             for (size_t index = next; index < end; index++) {
-                if (end - next > 1) store_run(store, store->savepoint);
+                if (savepoints && end - next > 1) store_run(store, store->savepoint);
                 numbers[index - next] = handle_one(store, &deliveries[index]);
-                if (end - next > 1) store_run(store, store->release);
+                if (savepoints && end - next > 1) store_run(store, store->release);
             }
             forwarder_store_offset(&forwarder, store, monotonic_ns());
             store_run(store, store->commit);

@@ -18,9 +18,10 @@ struct DeliveryBenchmark {
     private enum Contender: String, CaseIterable {
         case swift = "Swift kit"
         case group = "C, group commit"
+        case bare = "C, group commit without savepoints"
         case single = "C, one commit per message"
 
-        var mode: String { self == .single ? "single" : "group" }
+        var mode: String { "\(self)" }
         var isSwift: Bool { self == .swift }
     }
 
