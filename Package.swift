@@ -103,7 +103,7 @@ let package = Package(
         kit("AMQPInMemory", ["AMQP"]),
         kit("Database", ["CSQLite", "Telemetry"], settings: wrapsC),
         kit("JSON"),
-        kit("Events", ["JSON"]),
+        kit("Events", ["JSON", "Telemetry"]),
         kit("Messaging", ["AMQP", "Database", "Events", "JSON", "Telemetry"], settings: strict + crashPoints),
         kit("HTTP", ["CMicroHTTPD", "CCurl", "JSON", "Telemetry"], settings: wrapsC),
         kit("ServiceKit", ["JSON", "Messaging", "Database", "Events", "HTTP", "Telemetry"]),
@@ -117,10 +117,10 @@ let package = Package(
         service("CommandLine", ["ServiceKit", "ShopEvents", "Messaging", "Events", "HTTP", "JSON", "Telemetry"]),
 
         // The tests.
-        .target(name: "TestSupport", path: "Tests/Support", swiftSettings: strict),
+        .target(name: "TestSupport", dependencies: ["JSON"], path: "Tests/Support", swiftSettings: strict),
         tests("TelemetryTests", at: "Unit/Telemetry", ["Telemetry"]),
         tests("JSONTests", at: "Unit/JSON", ["JSON"]),
-        tests("EventsTests", at: "Unit/Events", ["Events"]),
+        tests("EventsTests", at: "Unit/Events", ["Events", "Telemetry"]),
         tests("AMQPTests", at: "Unit/AMQP", ["AMQP"]),
         tests("AMQPInMemoryTests", at: "Unit/AMQPInMemory", ["AMQPInMemory", "AMQP"]),
         tests("DatabaseTests", at: "Unit/Database", ["Database", "Telemetry"]),
@@ -136,7 +136,7 @@ let package = Package(
             at: "Unit/Shop",
             [
                 "Order", "Payment", "Notification", "Sandbox", "ShopEvents", "Messaging", "Database", "Events", "HTTP",
-                "Telemetry",
+                "JSON", "Telemetry",
             ]
         ),
         tests(
@@ -149,11 +149,15 @@ let package = Package(
         tests(
             "MessagingIntegrationTests",
             at: "Integration/Messaging",
-            ["Messaging", "AMQP", "Database", "Events", "Telemetry"]
+            ["Messaging", "AMQP", "Database", "Events", "JSON", "Telemetry"]
         ),
         tests("ConformanceTests", at: "Conformance", ["AMQP", "AMQPInMemory", "Telemetry"]),
         tests("FaultTests", at: "Faults", ["AMQP", "Telemetry"]),
-        tests("EndToEndTests", at: "EndToEnd", ["AMQP", "Database", "Events", "HTTP", "ShopEvents", "Telemetry"]),
+        tests(
+            "EndToEndTests",
+            at: "EndToEnd",
+            ["AMQP", "Database", "Events", "HTTP", "JSON", "ShopEvents", "Telemetry"]
+        ),
 
         // The benchmarks: no tests, and the C programs that they compare with.
         .executableTarget(

@@ -1,4 +1,5 @@
 import Events
+import Telemetry
 
 /// The headers of a mail that are derived from its event, so that a second copy of it carries the same.
 enum MailHeaders {
@@ -25,9 +26,9 @@ enum MailHeaders {
 
     /// RFC 5322 date of an event's time, in UTC: `Thu, 01 Jan 2026 00:00:00 +0000`; nil when the time is not RFC 3339.
     static func date(eventTime: String) -> String? {
-        guard let milliseconds = RFC3339.milliseconds(eventTime) else { return nil }
+        guard let milliseconds = Timestamp(rfc3339: eventTime)?.milliseconds else { return nil }
         // `YYYY-MM-DDTHH:MM:SS.sssZ`
-        let text = Array(RFC3339.string(milliseconds: milliseconds))
+        let text = Array(Timestamp(milliseconds: milliseconds).description)
         let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
         guard text.count == 24, let month = Int(String(text[5..<7])), months.indices.contains(month - 1) else {
             return nil

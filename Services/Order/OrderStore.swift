@@ -2,6 +2,7 @@ import Database
 import Events
 import JSON
 import ShopEvents
+import Telemetry
 
 /// The orders in the service's database.
 ///
@@ -175,8 +176,8 @@ struct OrderStore: Sendable {
                     reason: try row["payment_reason"]
                 ),
                 total: Money(amount: try row["total"], currency: try row["currency"]),
-                placedAt: RFC3339.string(milliseconds: try row["placed_at"]),
-                updatedAt: RFC3339.string(milliseconds: try row["updated_at"])
+                placedAt: Timestamp(milliseconds: try row["placed_at"]).description,
+                updatedAt: Timestamp(milliseconds: try row["updated_at"]).description
             )
         }
     }

@@ -1,5 +1,6 @@
 import Events
 import ShopEvents
+import Telemetry
 
 /// An order as the API shows it.
 ///
@@ -29,11 +30,11 @@ struct OrderView: Encodable {
         customer = order.customer
         lines = order.lines
         total = order.total
-        placedAt = RFC3339.string(milliseconds: order.placedAt)
-        updatedAt = RFC3339.string(milliseconds: order.updatedAt)
+        placedAt = Timestamp(milliseconds: order.placedAt).description
+        updatedAt = Timestamp(milliseconds: order.updatedAt).description
         history = order.history.map { entry in
             HistoryEntry(
-                at: RFC3339.string(milliseconds: entry.at),
+                at: Timestamp(milliseconds: entry.at).description,
                 event: entry.event.rawValue,
                 status: entry.status,
                 payment: entry.payment

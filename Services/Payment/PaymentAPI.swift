@@ -2,6 +2,7 @@ import Database
 import Events
 import HTTP
 import ShopEvents
+import Telemetry
 
 /// `GET /payments/{orderID}`: how the payment of an order stands.
 struct PaymentAPI: Sendable {
@@ -25,8 +26,8 @@ struct PaymentAPI: Sendable {
             paymentID = payment.paymentID
             refundID = payment.refundID
             declineReason = payment.declineReason
-            createdAt = RFC3339.string(milliseconds: payment.createdAt)
-            updatedAt = RFC3339.string(milliseconds: payment.updatedAt)
+            createdAt = Timestamp(milliseconds: payment.createdAt).description
+            updatedAt = Timestamp(milliseconds: payment.updatedAt).description
         }
     }
 

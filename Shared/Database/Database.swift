@@ -8,6 +8,8 @@ public import Telemetry
 public final class Database: Sendable {
     /// How long a read may take unless its caller says otherwise.
     public static let readDeadline: Duration = .seconds(10)
+    /// How long the SQL of one write may take, and after which anything else that holds the writer is reported.
+    public static let writeDeadline: Duration = .seconds(10)
 
     let engine: any Engine
 
@@ -42,10 +44,17 @@ public final class Database: Sendable {
     /// is durable.
     ///
     /// A throw out of `body` undoes this closure's effects alone and is rethrown. Once called it runs to its end even
-    /// when the task is cancelled. `body` runs once at most; it must not block or do I/O of its own.
+    /// when the task is cancelled. `body` runs once at most; it must not block or do I/O of its own: all other writes
+    /// wait for it.
     ///
-    /// - Throws: what `body` throws; or a `DatabaseError` when the commit fails, and then every closure of the group gets
-    ///   it and none has had an effect.
+    /// **What ends a write that takes too long.** Its SQL is given up after ``writeDeadline``: the statement that runs
+    /// then throws `.timedOut`, and the closure is undone. (Where its group is not undone by repeating - see the engine -
+    /// the closures before it fail with it, and may be tried again.) Nothing can end Swift code that blocks or loops
+    /// without SQL, a disk that does not answer, or another process's lock: the log names it once it has taken as long as
+    /// that, and ``Statistics-swift.struct/presentWriteSeconds`` shows it.
+    ///
+    /// - Throws: what `body` throws; `.timedOut`; or a `DatabaseError` when the commit fails, and then every closure of the
+    ///   group gets it and none has had an effect.
     @discardableResult
     public func write<Result: Sendable>(
         _ body: @escaping @Sendable (Transaction) throws -> Result
@@ -126,6 +135,13 @@ public final class Database: Sendable {
         public var largestGroup = 0
         /// Bytes in the write-ahead log that the next commits append to, or replace once they are in the database file.
         public var walBytes = 0
+        /// Writes that wait for the writer now, those that it is busy with not counted.
+        public var waitingWrites = 0
+        /// How long the writer has been seen at one thing (a closure, a commit, a checkpoint), in seconds.
+        ///
+        /// 0 when it has nothing to do; a second less than the truth at most. Above ``Database/writeDeadline`` something
+        /// holds all writes.
+        public var presentWriteSeconds = 0.0
 
         /// Makes counters that stand at 0.
         public init() {}

@@ -27,7 +27,7 @@ public struct DatabaseError: Error, Sendable, CustomStringConvertible {
         case misuse
         /// A value has another type than asked for, or does not fit.
         case conversion
-        /// A read took longer than its deadline.
+        /// A read, or the SQL of a write, took longer than its deadline.
         case timedOut
         /// The database has been closed.
         case closed

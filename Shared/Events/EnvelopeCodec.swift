@@ -1,4 +1,5 @@
 import JSON
+import Telemetry
 
 #if canImport(Glibc)
 import Glibc
@@ -40,7 +41,7 @@ extension Envelope {
         let type = EventType(rawValue: try attributes.required("type"))
         let subject = try attributes.required("subject")
         let time = try attributes.required("time")
-        guard RFC3339.milliseconds(time) != nil else {
+        guard Timestamp(rfc3339: time)?.milliseconds != nil else {
             throw EventFault(.invalidAttribute, "time must be an RFC 3339 time, it is \(time)")
         }
         if let kind = try attributes.optional("datacontenttype"), !Envelope.isJSON(kind) {

@@ -1,4 +1,5 @@
 import Synchronization
+import Telemetry
 
 #if canImport(Glibc)
 import Glibc
@@ -38,7 +39,7 @@ public enum UUIDv7 {
     ///
     /// Thread-safe.
     public static func make() -> String {
-        let now = UInt64(clamping: WallClock.milliseconds())
+        let now = UInt64(clamping: Timestamp.nowMilliseconds())
         let (milliseconds, counter, random) = state.withLock { state -> (UInt64, UInt16, UInt64) in
             if now > state.milliseconds {
                 state.milliseconds = now
@@ -79,10 +80,6 @@ public enum UUIDv7 {
 
 /// The clock on the wall, in milliseconds since 1970-01-01T00:00:00Z.
 public enum WallClock {
-    /// The time now (`clock_gettime`, `CLOCK_REALTIME`).
-    public static func milliseconds() -> Int64 {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
-    }
+    /// The time now, as `Timestamp` has it.
+    public static func milliseconds() -> Int64 { Timestamp.nowMilliseconds() }
 }

@@ -132,6 +132,9 @@ final class Daemon: Sendable {
         waiter?.resume()
     }
 
+    /// Says that the server itself answers a request.
+    func refused(_ method: String, _ status: Int) { router.onRefusal(method, status) }
+
     var isStopping: Bool { state.withLock { $0.isStopping } }
 
     /// Starts the handler and suspends the connection.

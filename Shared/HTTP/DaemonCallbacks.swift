@@ -31,14 +31,14 @@ let onRequest: MHD_AccessHandlerCallback = { context, connection, url, method, v
     )
     let bytes = unsafe UnsafeRawBufferPointer(start: data, count: data == nil ? 0 : size.pointee)
     unsafe size.pointee = 0
+    let method = unsafe method.map { unsafe String(cString: $0) } ?? ""
     // Both lie in the request's line, with the target and one more byte between them; more is a target that holds NUL, of
     // which a C string shows the beginning only.
     if let url = unsafe url, let version = unsafe version {
         let distance = unsafe version - url
         let isCut = distance > exchange.target.count + 1 && distance <= daemon.limits.headerSize
-        if isCut { return reader.refuse("The request target holds NUL.") ? .YES : .NO }
+        if isCut { return reader.refuse("The request target holds NUL.", method: method) ? .YES : .NO }
     }
-    let method = unsafe method.map { unsafe String(cString: $0) } ?? ""
     return unsafe reader.advance(method: method, received: bytes) ? .YES : .NO
 }
 

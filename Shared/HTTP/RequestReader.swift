@@ -28,7 +28,13 @@ struct RequestReader {
     /// Refuses the request before its headers are looked at.
     ///
     /// False ends the connection.
-    func refuse(_ reason: String) -> Bool { answer(Problem.malformedRequest(reason).response) }
+    func refuse(_ reason: String, method: String) -> Bool { refuse(.malformedRequest(reason), method: method) }
+
+    /// Answers in place of a handler.
+    private func refuse(_ problem: Problem, method: String) -> Bool {
+        daemon.refused(method, problem.status)
+        return answer(problem.response)
+    }
 
     private func readHead(method: String) -> Bool {
         let headers = readHeaders()
@@ -37,13 +43,13 @@ struct RequestReader {
             state.method = method
             state.headers = headers
         }
-        if let problem = headFault(method: method, headers: headers) { return answer(problem.response) }
+        if let problem = headFault(method: method, headers: headers) { return refuse(problem, method: method) }
         guard let length = headers["Content-Length"].flatMap(Int.init), length > daemon.limits.bodySize else {
             return true
         }
         let problem = Problem.bodyTooLarge(limit: daemon.limits.bodySize)
         // Who waits for leave to send the body gets the answer instead of it.
-        return headers["Expect"] == nil ? answerAtOnce(problem) : answer(problem.response)
+        return headers["Expect"] == nil ? answerAtOnce(problem) : refuse(problem, method: method)
     }
 
     /// What is wrong with the head, if anything is.
@@ -117,13 +123,13 @@ struct RequestReader {
         do {
             target = try RequestTarget(exchange.target)
         } catch {
-            return answer(error.response)
+            return refuse(error, method: method)
         }
         var request = HTTPRequest(method: method, target: target)
         request.headers = headers
         request.body = body
         request.isLoopback = unsafe warren_mhd_peer(connection.pointer).map { unsafe HTTP.isLoopback($0) } ?? false
-        return daemon.dispatch(request, for: exchange, on: connection) || answer(Problem.stopping.response)
+        return daemon.dispatch(request, for: exchange, on: connection) || refuse(.stopping, method: method)
     }
 
     private func answer(_ response: HTTPResponse) -> Bool {
@@ -164,7 +170,11 @@ struct RequestReader {
     /// What arrives then is read and dropped for a while; closing at once would reset the connection, and the client
     /// might never read the answer.
     private func answerAtOnce(_ problem: Problem) -> Bool {
-        exchange.state.withLock { $0.phase = .done }
+        let method = exchange.state.withLock { state in
+            state.phase = .done
+            return state.method
+        }
+        daemon.refused(method, problem.status)
         let response = problem.response
         var text = "HTTP/1.1 \(response.status) \(problem.title)\r\n"
         for field in response.headers.fields { text += "\(field.name): \(field.value)\r\n" }

@@ -18,6 +18,13 @@ public struct Router: Sendable {
 
     private var table: [Route] = []
 
+    /// Called with method and status for each request that no handler is asked for.
+    ///
+    /// That is what the router answers itself (404 and 405) and, before the router, the server: what is malformed, too
+    /// large, or comes while it stops. The method is what the client sent, so it may be anything; it is empty where it
+    /// could not be read. Called from any thread; must not block.
+    public var onRefusal: @Sendable (_ method: String, _ status: Int) -> Void = { _, _ in }
+
     /// A router without routes.
     public init() {}
 
@@ -36,10 +43,15 @@ public struct Router: Sendable {
 
     /// Answers a request; never throws: a `Problem` becomes its response, any other error a logged 500 problem.
     public func respond(to request: HTTPRequest, logger: Logger) async -> HTTPResponse {
+        let route: Route
+        var request = request
         do {
-            let (route, parameters) = try match(request)
-            var request = request
-            request.parameters = parameters
+            (route, request.parameters) = try match(request)
+        } catch {
+            onRefusal(request.method, error.status)
+            return error.response
+        }
+        do {
             return try await route.handler(request)
         } catch let problem as Problem {
             return problem.response

@@ -15,13 +15,16 @@ public final class SMTPClient: Sendable {
     ///     `smtp://…?starttls=required` goes over to TLS before anything of worth is said, or fails. Certificates are verified.
     ///   - timeout: the longest that a mail may take; what the server does after the final dot can take its time, and giving
     ///     up early makes second copies, so RFC 5321 asks for 10 minutes.
-    ///   - connectTimeout: the longest that resolving the name, connecting and the TLS handshake may take.
+    ///   - connectTimeout: the longest that it may take until mails can be handed over: resolving the name, connecting, the
+    ///     TLS handshake, and also the server's greeting, its reply to `EHLO`, STARTTLS and the login, which libcurl counts as
+    ///     connecting (`CURLOPT_CONNECTTIMEOUT`: "all protocol handshakes and negotiations"). Servers that make strangers
+    ///     wait for their greeting take half a minute; RFC 5321 would have 5 minutes for it.
     ///   - certificateAuthorities: a PEM file with the authorities to trust, in place of the system's.
     /// - Throws: `SMTPFailure` when the URL is none.
     public init(
         url: String,
         timeout: Duration = .seconds(600),
-        connectTimeout: Duration = .seconds(10),
+        connectTimeout: Duration = .seconds(60),
         certificateAuthorities: String? = nil
     ) throws {
         server = try SMTPServer(url)

@@ -10,8 +10,10 @@ internal import Telemetry
 /// An event from a feed goes the way of a message from the queue: the same handlers, the same row per (subscriber,
 /// source, event id), the same retries, holding and dead letters. So it does not matter whether an event comes by feed, by
 /// queue or by both: it is done once. The feed keeps its own offset (`warren_offsets`, `feed:NAME`), which moves past a
-/// page when every event of it is processed or in the table of deliveries; a crash repeats one page at most, and what the
-/// repeated page brings counts as suspect, as redelivered messages do.
+/// page when every event of it is processed or in the table of deliveries; a crash repeats one page at most. What the
+/// repeated page brings counts as suspect, as redelivered messages do: one of its events may have ended the process, so
+/// they go one at a time, each counted before it is handled. Whether the last run ended in order is kept beside the
+/// offset (`feed:NAME:begun`); after one that did, and at the very beginning, the first page goes as all others.
 ///
 /// # Catching up, then the queue
 ///
@@ -104,12 +106,12 @@ public final class EventFeed: Sendable {
     ///
     /// - Throws: `FeedError` when trying again cannot help.
     func follow() async throws {
-        var isFirst = true
-        while !Task.isCancelled {
-            let page = try await nextPage(wait: .seconds(20))
-            guard let page, await take(page, isSuspect: isFirst, isLast: false) else { return }
-            if !page.batch.isEmpty { isFirst = false }
+        guard var isSuspect = await begin() else { return }
+        while let page = try await settling({ try await nextPage(wait: .seconds(20)) }) {
+            guard await take(page, isSuspect: isSuspect, isLast: false) else { return }
+            if !page.batch.isEmpty { isSuspect = false }
         }
+        await end()
     }
 
     /// Reads the source up to where it is now, once and for all.
@@ -121,29 +123,76 @@ public final class EventFeed: Sendable {
     func catchUp() async throws -> Bool {
         guard let done = await persistently({ try await self.offset(self.doneName) != nil }) else { return false }
         if done { return true }
+        guard var isSuspect = await begin() else { return false }
         var target: Int64?
-        var isFirst = true
-        while !Task.isCancelled {
-            guard let page = try await nextPage(wait: .zero) else { return false }
-            let end = target ?? page.head
-            target = end
-            let isLast = page.next >= end
-            guard await take(page, isSuspect: isFirst, isLast: isLast) else { return false }
+        while let page = try await settling({ try await nextPage(wait: .zero) }) {
+            let last = target ?? page.head
+            target = last
+            let isLast = page.next >= last
+            guard await take(page, isSuspect: isSuspect, isLast: isLast) else { return false }
             if isLast {
                 logger.info(
                     "a feed has caught up; the queue goes on",
                     [LogField("feed.name", name), LogField("feed.position", Int(page.next))]
                 )
+                await end()
                 return true
             }
-            if !page.batch.isEmpty { isFirst = false }
+            if !page.batch.isEmpty { isSuspect = false }
         }
+        await end()
         return false
+    }
+
+    // MARK: Runs
+
+    /// Notes that events are going to be handed over.
+    ///
+    /// - Returns: whether the run before did not end in order, so that what comes first is suspect; nil when cancelled.
+    func begin() async -> Bool? {
+        await persistently { [database, begunName] in
+            try await database.write { transaction in
+                let wasBegun =
+                    try transaction.first("SELECT 1 FROM warren_offsets WHERE name = $1", begunName) != nil
+                try Self.store(0, as: begunName, in: transaction)
+                return wasBegun
+            }
+        }
+    }
+
+    /// Notes that nothing is under way any more.
+    ///
+    /// A task that is cancelled notes it as well.
+    private func end() async {
+        do {
+            try await database.write { [begunName] transaction in
+                _ = try transaction.execute("DELETE FROM warren_offsets WHERE name = $1", begunName)
+            }
+        } catch {
+            // Nothing is lost: the next run takes its first page's events one at a time.
+            logger.warning(
+                "a feed cannot note its end",
+                [LogField("feed.name", name), LogField("error", error: error)]
+            )
+        }
+    }
+
+    /// Asks for what comes next, while nothing is under way.
+    private func settling(_ next: () async throws -> FeedPage?) async throws -> FeedPage? {
+        do {
+            let page = try await next()
+            // What comes to one who is cancelled is not handed over any more.
+            return Task.isCancelled ? nil : page
+        } catch {
+            await end()
+            throw error
+        }
     }
 
     // MARK: Pages
 
     private var offsetName: String { "feed:\(name)" }
+    private var begunName: String { "feed:\(name):begun" }
     private var doneName: String { "feed:\(name):caught-up" }
 
     /// The next page.

@@ -55,24 +55,33 @@ public final class EventLog: Sendable {
     public static let maximumLimit = 1000
     /// A page ends before it has more bytes than this, unless its first event alone has.
     static let maximumBytes = 4 << 20
-    /// A filter looks at this many events in one go.
+    /// A filter by type or source looks at this many events in one read.
     static let scan = 10_000
+    /// How long a filtered page is looked for beyond its first read.
+    static let patience: Duration = .milliseconds(100)
 
     /// The name in `warren_offsets` of the position through which events may have been removed.
     static let retentionName = "retention"
 
     private let database: Database
     private let bell: CommitBell
+    private let patience: Duration
 
-    init(database: Database, bell: CommitBell) {
+    init(database: Database, bell: CommitBell, patience: Duration = EventLog.patience) {
         self.database = database
         self.bell = bell
+        self.patience = patience
     }
 
     /// A page; where there is none yet, waits for one.
     ///
     /// A waiting call is woken by the commit that brings the next event - there is no polling - and returns an empty page
     /// when the time is up or the service stops.
+    ///
+    /// Every page is quick, however large the store is and however rare what is asked for. A subject is found by its
+    /// index. Types and sources have none, since an append would pay for it: their events are looked through, 10,000 in one
+    /// read (a few milliseconds) and for a tenth of a second without waiting; a page that ends there may be empty, and says
+    /// in `next` where to go on.
     ///
     /// - Parameters:
     ///   - query: which events.
@@ -84,7 +93,7 @@ public final class EventLog: Sendable {
         query.limit = max(1, min(Self.maximumLimit, query.limit))
         while true {
             let heard = bell.rings
-            let page = try await read(query)
+            let page = try await gather(query)
             guard page.envelopes.isEmpty, !Task.isCancelled, !bell.isClosed else { return page }
             query.after = page.next
             // A filter has passed over many; the caller goes on where it got to.
@@ -108,13 +117,27 @@ public final class EventLog: Sendable {
 
     /// The event types in the store, and how often each occurs.
     ///
+    /// All events are looked through, in short reads: what is appended or removed meanwhile may be counted or not.
+    ///
     /// - Throws: `DatabaseError`.
     public func types() async throws -> [(type: String, count: Int)] {
-        try await database.read { transaction in
-            try transaction.query("SELECT type, COUNT(*) FROM warren_events GROUP BY type ORDER BY type").map { row in
-                (type: try row[0], count: try row[1])
+        var counts: [String: Int] = [:]
+        var after: Int64 = 0
+        while true {
+            let (bound, slice) = try await database.read { [after] transaction in
+                let bound = try Self.scanBound(after: after, in: transaction)
+                let rows = try transaction.query(
+                    "SELECT type, COUNT(*) FROM warren_events WHERE position > $1 AND position <= $2 GROUP BY type",
+                    after,
+                    bound
+                )
+                return (bound, try rows.map { (type: try $0[0] as String, count: try $0[1] as Int) })
             }
+            for (type, count) in slice { counts[type, default: 0] += count }
+            guard bound > after else { break }
+            after = bound
         }
+        return counts.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     }
 
     /// Ends all waiting, for good: the service stops.
@@ -122,7 +145,40 @@ public final class EventLog: Sendable {
         bell.close()
     }
 
-    private func read(_ query: EventLogQuery) async throws -> EventLogPage {
+    /// What one read found.
+    private struct Slice: Sendable {
+        var page: EventLogPage
+        var bytes = 0
+        /// Whether there is no room for more, rather than no more to be found.
+        var isFull = false
+    }
+
+    /// Reads on until the page is full, everything has been looked at, or it takes too long.
+    private func gather(_ query: EventLogQuery) async throws -> EventLogPage {
+        var slice = try await read(query)
+        let end = ContinuousClock.Instant.now + patience
+        while !slice.isFull, slice.page.next < slice.page.head, .now < end, !Task.isCancelled {
+            var rest = query
+            rest.after = slice.page.next
+            rest.limit -= slice.page.envelopes.count
+            let more: Slice
+            do {
+                more = try await read(rest, behind: slice.bytes)
+            } catch is EventLogError {
+                // Retention has come by; who asks for the next page is told.
+                break
+            }
+            slice.page.envelopes += more.page.envelopes
+            slice.page.next = more.page.next
+            slice.page.head = more.page.head
+            slice.bytes = more.bytes
+            slice.isFull = more.isFull
+        }
+        return slice.page
+    }
+
+    /// - Parameter bytes: how much the page has already.
+    private func read(_ query: EventLogQuery, behind bytes: Int = 0) async throws -> Slice {
         try await database.read { transaction in
             let gone: Int64 =
                 try transaction.first(
@@ -132,8 +188,11 @@ public final class EventLog: Sendable {
             guard query.after >= gone else { throw EventLogError.gone(through: gone) }
             let head = try Self.position("SELECT MAX(position) FROM warren_events", [], in: transaction) ?? 0
             guard query.after <= head else { throw EventLogError.ahead(head: head) }
-            let bound = query.isFiltered ? try Self.scanBound(after: query.after, in: transaction) : head
-            let (condition, arguments) = query.condition(through: bound)
+            let nothing = Slice(page: EventLogPage(envelopes: [], next: head, head: head), bytes: bytes)
+            let sources = try Self.sources(for: query, in: transaction)
+            if sources?.isEmpty == true { return nothing }
+            let bound = query.isScanned ? try Self.scanBound(after: query.after, in: transaction) : head
+            let (condition, arguments) = query.condition(through: bound, sources: sources)
             let sizes = try transaction.query(
                 """
                 SELECT position, LENGTH(envelope) FROM warren_events
@@ -141,26 +200,46 @@ public final class EventLog: Sendable {
                 """,
                 arguments: arguments
             )
-            var bytes = 0
+            var slice = nothing
+            slice.page.next = bound
+            slice.isFull = sizes.count == query.limit
             var last: Int64?
-            var isCut = sizes.count == query.limit
             for row in sizes {
                 let size: Int = try row[1]
-                if last != nil, bytes + size > Self.maximumBytes {
-                    isCut = true
+                if slice.bytes > 0, slice.bytes + size > Self.maximumBytes {
+                    slice.isFull = true
                     break
                 }
-                bytes += size
+                slice.bytes += size
                 last = try row[0]
             }
-            guard let last else { return EventLogPage(envelopes: [], next: bound, head: head) }
-            let (pageCondition, pageArguments) = query.condition(through: last)
-            let envelopes: [[UInt8]] = try transaction.query(
+            if slice.isFull { slice.page.next = last ?? query.after }
+            guard let last else { return slice }
+            let (pageCondition, pageArguments) = query.condition(through: last, sources: sources)
+            slice.page.envelopes = try transaction.query(
                 "SELECT envelope FROM warren_events WHERE \(pageCondition) ORDER BY position",
                 arguments: pageArguments
             ).map { try $0[0] }
-            return EventLogPage(envelopes: envelopes, next: isCut ? last : bound, head: head)
+            return slice
         }
+    }
+
+    /// The sources to look under, by the index of subjects; nil where that needs not be known.
+    private static func sources(for query: EventLogQuery, in transaction: Transaction) throws -> [String]? {
+        if let source = query.source {
+            let isThere = try transaction.first("SELECT 1 FROM warren_events WHERE source = $1 LIMIT 1", source) != nil
+            return isThere ? [source] : []
+        }
+        guard query.subject != nil else { return nil }
+        // A store has one source, or a few.
+        var sources: [String] = []
+        while let row = try transaction.first(
+            "SELECT MIN(source) FROM warren_events WHERE source > $1",
+            sources.last ?? ""
+        ), let source: String = try row[0] {
+            sources.append(source)
+        }
+        return sources
     }
 
     private static func scanBound(after: Int64, in transaction: Transaction) throws -> Int64 {
@@ -185,22 +264,37 @@ public final class EventLog: Sendable {
 }
 
 extension EventLogQuery {
-    fileprivate var isFiltered: Bool { !types.isEmpty || subject != nil || source != nil }
+    /// Whether what is asked for has to be looked for among all events.
+    fileprivate var isScanned: Bool { subject == nil && (!types.isEmpty || source != nil) }
 
     /// What the rows must satisfy.
     ///
-    /// The rows are read in the order of their positions; the empty strings keep an engine from going by the index of
-    /// subjects and sorting.
-    fileprivate func condition(through last: Int64) -> (String, [(any DatabaseConvertible)?]) {
+    /// Without a subject the rows are read in the order of their positions; the empty string keeps an engine from going by
+    /// the index of subjects and sorting.
+    ///
+    /// - Parameter sources: where the subject may be.
+    fileprivate func condition(
+        through last: Int64,
+        sources: [String]?
+    ) -> (String, [(any DatabaseConvertible)?]) {
         var terms = ["position > $1", "position <= $2"]
         var arguments: [(any DatabaseConvertible)?] = [after, last]
         func placeholder(_ value: String) -> String {
             arguments.append(value)
             return "$\(arguments.count)"
         }
+        if let subject {
+            let sources = (sources ?? []).map(placeholder).joined(separator: ", ")
+            terms.append(
+                """
+                position IN (SELECT position FROM warren_events WHERE source IN (\(sources))
+                    AND subject = \(placeholder(subject)) AND position > $1 AND position <= $2)
+                """
+            )
+        } else if let source {
+            terms.append("source || '' = \(placeholder(source))")
+        }
         if !types.isEmpty { terms.append("type IN (\(types.map(placeholder).joined(separator: ", ")))") }
-        if let subject { terms.append("subject || '' = \(placeholder(subject))") }
-        if let source { terms.append("source || '' = \(placeholder(source))") }
         return (terms.joined(separator: " AND "), arguments)
     }
 }

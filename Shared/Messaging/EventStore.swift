@@ -129,7 +129,7 @@ extension Transaction {
             source: context.store.source,
             type: type,
             subject: event.subject,
-            time: RFC3339.string(milliseconds: now),
+            time: Timestamp(milliseconds: now).description,
             sequence: UInt64(sequence),
             correlationID: correlationID ?? context.cause?.correlationID ?? event.subject,
             causationID: context.cause?.id,

@@ -36,7 +36,7 @@ public final class MessagingRuntime: Sendable {
     private let operationRunner: OperationRunner
     private let counterBox: CounterBox
     private let feeds = FeedRoster()
-    private let retention: Retention
+    let retention: Retention
 
     /// Makes the messaging of a service; nothing connects before `run`.
     ///

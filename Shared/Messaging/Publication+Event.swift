@@ -1,5 +1,6 @@
 internal import AMQP
 internal import Events
+internal import Telemetry
 
 extension Publication {
     /// What the body of every event is, in the kit's own words; others may write it differently.
@@ -23,7 +24,7 @@ extension Publication {
             id: envelope.id,
             type: envelope.type.rawValue,
             source: envelope.source,
-            milliseconds: RFC3339.milliseconds(envelope.time),
+            milliseconds: Timestamp(rfc3339: envelope.time)?.milliseconds,
             correlationID: envelope.correlationID,
             traceparent: envelope.traceparent,
             body: body,

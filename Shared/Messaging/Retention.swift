@@ -19,8 +19,8 @@ internal import Telemetry
 struct Retention: Sendable {
     /// Rows that one transaction removes at most.
     static let slice = 500
-    /// Between two passes, and before the first.
-    static let interval: Duration = .seconds(3600)
+    /// An hour: what a crash left unacknowledged has come again by then.
+    static let usualInterval: Duration = .seconds(3600)
 
     let database: Database
     /// How long events are kept; nil for ever.
@@ -28,6 +28,10 @@ struct Retention: Sendable {
     /// How long receipts are kept; nil for ever.
     let deliveries: Duration?
     let logger: Logger
+    /// Between two passes, and before the first.
+    var interval = Self.usualInterval
+    /// What has been done since the start, for metrics.
+    let record = RetentionRecord()
 
     /// What a pass removed.
     struct Removed: Equatable, Sendable {
@@ -40,10 +44,13 @@ struct Retention: Sendable {
         guard events != nil || deliveries != nil else { return }
         let pause = Signal()
         while !Task.isCancelled {
-            await pause.wait(until: .now + Self.interval)
+            await pause.wait(until: .now + interval)
             if Task.isCancelled { return }
             do {
                 let removed = try await pass(now: WallClock.milliseconds())
+                // One that was cut short by the service's end is none.
+                if Task.isCancelled { return }
+                record.passed(at: WallClock.milliseconds())
                 if removed != Removed() {
                     logger.info(
                         "retention removed what is older than it has to be kept",
@@ -51,6 +58,7 @@ struct Retention: Sendable {
                     )
                 }
             } catch {
+                record.failed()
                 logger.error("retention cannot remove what is old", [LogField("error", error: error)])
             }
         }
@@ -95,7 +103,7 @@ struct Retention: Sendable {
                 ).map { try $0[0] }
             }
             guard let first = positions.first, let last = positions.last else { break }
-            removed += try await database.write { transaction in
+            let count = try await database.write { transaction in
                 try transaction.execute(
                     "DELETE FROM warren_events WHERE \(Self.removable) AND position >= $2 AND position <= $3",
                     cutoff,
@@ -103,6 +111,8 @@ struct Retention: Sendable {
                     last
                 )
             }
+            removed += count
+            record.removed(events: count)
             cursor = last
         }
         return removed
@@ -173,7 +183,7 @@ struct Retention: Sendable {
             guard let last = slice.last, !slice.isYoung else { break }
             cursor = last
             guard let first = slice.old.first, let end = slice.old.last else { continue }
-            removed += try await database.write { transaction in
+            let count = try await database.write { transaction in
                 let old = """
                     FROM warren_deliveries
                     WHERE id >= $1 AND id <= $2 AND status = 'processed' AND updated_at < $3
@@ -188,6 +198,8 @@ struct Retention: Sendable {
                 }
                 return try transaction.execute("DELETE \(old)", first, end, cutoff)
             }
+            removed += count
+            record.removed(receipts: count)
         }
         return removed
     }

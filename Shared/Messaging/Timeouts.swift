@@ -1,5 +1,6 @@
 public import Database
 public import Events
+import Telemetry
 
 /// Where timeouts of a service go: its own rows in the table of deliveries.
 struct TimeoutDesk: Sendable {
@@ -38,7 +39,7 @@ extension Transaction {
             source: TimeoutDesk.source(of: context.store.source),
             type: type,
             subject: event.subject,
-            time: RFC3339.string(milliseconds: now),
+            time: Timestamp(milliseconds: now).description,
             correlationID: context.cause?.correlationID ?? event.subject,
             causationID: context.cause?.id,
             traceparent: context.cause?.traceparent,

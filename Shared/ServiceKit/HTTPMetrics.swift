@@ -1,7 +1,7 @@
 import HTTP
 import Telemetry
 
-/// Counts and times the requests of each route.
+/// Counts and times the requests of each route, and counts those that no route took.
 struct HTTPMetrics: Sendable {
     let registry: MetricsRegistry
 
@@ -12,7 +12,7 @@ struct HTTPMetrics: Sendable {
             let start = clock.now
             func finish(_ status: Int) {
                 histogram(of: route).observe(start.duration(to: clock.now))
-                counter(of: route, status: status).increment()
+                counter(method: route.method, route: route.pattern, status: status).increment()
             }
             do {
                 let response = try await route.handler(request)
@@ -25,6 +25,24 @@ struct HTTPMetrics: Sendable {
         }
     }
 
+    /// What the label `http_route` says of a request that no route took; a pattern starts with a slash.
+    static let unmatched = "unmatched"
+    /// Methods that have a label of their own; others are `_OTHER`, as OpenTelemetry has it: a client chooses their names.
+    private static let methods: Set<String> = [
+        "CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE",
+    ]
+
+    /// Counts a request that no route took.
+    ///
+    /// There is one series for each method and status, whatever the paths are.
+    func refused(method: String, status: Int) {
+        counter(
+            method: Self.methods.contains(method) ? method : "_OTHER",
+            route: Self.unmatched,
+            status: status
+        ).increment()
+    }
+
     // Both are made by the first request: the metrics show no routes that nobody asks for.
 
     private func histogram(of route: Wiring.Route) -> Histogram {
@@ -35,13 +53,12 @@ struct HTTPMetrics: Sendable {
         )
     }
 
-    private func counter(of route: Wiring.Route, status: Int) -> Counter {
+    private func counter(method: String, route: String, status: Int) -> Counter {
         registry.counter(
             "http_server_requests_total",
-            help: "Requests answered, by route and status.",
+            help: "Requests answered, by route and status; the route is unmatched where none took them.",
             labels: [
-                "http_request_method": route.method, "http_route": route.pattern,
-                "http_response_status_code": String(status),
+                "http_request_method": method, "http_route": route, "http_response_status_code": String(status),
             ]
         )
     }

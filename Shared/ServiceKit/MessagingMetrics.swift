@@ -8,6 +8,7 @@ final class MessagingMetrics: Sendable {
     private struct Snapshot {
         var backlog: Backlog?
         var deadByType: [String: Int]?
+        var retention: RetentionStatus?
     }
 
     /// What was read last; empty when it could not be read, and then the gauges are left out instead of lying.
@@ -32,7 +33,8 @@ final class MessagingMetrics: Sendable {
             do {
                 let backlog = try await source.backlog()
                 let counts = try await self.countByType(total: backlog.dead)
-                return .success(Snapshot(backlog: backlog, deadByType: counts))
+                let retention = try await source.retentionStatus()
+                return .success(Snapshot(backlog: backlog, deadByType: counts, retention: retention))
             } catch {
                 return .failure(error)
             }
@@ -67,6 +69,44 @@ final class MessagingMetrics: Sendable {
             let counts = snapshot.withLock { $0.deadByType } ?? [:]
             return counts.sorted { $0.key < $1.key }.map { (["type": $0.key], Double($0.value)) }
         }
+        registerRetention(in: registry)
+    }
+
+    /// What is removed because of its age, whether that still goes on, and how far back a reader of events can go.
+    private func registerRetention(in registry: MetricsRegistry) {
+        func values(
+            _ read: @escaping @Sendable (RetentionStatus) -> MetricsRegistry.Samples
+        ) -> @Sendable () -> MetricsRegistry.Samples {
+            { [self] in snapshot.withLock { $0.retention }.map(read) ?? [] }
+        }
+        registry.counter(
+            "warren_retention_removed_rows_total",
+            help: "Rows removed because of their age.",
+            read: values { status in
+                let counts = [("deliveries", status.removedReceipts), ("events", status.removedEvents)]
+                return counts.map { (["table": $0], Double($1)) }
+            }
+        )
+        registry.counter(
+            "warren_retention_failed_passes_total",
+            help: "Passes of retention that failed.",
+            read: values { [(.none, Double($0.failures))] }
+        )
+        registry.gauge(
+            "warren_retention_last_pass_timestamp_seconds",
+            help: "When retention last went through; nothing before its first pass, an hour after the start.",
+            read: values { status in status.lastPass.map { [(.none, Double($0) / 1000)] } ?? [] }
+        )
+        registry.gauge(
+            "warren_events_gone_through_position",
+            help: "The position through which events may have been removed.",
+            read: values { [(.none, Double($0.goneThrough))] }
+        )
+        registry.gauge(
+            "warren_oldest_kept_event_age_seconds",
+            help: "Age of the oldest event that a reader can still ask for.",
+            read: values { status in status.oldestEventAge.map { [(.none, $0)] } ?? [] }
+        )
     }
 
     private func gauge(
@@ -125,6 +165,13 @@ extension MetricsRegistry {
             [(.none, Double(read().closures))]
         }
         gauge("warren_database_wal_bytes", help: "Size of the write-ahead log.") { [(.none, Double(read().walBytes))] }
+        gauge("warren_database_waiting_writes", help: "Writes that wait for the writer.") {
+            [(.none, Double(read().waitingWrites))]
+        }
+        gauge(
+            "warren_database_present_write_seconds",
+            help: "How long the writer has been at the one thing that it does now; 0 when it has nothing to do."
+        ) { [(.none, read().presentWriteSeconds)] }
     }
 }
 

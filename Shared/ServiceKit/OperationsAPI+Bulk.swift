@@ -6,25 +6,10 @@ extension OperationsAPI {
         /// What is on the page.
         public var items: [DeadLetterSummary]
         /// The value of `after` for the next page; nil on the last one.
-        public var next: String?
+        @OrNull public var next: String?
         /// False when the search ended at its bound before the page was full; `next` leads on.
         public var complete: Bool
 
-        enum CodingKeys: String, CodingKey {
-            case service
-            case items
-            case next
-            case complete
-        }
-
-        /// Writes every member, `null` where there is no value.
-        public func encode(to encoder: any Encoder) throws {
-            var container = encoder.container(keyedBy: CodingKeys.self)
-            try container.encode(service, forKey: .service)
-            try container.encode(items, forKey: .items)
-            try container.encode(next, forKey: .next)
-            try container.encode(complete, forKey: .complete)
-        }
     }
 
     /// All groups.
@@ -42,39 +27,18 @@ extension OperationsAPI {
         /// One of these types.
         public var type: [String]
         /// This error class.
-        public var error: String?
+        @OrNull public var error: String?
         /// The state: the one from which the action leads on.
         public var state: [String]
         /// This subject.
-        public var subject: String?
+        @OrNull public var subject: String?
         /// Last changed since.
-        public var from: String?
+        @OrNull public var from: String?
         /// Last changed before.
-        public var until: String?
+        @OrNull public var until: String?
         /// Part of the error message or the event id.
-        public var text: String?
+        @OrNull public var text: String?
 
-        enum CodingKeys: String, CodingKey {
-            case type
-            case error
-            case state
-            case subject
-            case from
-            case until
-            case text
-        }
-
-        /// Writes every member, `null` where there is no value.
-        public func encode(to encoder: any Encoder) throws {
-            var container = encoder.container(keyedBy: CodingKeys.self)
-            try container.encode(type, forKey: .type)
-            try container.encode(error, forKey: .error)
-            try container.encode(state, forKey: .state)
-            try container.encode(subject, forKey: .subject)
-            try container.encode(from, forKey: .from)
-            try container.encode(until, forKey: .until)
-            try container.encode(text, forKey: .text)
-        }
     }
 
     /// What is done to many dead letters.
@@ -90,17 +54,17 @@ extension OperationsAPI {
         /// To which ones.
         public var filter: OperationFilter
         /// How many at most.
-        public var limit: Int?
+        @OrNull public var limit: Int?
         /// How many a second at most.
-        public var rate: Double?
+        @OrNull public var rate: Double?
         /// Seconds until the rate has its full height.
-        public var ramp: Double?
+        @OrNull public var ramp: Double?
         /// Who asked for it.
         public var actor: String
         /// Why.
         public var reason: String
         /// How many matched when it was asked for; nil until they are counted.
-        public var total: Int?
+        @OrNull public var total: Int?
         /// How many are done.
         public var done: Int
         /// How many could not be done.
@@ -110,47 +74,8 @@ extension OperationsAPI {
         /// When it last made progress or changed its state.
         public var updatedAt: String
         /// When it ended.
-        public var finishedAt: String?
+        @OrNull public var finishedAt: String?
 
-        enum CodingKeys: String, CodingKey {
-            case id
-            case service
-            case action
-            case state
-            case filter
-            case limit
-            case rate
-            case ramp
-            case actor
-            case reason
-            case total
-            case done
-            case failed
-            case createdAt
-            case updatedAt
-            case finishedAt
-        }
-
-        /// Writes every member, `null` where there is no value.
-        public func encode(to encoder: any Encoder) throws {
-            var container = encoder.container(keyedBy: CodingKeys.self)
-            try container.encode(id, forKey: .id)
-            try container.encode(service, forKey: .service)
-            try container.encode(action, forKey: .action)
-            try container.encode(state, forKey: .state)
-            try container.encode(filter, forKey: .filter)
-            try container.encode(limit, forKey: .limit)
-            try container.encode(rate, forKey: .rate)
-            try container.encode(ramp, forKey: .ramp)
-            try container.encode(actor, forKey: .actor)
-            try container.encode(reason, forKey: .reason)
-            try container.encode(total, forKey: .total)
-            try container.encode(done, forKey: .done)
-            try container.encode(failed, forKey: .failed)
-            try container.encode(createdAt, forKey: .createdAt)
-            try container.encode(updatedAt, forKey: .updatedAt)
-            try container.encode(finishedAt, forKey: .finishedAt)
-        }
     }
 
     /// A page of operations, the latest first.

@@ -11,7 +11,7 @@ public enum OperationsAPI {
         /// The service in whose table it lies.
         public var service: String
         /// Whose delivery it is: the service, or `(forwarder)` for an event that the broker did not take.
-        public var subscriber: String?
+        @OrNull public var subscriber: String?
         /// `scheduled`, `held`, `dead`, `discarded` or `processed`.
         public var state: String
         /// The event's type.
@@ -27,7 +27,7 @@ public enum OperationsAPI {
         /// How many attempts were made in this generation.
         public var attemptCount: Int
         /// When the next attempt is due.
-        public var dueAt: String?
+        @OrNull public var dueAt: String?
         /// When it first arrived.
         public var receivedAt: String
         /// When it last changed.
@@ -53,26 +53,6 @@ public enum OperationsAPI {
             case updatedAt
             case errorClass
             case error
-        }
-
-        /// Writes every member, `null` where there is no value.
-        public func encode(to encoder: any Encoder) throws {
-            var container = encoder.container(keyedBy: CodingKeys.self)
-            try container.encode(id, forKey: .id)
-            try container.encode(service, forKey: .service)
-            try container.encode(subscriber, forKey: .subscriber)
-            try container.encode(state, forKey: .state)
-            try container.encode(type, forKey: .type)
-            try container.encode(subject, forKey: .subject)
-            try container.encode(source, forKey: .source)
-            try container.encode(eventID, forKey: .eventID)
-            try container.encode(generation, forKey: .generation)
-            try container.encode(attemptCount, forKey: .attemptCount)
-            try container.encode(dueAt, forKey: .dueAt)
-            try container.encode(receivedAt, forKey: .receivedAt)
-            try container.encode(updatedAt, forKey: .updatedAt)
-            try container.encode(errorClass, forKey: .errorClass)
-            try container.encode(error, forKey: .error)
         }
     }
 
@@ -186,9 +166,9 @@ public enum OperationsAPI {
         /// `retry`, `discard`, `restore` or `edit`; of an operation `start`, `pause`, `resume` or `cancel`.
         public var action: String
         /// To which delivery; nil where it concerns an operation as a whole.
-        public var deliveryID: String?
+        @OrNull public var deliveryID: String?
         /// The operation on many dead letters that it is part of.
-        public var operationID: String?
+        @OrNull public var operationID: String?
         /// Why; may be empty.
         public var reason: String
 
@@ -201,18 +181,6 @@ public enum OperationsAPI {
             case operationID = "operationId"
             case reason
         }
-
-        /// Writes every member, `null` where there is no value.
-        public func encode(to encoder: any Encoder) throws {
-            var container = encoder.container(keyedBy: CodingKeys.self)
-            try container.encode(id, forKey: .id)
-            try container.encode(at, forKey: .at)
-            try container.encode(actor, forKey: .actor)
-            try container.encode(action, forKey: .action)
-            try container.encode(deliveryID, forKey: .deliveryID)
-            try container.encode(operationID, forKey: .operationID)
-            try container.encode(reason, forKey: .reason)
-        }
     }
 
     /// One page of a listing.
@@ -222,21 +190,8 @@ public enum OperationsAPI {
         /// What is on the page.
         public var items: [Item]
         /// The value of `after` for the next page; nil on the last one.
-        public var next: String?
+        @OrNull public var next: String?
 
-        enum CodingKeys: String, CodingKey {
-            case service
-            case items
-            case next
-        }
-
-        /// Writes every member, `null` where there is no value.
-        public func encode(to encoder: any Encoder) throws {
-            var container = encoder.container(keyedBy: CodingKeys.self)
-            try container.encode(service, forKey: .service)
-            try container.encode(items, forKey: .items)
-            try container.encode(next, forKey: .next)
-        }
     }
 
     /// A page of the audit.
@@ -251,37 +206,16 @@ public enum OperationsAPI {
         /// Events that wait for the forwarder.
         public var unforwarded: Int
         /// Age of the oldest of them.
-        public var oldestUnforwardedAge: Double?
+        @OrNull public var oldestUnforwardedAge: Double?
         /// Deliveries that wait for their next attempt.
         public var scheduled: Int
         /// Age of the oldest of them.
-        public var oldestScheduledAge: Double?
+        @OrNull public var oldestScheduledAge: Double?
         /// Deliveries held behind an earlier one of their subject.
         public var held: Int
         /// Dead letters.
         public var dead: Int
 
-        enum CodingKeys: String, CodingKey {
-            case service
-            case unforwarded
-            case oldestUnforwardedAge
-            case scheduled
-            case oldestScheduledAge
-            case held
-            case dead
-        }
-
-        /// Writes every member, `null` where there is no value.
-        public func encode(to encoder: any Encoder) throws {
-            var container = encoder.container(keyedBy: CodingKeys.self)
-            try container.encode(service, forKey: .service)
-            try container.encode(unforwarded, forKey: .unforwarded)
-            try container.encode(oldestUnforwardedAge, forKey: .oldestUnforwardedAge)
-            try container.encode(scheduled, forKey: .scheduled)
-            try container.encode(oldestScheduledAge, forKey: .oldestScheduledAge)
-            try container.encode(held, forKey: .held)
-            try container.encode(dead, forKey: .dead)
-        }
     }
 
     /// Why an operation is done; the body of `retry`, `discard` and `restore`.

@@ -11,6 +11,7 @@ protocol OperationsSource: Sendable {
     func edit(_ id: Int64, to edit: DeadLetterEdit, actor: String, reason: String) async throws -> DeadLetter
     func audit(after: Int64?, limit: Int) async throws -> [AuditEntry]
     func backlog() async throws -> Backlog
+    func retentionStatus() async throws -> RetentionStatus
     func start(_ plan: DeadLetterOperation.Plan, actor: String, reason: String) async throws -> DeadLetterOperation
     func count(_ plan: DeadLetterOperation.Plan) async throws -> (count: Int, isComplete: Bool)
     func operations(after: Int64?, limit: Int) async throws -> [DeadLetterOperation]
@@ -61,6 +62,10 @@ struct RuntimeOperations: OperationsSource {
 
     func backlog() async throws -> Backlog {
         try await runtime.backlog()
+    }
+
+    func retentionStatus() async throws -> RetentionStatus {
+        try await runtime.retentionStatus()
     }
 
     func start(

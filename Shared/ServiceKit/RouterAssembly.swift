@@ -14,6 +14,7 @@ enum RouterAssembly {
         var router = Router()
         var seen: Set<String> = []
         let measuring = HTTPMetrics(registry: metrics)
+        router.onRefusal = { method, status in measuring.refused(method: method, status: status) }
         for route in routes {
             // Two patterns that differ only in the names of their parameters match the same paths.
             let shape = route.pattern.split(separator: "/", omittingEmptySubsequences: false)

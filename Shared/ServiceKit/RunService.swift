@@ -130,21 +130,20 @@ struct ServiceRun: Sendable {
         metrics.registerDatabaseMetrics { database.statistics }
         backlog.register(in: metrics)
         let readiness = Readiness(probes: [Self.probe(of: database), Self.probe(of: runtime)] + parts.checks)
-        let health = HealthRoutes(readiness: readiness, metrics: metrics) { await backlog.refresh() }
         let access = OperationsAccess(token: settings[kit.operationsToken])
-        let operationsRoutes = OperationsRoutes(
-            service: description.name,
-            source: operations,
-            access: access,
-            logger: logger.labelled("operations")
+        let common = KitRoutes(
+            health: HealthRoutes(readiness: readiness, metrics: metrics) { await backlog.refresh() },
+            operations: OperationsRoutes(
+                service: description.name,
+                source: operations,
+                access: access,
+                logger: logger.labelled("operations")
+            ),
+            events: EventRoutes(service: description.name, log: runtime.eventLog, access: access)
         )
-        let eventRoutes = EventRoutes(service: description.name, log: runtime.eventLog, access: access)
         // Requests that wait for events end with the service; they would take up the grace otherwise.
         process.stop.onRequest { runtime.eventLog.stopWaiting() }
-        let router = try RouterAssembly.router(
-            of: health.routes + operationsRoutes.routes + eventRoutes.routes + parts.routes,
-            metrics: metrics
-        )
+        let router = try RouterAssembly.router(of: common.routes + parts.routes, metrics: metrics)
         let server = try HTTPServer(address: prepared.address, router: router, logger: logger.labelled("http"))
         let budget = Lifecycle.Budget(grace: prepared.grace)
         let messaging = Lifecycle.Part(name: "messaging", mayEnd: false) { await runtime.run(grace: budget.partsGrace) }
@@ -165,16 +164,23 @@ struct ServiceRun: Sendable {
         return Set(own.flatMap { $0.types.map(\.rawValue) })
     }
 
-    /// Whether the database answers a query.
+    /// Whether the database answers a query, and nothing holds its writer.
     private static func probe(of database: Database) -> Readiness.Probe {
         .single("database") {
             do {
                 _ = try await database.read { try $0.first("SELECT 1") != nil }
-                return nil
+                return stuckWriter(database.statistics)
             } catch {
                 return String(describing: error)
             }
         }
+    }
+
+    /// What is wrong when a write takes longer than it may, and cannot be given up.
+    static func stuckWriter(_ statistics: Database.Statistics) -> String? {
+        let seconds = Int(statistics.presentWriteSeconds)
+        guard .seconds(seconds) > Database.writeDeadline else { return nil }
+        return "the writer has been at one thing for \(seconds) s, \(statistics.waitingWrites) writes wait: see the log"
     }
 
     /// The broker's connections.

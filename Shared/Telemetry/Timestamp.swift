@@ -27,29 +27,40 @@ public struct Timestamp: Sendable, Hashable, Comparable, CustomStringConvertible
 
     /// The moment as RFC 3339 in UTC with milliseconds.
     ///
-    /// For example `2026-01-01T00:00:00.000Z`. Exact for the years 0 to 9999.
+    /// For example `2026-01-01T00:00:00.000Z`. Exact for the years 0 to 9999; what lies outside is written as the moment
+    /// of them that is nearest.
     public var description: String {
-        let second = Self.floorDivide(milliseconds, by: 1000)
-        let day = Self.floorDivide(second.quotient, by: 86_400)
+        let moment = min(max(milliseconds, Self.first), Self.last)
+        let day = Self.floorDivide(moment, by: 86_400_000)
         let date = Self.civil(fromDays: day.quotient)
-        var text: [UInt8] = []
-        text.reserveCapacity(24)
-        Self.append(date.year, digits: 4, to: &text)
-        text.append(UInt8(ascii: "-"))
-        Self.append(date.month, digits: 2, to: &text)
-        text.append(UInt8(ascii: "-"))
-        Self.append(date.day, digits: 2, to: &text)
-        text.append(UInt8(ascii: "T"))
-        Self.append(day.remainder / 3600, digits: 2, to: &text)
-        text.append(UInt8(ascii: ":"))
-        Self.append(day.remainder / 60 % 60, digits: 2, to: &text)
-        text.append(UInt8(ascii: ":"))
-        Self.append(day.remainder % 60, digits: 2, to: &text)
-        text.append(UInt8(ascii: "."))
-        Self.append(second.remainder, digits: 3, to: &text)
-        text.append(UInt8(ascii: "Z"))
-        return String(decoding: text, as: UTF8.self)
+        let second = day.remainder / 1000
+        // Written for every event that is appended: digits into place, without texts on the way.
+        return String(unsafeUninitializedCapacity: 24) { buffer in
+            var position = 0
+            func put(_ number: Int64, width: Int, then end: Unicode.Scalar) {
+                var rest = number
+                for place in stride(from: position + width - 1, through: position, by: -1) {
+                    buffer[place] = UInt8(ascii: "0") + UInt8(rest % 10)
+                    rest /= 10
+                }
+                buffer[position + width] = UInt8(ascii: end)
+                position += width + 1
+            }
+            put(date.year, width: 4, then: "-")
+            put(date.month, width: 2, then: "-")
+            put(date.day, width: 2, then: "T")
+            put(second / 3600, width: 2, then: ":")
+            put(second / 60 % 60, width: 2, then: ":")
+            put(second % 60, width: 2, then: ".")
+            put(day.remainder % 1000, width: 3, then: "Z")
+            return position
+        }
     }
+
+    /// 0000-01-01T00:00:00.000Z.
+    private static let first: Int64 = -62_167_219_200_000
+    /// 9999-12-31T23:59:59.999Z.
+    private static let last: Int64 = 253_402_300_799_999
 
     /// Reads an RFC 3339 time with any number of fractional digits (those past the millisecond are cut off) and any
     /// offset; nil when the text is anything else.
@@ -78,12 +89,6 @@ public struct Timestamp: Sendable, Hashable, Comparable, CustomStringConvertible
     private static func floorDivide(_ value: Int64, by divisor: Int64) -> (quotient: Int64, remainder: Int64) {
         let parts = value.quotientAndRemainder(dividingBy: divisor)
         return parts.remainder < 0 ? (parts.quotient - 1, parts.remainder + divisor) : parts
-    }
-
-    private static func append(_ value: Int64, digits: Int, to text: inout [UInt8]) {
-        let decimal = Array(String(value).utf8)
-        text.append(contentsOf: repeatElement(UInt8(ascii: "0"), count: max(0, digits - decimal.count)))
-        text.append(contentsOf: decimal)
     }
 
     private static func days(inMonth month: Int64, of year: Int64) -> Int64 {
@@ -123,7 +128,7 @@ private struct DigitReader {
     private var position = 0
 
     init(text: String.UTF8View) {
-        self.text = Array(text.prefix(64))
+        self.text = Array(text)
     }
 
     var isAtEnd: Bool { position == text.count }

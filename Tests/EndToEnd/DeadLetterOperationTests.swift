@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 import TestSupport
 import Testing
 
@@ -30,16 +31,16 @@ extension EndToEnd {
                 #expect(started.end == .exit(0), "\(started.errors)")
                 try await eventually("it is in the middle") {
                     let operation = try await shop.probe(.notification).get("/dead-letter-operations/1").json
-                    return (operation["done"].whole ?? 0) > 10
+                    return (operation["done"].integer ?? 0) > 10
                 }
                 try await shop.kill(.notification)
                 let before = try await shop.query(.notification, "SELECT done, state FROM warren_operations")
-                #expect((before[0].elements[0].whole ?? 0) < Int64(count), "it was too quick for this test")
+                #expect((before[0].elements[0].integer ?? 0) < Int64(count), "it was too quick for this test")
                 #expect(before[0].elements[1] == "running")
                 try await shop.restart(.notification)
                 let watched = try await shop.warren("dlq", "ops", "watch", "notification-1", "--output", "jsonl")
                 #expect(watched.end == .exit(0), "\(watched.errors)")
-                #expect(try JSON(parsing: Array(watched.output.utf8))["done"].whole == Int64(count))
+                #expect(try JSONValue(parsing: Array(watched.output.utf8))["done"].integer == Int64(count))
                 try await shop.expectDiscardedOnce(count)
             }
         }
@@ -107,7 +108,7 @@ extension Shop {
 
     /// Fails unless so many deliveries of Notification are discarded, each by one deed.
     func expectDiscardedOnce(_ count: Int) async throws {
-        let all: [JSON] = [.array([.integer(Int64(count))])]
+        let all: [JSONValue] = [.array([.integer(Int64(count))])]
         #expect(
             try await query(.notification, "SELECT count(*) FROM warren_deliveries WHERE status = 'discarded'") == all
         )

@@ -1,13 +1,14 @@
 import Foundation
+import JSON
 import TestSupport
 import Testing
 
 extension EndToEnd {
     @Suite("Dead letters, by the warren command")
     struct DeadLetters {
-        private func json(_ done: (end: ChildProcess.End, output: String, errors: String)) throws -> JSON {
+        private func json(_ done: (end: ChildProcess.End, output: String, errors: String)) throws -> JSONValue {
             #expect(done.end == .exit(0), "\(done.errors)")
-            return try JSON(parsing: Array(done.output.utf8))
+            return try JSONValue(parsing: Array(done.output.utf8))
         }
 
         @Test("are listed, shown with every attempt, and succeed when they are retried after the cause is mended")

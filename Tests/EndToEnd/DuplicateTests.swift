@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 import TestSupport
 import Testing
 
@@ -33,7 +34,7 @@ extension EndToEnd {
                     .order,
                     "SELECT CAST(envelope AS TEXT) FROM warren_events WHERE type = 'dev.warren.order.payment-requested'"
                 )
-                let envelope = try JSON(parsing: Array(try #require(stored[0][0].text).utf8))
+                let envelope = try JSONValue(parsing: Array(try #require(stored[0][0].text).utf8))
                 for _ in 0..<5 { try await shop.publish(envelope) }
                 // Behind the duplicates in the same queue.
                 let next = try await shop.place()

@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 import TestSupport
 import Testing
 
@@ -9,7 +10,7 @@ extension EndToEnd {
         private struct Malformed {
             let name: String
             var body: [UInt8]
-            var properties: JSON
+            var properties: JSONValue
             let errorClass: String
             let saying: String?
             /// Straight into Notification's queue, for what the exchange would not bring there.
@@ -22,7 +23,7 @@ extension EndToEnd {
                 _ errorClass: String,
                 saying: String?,
                 _ body: [UInt8]? = nil,
-                change: (inout JSON, inout JSON) -> Void = { _, _ in }
+                change: (inout JSONValue, inout JSONValue) -> Void = { _, _ in }
             ) -> Malformed {
                 let id = UUID().uuidString
                 var envelope = Shop.confirmation(of: "never", id: id)
@@ -38,7 +39,7 @@ extension EndToEnd {
             }
             let depth = 10_000
             let nested = String(repeating: "[", count: depth) + String(repeating: "]", count: depth)
-            let good = Shop.confirmation(of: "never").description
+            let good = String(decoding: Shop.confirmation(of: "never").bytes, as: UTF8.self)
             var unknown = make("an unknown type", "event.unknown-type", saying: "dev.warren.order.exploded") {
                 envelope,
                 _ in
@@ -53,10 +54,10 @@ extension EndToEnd {
                     properties["content_type"] = "text/plain"
                 },
                 make("no content type", "event.invalid-attribute", saying: "content-type") { _, properties in
-                    properties = ["message_id": properties["message_id"]]
+                    properties = ["message_id": properties["message_id"] ?? .null]
                 },
                 make("no message-id", "event.missing-attribute", saying: "message-id") { _, properties in
-                    properties = ["content_type": properties["content_type"]]
+                    properties = ["content_type": properties["content_type"] ?? .null]
                 },
                 make("a missing attribute", "event.missing-attribute", saying: "subject") { envelope, _ in
                     envelope = envelope.without("subject")
@@ -112,7 +113,7 @@ extension EndToEnd {
                     return dead.count >= malformed.count ? dead : nil
                 }
                 #expect(dead.count == malformed.count)
-                var letters: [[UInt8]: JSON] = [:]
+                var letters: [[UInt8]: JSONValue] = [:]
                 for summary in dead {
                     let letter = try await shop.deadLetter(.notification, try #require(summary["id"].text))
                     letters[try bytes(of: letter)] = letter
@@ -129,7 +130,7 @@ extension EndToEnd {
             }
         }
 
-        private func bytes(of letter: JSON) throws -> [UInt8] {
+        private func bytes(of letter: JSONValue) throws -> [UInt8] {
             if let text = letter["body"].text { return Array(text.utf8) }
             let data = try #require(letter["bodyBase64"].text.flatMap { Data(base64Encoded: $0) }, "\(letter)")
             return Array(data)

@@ -1,5 +1,6 @@
 import AMQP
 import Foundation
+import JSON
 import Synchronization
 import Telemetry
 import TestSupport
@@ -73,7 +74,7 @@ extension EndToEnd {
         {
             let payment = HTTPProbe(port: shop.probe(.payment).port, timeout: .seconds(60))
             try await eventually("poison waits for its retries", within: .seconds(120)) {
-                (try await payment.get("/backlog").json["scheduled"].whole ?? 0) > 0
+                (try await payment.get("/backlog").json["scheduled"].integer ?? 0) > 0
             }
             var orders: [CustomerRecord] = []
             while orders.isEmpty || !storm.isOver {
@@ -150,7 +151,7 @@ extension EndToEnd {
             let reply = try await probe.get("/dead-letters/groups?state=dead")
             guard reply.status == 200 else { throw TimedOut("the groups answered \(reply.status): \(reply.text)") }
             return try reply.json["items"].elements.reduce(into: [:]) { groups, group in
-                groups[group["errorClass"].text ?? "", default: 0] += group["count"].whole ?? 0
+                groups[group["errorClass"].text ?? "", default: 0] += group["count"].integer ?? 0
             }
         }
 
@@ -192,7 +193,7 @@ extension EndToEnd {
                 .payment,
                 "SELECT seq FROM sqlite_sequence WHERE name = 'warren_deliveries'"
             )
-            return rows.first?[0].whole ?? 0
+            return rows.first?[0].integer ?? 0
         }
 
         private func report(

@@ -1,11 +1,12 @@
 import Foundation
+import JSON
 import TestSupport
 import Testing
 
 // What tests do to a shop and ask it, in the words of its API.
 extension Shop {
     /// A body for `POST /orders`.
-    static func order(paying method: String = "pm_card_visa", email: String = "ada@example.com") -> JSON {
+    static func order(paying method: String = "pm_card_visa", email: String = "ada@example.com") -> JSONValue {
         [
             "customer": ["email": .string(email), "name": "Ada Lovelace"],
             "currency": "EUR",
@@ -25,7 +26,7 @@ extension Shop {
     }
 
     /// The order now.
-    func order(_ id: String) async throws -> JSON {
+    func order(_ id: String) async throws -> JSONValue {
         let reply = try await probe(.order).get("/orders/\(id)")
         guard reply.status == 200 else { throw TimedOut("GET /orders/\(id) answered \(reply.status): \(reply.text)") }
         return try reply.json
@@ -33,7 +34,8 @@ extension Shop {
 
     /// Waits until the order has that status, and gives it.
     @discardableResult
-    func waitFor(_ status: String, order id: String, within timeout: Duration = .seconds(90)) async throws -> JSON {
+    func waitFor(_ status: String, order id: String, within timeout: Duration = .seconds(90)) async throws -> JSONValue
+    {
         try await eventually("order \(id) is \(status)", within: timeout) {
             let order = try await self.order(id)
             return order["status"].text == status ? order : nil
@@ -46,7 +48,7 @@ extension Shop {
         _ status: String,
         order id: String,
         within timeout: Duration = .seconds(90)
-    ) async throws -> JSON {
+    ) async throws -> JSONValue {
         try await eventually("the payment of order \(id) is \(status)", within: timeout) {
             let order = try await self.order(id)
             return order["payment"]["status"].text == status ? order : nil
@@ -77,18 +79,18 @@ extension Shop {
     }
 
     /// What the provider did.
-    func ledger() async throws -> JSON {
+    func ledger() async throws -> JSONValue {
         try await probe(.sandbox).get("/sandbox/ledger").json
     }
 
     /// How often the provider charged the order.
     func charges(of id: String) async throws -> Int64 {
-        try await ledger()["chargesByOrder"][id].whole ?? 0
+        try await ledger()["chargesByOrder"][id].integer ?? 0
     }
 
     /// How often the provider paid the order back.
     func refunds(of id: String) async throws -> Int64 {
-        try await ledger()["refundsByOrder"][id].whole ?? 0
+        try await ledger()["refundsByOrder"][id].integer ?? 0
     }
 
     /// Makes the provider misbehave in the next calls.
@@ -104,7 +106,7 @@ extension Shop {
     }
 
     /// The deliveries of a service in these states, newest first.
-    func deliveries(_ program: Program, _ states: String..., query: String = "") async throws -> [JSON] {
+    func deliveries(_ program: Program, _ states: String..., query: String = "") async throws -> [JSONValue] {
         let states = states.map { "state=\($0)" }.joined(separator: "&")
         let reply = try await probe(program).get("/dead-letters?limit=500&\(states)\(query)")
         guard reply.status == 200 else { throw TimedOut("GET /dead-letters answered \(reply.status): \(reply.text)") }
@@ -112,7 +114,7 @@ extension Shop {
     }
 
     /// A dead letter with its body and attempts.
-    func deadLetter(_ program: Program, _ id: String) async throws -> JSON {
+    func deadLetter(_ program: Program, _ id: String) async throws -> JSONValue {
         try await probe(program).get("/dead-letters/\(id)").json
     }
 
@@ -130,7 +132,7 @@ extension Shop {
 
     /// Publishes an event to the shop from outside, with the properties that the kit's own publisher gives.
     @discardableResult
-    func publish(_ envelope: JSON, properties: JSON? = nil) async throws -> Bool {
+    func publish(_ envelope: JSONValue, properties: JSONValue? = nil) async throws -> Bool {
         try await management.publish(
             envelope.bytes,
             routingKey: envelope["type"].text ?? "",
@@ -140,7 +142,7 @@ extension Shop {
     }
 
     /// The properties of an event on the wire.
-    static func properties(id: String) -> JSON {
+    static func properties(id: String) -> JSONValue {
         [
             "content_type": "application/cloudevents+json; charset=utf-8", "delivery_mode": 2,
             "message_id": .string(id),
@@ -148,7 +150,8 @@ extension Shop {
     }
 
     /// An envelope as any service would make it.
-    static func envelope(_ type: String, subject: String, id: String = UUID().uuidString, data: JSON) -> JSON {
+    static func envelope(_ type: String, subject: String, id: String = UUID().uuidString, data: JSONValue) -> JSONValue
+    {
         [
             "specversion": "1.0", "id": .string(id), "source": "/end-to-end", "type": .string(type),
             "subject": .string(subject), "time": "2026-01-01T00:00:00.000Z", "datacontenttype": "application/json",
@@ -157,7 +160,7 @@ extension Shop {
     }
 
     /// An event that makes Notification send a mail about the order.
-    static func confirmation(of order: String, id: String = UUID().uuidString) -> JSON {
+    static func confirmation(of order: String, id: String = UUID().uuidString) -> JSONValue {
         envelope(
             "dev.warren.order.confirmed",
             subject: order,
@@ -172,7 +175,7 @@ extension Shop {
     /// Asks a service's database directly, as its API does not show everything.
     ///
     /// Reading beside the service is safe.
-    func query(_ program: Program, _ sql: String) async throws -> [JSON] {
+    func query(_ program: Program, _ sql: String) async throws -> [JSONValue] {
         let script = """
             import json, sqlite3, sys
             connection = sqlite3.connect(f"file:{sys.argv[1]}?mode=ro", uri=True, timeout=60)
@@ -183,6 +186,6 @@ extension Shop {
             ["-c", script, database(program).path, sql]
         )
         guard done.end == .exit(0) else { throw TimedOut("\(sql): \(done.errors)") }
-        return try JSON(parsing: Array(done.output.utf8)).elements
+        return try JSONValue(parsing: Array(done.output.utf8)).elements
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+public import JSON
 
 /// RabbitMQ's management API: what a test wants to know of the broker, or to do to it, without the client under test.
 public struct BrokerManagement: Sendable {
@@ -61,7 +62,7 @@ public struct BrokerManagement: Sendable {
         _ body: [UInt8],
         exchange: String = "warren.events",
         routingKey: String,
-        properties: JSON = [:],
+        properties: JSONValue = [:],
         in virtualHost: String = "%2F"
     ) async throws -> Bool {
         let reply = try await expect(
@@ -79,7 +80,7 @@ public struct BrokerManagement: Sendable {
     /// How many messages lie in a queue, ready or unacked, by statistics that lag some seconds behind.
     public func depth(of queue: String, in virtualHost: String = "%2F") async throws -> Int64 {
         let reply = try await expect(200, of: "GET", "/api/queues/\(virtualHost)/\(queue)")
-        return try reply.json["messages"].whole ?? 0
+        return try reply.json["messages"].integer ?? 0
     }
 
     /// Takes the next messages out of a queue, without the client under test.
@@ -103,7 +104,7 @@ public struct BrokerManagement: Sendable {
         _ statuses: Int...,
         of method: String,
         _ path: String,
-        _ body: JSON? = nil
+        _ body: JSONValue? = nil
     ) async throws -> HTTPProbe.Reply {
         let reply = try await probe.send(
             method,

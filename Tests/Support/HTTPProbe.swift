@@ -1,4 +1,5 @@
 import Foundation
+public import JSON
 
 /// A small HTTP/1.1 client over a plain socket that shares nothing with the client under test.
 ///
@@ -17,8 +18,8 @@ public struct HTTPProbe: Sendable {
         public var text: String { String(decoding: body, as: UTF8.self) }
 
         /// The body as JSON.
-        public var json: JSON {
-            get throws { try JSON(parsing: body) }
+        public var json: JSONValue {
+            get throws { try JSONValue(parsing: body) }
         }
     }
 
@@ -42,7 +43,7 @@ public struct HTTPProbe: Sendable {
     }
 
     /// POST of a JSON value, or of nothing.
-    public func post(_ path: String, _ body: JSON? = nil, headers: [String: String] = [:]) async throws -> Reply {
+    public func post(_ path: String, _ body: JSONValue? = nil, headers: [String: String] = [:]) async throws -> Reply {
         guard let body else { return try await send("POST", path, headers: headers) }
         return try await send(
             "POST",

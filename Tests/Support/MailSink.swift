@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 
 /// A mail server that keeps what it gets; `deploy/lib/mail-sink` as a test's own.
 public final class MailSink: Sendable {
@@ -61,7 +62,7 @@ public final class MailSink: Sendable {
 
     /// From now on refuses every recipient with that reply code; nil: takes all mail again.
     public func refuse(with code: Int?) async throws {
-        var wanted: JSON = [:]
+        var wanted: JSONValue = [:]
         if let code { wanted = ["Recipient": ["ErrorCode": .integer(Int64(code)), "Probability": 100]] }
         let reply = try await probe.send("PUT", "/api/v1/chaos", body: wanted.bytes)
         guard reply.status == 200 else { throw TimedOut("the mail sink answered \(reply.status): \(reply.text)") }

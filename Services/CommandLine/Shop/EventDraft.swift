@@ -1,4 +1,5 @@
 import Events
+import Telemetry
 
 /// What the test events of one call have in common.
 struct EventDraft: Sendable {
@@ -19,7 +20,7 @@ struct EventDraft: Sendable {
             source: source,
             type: type,
             subject: subject,
-            time: RFC3339.now(),
+            time: Timestamp.now().description,
             correlationID: subject,
             data: try data ?? EventCatalogue.example(of: type, subject: subject) ?? Array("{}".utf8)
         )

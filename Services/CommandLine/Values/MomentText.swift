@@ -1,4 +1,5 @@
 import Events
+import Telemetry
 
 /// Moments as they are written: RFC 3339, or how long ago.
 enum MomentText {
@@ -8,14 +9,14 @@ enum MomentText {
     /// - Throws: `UsageError` where the text is neither.
     static func parse(_ text: String, option: String, now: Int64 = WallClock.milliseconds()) throws -> String {
         if let ago = DurationText.parse(text) {
-            return RFC3339.string(milliseconds: now - DurationText.milliseconds(ago))
+            return Timestamp(milliseconds: now - DurationText.milliseconds(ago)).description
         }
-        guard let milliseconds = RFC3339.milliseconds(text) else {
+        guard let milliseconds = Timestamp(rfc3339: text)?.milliseconds else {
             throw UsageError(
                 message: "--\(option) cannot be `\(text)`",
                 mend: "It is a time such as 2026-01-31T12:00:00Z, or a duration ago such as 90s, 30m or 24h."
             )
         }
-        return RFC3339.string(milliseconds: milliseconds)
+        return Timestamp(milliseconds: milliseconds).description
     }
 }

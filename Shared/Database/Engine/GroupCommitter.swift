@@ -12,9 +12,22 @@ final class GroupCommitter: Sendable {
 
     private let queue = WorkQueue<any Job>()
     private let counters = Mutex(Database.Statistics())
+    private let watch: WriteWatch
+
+    init(watch: WriteWatch = WriteWatch()) {
+        self.watch = watch
+    }
 
     /// The counters so far.
-    var statistics: Database.Statistics { counters.withLock { $0 } }
+    var statistics: Database.Statistics {
+        var statistics = counters.withLock { $0 }
+        statistics.waitingWrites = waiting
+        statistics.presentWriteSeconds = watch.present().lasted / .seconds(1)
+        return statistics
+    }
+
+    /// How many closures wait, those of the group that runs not counted.
+    var waiting: Int { queue.count }
 
     /// Queues a closure; false when closed.
     func enqueue(_ job: any Job) -> Bool { queue.push(job) }
@@ -27,8 +40,9 @@ final class GroupCommitter: Sendable {
     /// Called on the writer's thread, to which `connection` belongs.
     func run(on connection: any EngineConnection) {
         while let jobs = queue.take(upTo: Self.largestGroup) {
-            let group = Group(jobs)
+            let group = Group(jobs, watch: watch)
             group.run(on: connection)
+            watch.enter(.finishing)
             counters.withLock { counters in
                 counters.walBytes = connection.logBytes
                 counters.largestGroup = max(counters.largestGroup, jobs.count)
@@ -39,6 +53,7 @@ final class GroupCommitter: Sendable {
             for action in group.actions { action() }
             for (job, error) in zip(jobs, group.errors) { job.finish(error) }
             connection.maintain()
+            watch.enter(.idle)
         }
     }
 
@@ -54,8 +69,11 @@ final class GroupCommitter: Sendable {
         /// Why the engine gave up the transaction in the middle, where it is not the error of the job that ran.
         private var loss: (any Error)?
 
-        init(_ jobs: [any Job]) {
+        private let watch: WriteWatch
+
+        init(_ jobs: [any Job], watch: WriteWatch) {
             self.jobs = jobs
+            self.watch = watch
             errors = Array(repeating: nil, count: jobs.count)
         }
 
@@ -69,6 +87,7 @@ final class GroupCommitter: Sendable {
         private func runTransaction(on connection: any EngineConnection) {
             let first = next
             loss = nil
+            watch.groupBegins()
             do {
                 try connection.beginWrite()
             } catch {
@@ -81,6 +100,7 @@ final class GroupCommitter: Sendable {
             while next < jobs.count {
                 let position = next
                 next += 1
+                watch.enter(.closure)
                 guard let error = runStep(jobs[position], isAlone: isAlone, on: connection) else { continue }
                 errors[position] = error
                 if !connection.isTransactionOpen {
@@ -88,6 +108,7 @@ final class GroupCommitter: Sendable {
                 }
             }
             guard committed > 0 else { return connection.rollBack() }
+            watch.enter(.committing)
             do {
                 try connection.commit()
             } catch {

@@ -71,6 +71,13 @@ import Glibc
         return taken
     }
 
+    /// How many elements wait to be taken.
+    var count: Int {
+        unsafe pthread_mutex_lock(mutex)
+        defer { unsafe pthread_mutex_unlock(mutex) }
+        return elements.count - head
+    }
+
     /// Takes no more elements; those that are there will still be handed out.
     func close() {
         unsafe pthread_mutex_lock(mutex)

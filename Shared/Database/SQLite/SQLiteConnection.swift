@@ -26,7 +26,9 @@ import Telemetry
     private var ownStatements: SQLiteStatementCache
     /// Set where this class itself speaks: it may begin and end transactions, callers may not.
     private var isTrusted = false
-    /// When the read that is running has to be given up.
+    /// How long the SQL of one step of a write may take; nil where there is no limit, as for migrations.
+    var stepLimit: Duration?
+    /// When the read, or the step of a write, that is running has to be given up.
     private var deadline: ContinuousClock.Instant?
     /// The error that ended the current transaction in the middle.
     private var loss: DatabaseError?
@@ -118,12 +120,12 @@ import Telemetry
     /// Runs statements, and turns a failure into what callers get - after a look at what became of the transaction.
     private func report<Result>(_ body: () throws -> Result) throws -> Result {
         if let loss { throw loss }
-        if let deadline, deadline <= .now { throw Self.timedOut }
+        if let deadline, deadline <= .now { throw timedOut }
         do {
             return try body()
         } catch let failure as SQLiteFailure {
             var error = failure.error
-            if failure.status == SQLITE_INTERRUPT { error = Self.timedOut }
+            if failure.status == SQLITE_INTERRUPT { error = timedOut }
             if SQLiteCode.isFailedSync(failure.status) { giveUp(error) }
             // A full disk and other errors end the whole transaction, not only the statement. Whatever came after
             // would then be committed statement by statement.
@@ -132,7 +134,21 @@ import Telemetry
         }
     }
 
-    private static let timedOut = DatabaseError(code: .timedOut, reason: "the read took longer than its deadline")
+    private var timedOut: DatabaseError {
+        DatabaseError(
+            code: .timedOut,
+            reason: "the \(role == .reader ? "read" : "write") took longer than its deadline"
+        )
+    }
+
+    /// Whether what runs has to be given up; asked by SQLite now and then.
+    ///
+    /// The time of a write's step begins when this is asked for the first time: no clock is read for one that is short.
+    private func isOverdue() -> Bool {
+        if let deadline { return deadline <= .now }
+        if let stepLimit { deadline = .now + stepLimit }
+        return false
+    }
 
     // MARK: Transactions
 
@@ -140,6 +156,7 @@ import Telemetry
 
     func beginWrite() throws {
         loss = nil
+        deadline = nil
         try own("BEGIN IMMEDIATE")
         isInTransaction = true
         steps.beginTransaction()
@@ -171,6 +188,7 @@ import Telemetry
     }
 
     func beginStep() throws {
+        deadline = nil
         if steps.begin() == .savepoint { try own("SAVEPOINT step") }
     }
 
@@ -189,16 +207,21 @@ import Telemetry
     }
 
     func keepStep() throws {
+        deadline = nil
         if steps.keep() == .savepoint { try own("RELEASE step") }
     }
 
     func undoStep() throws {
+        deadline = nil
         switch steps.undo() {
         case .savepoint:
             try own("ROLLBACK TO step")
             try own("RELEASE step")
         case .replay(let kept):
-            try own("ROLLBACK")
+            // What is repeated has had its time; and a statement that was given up has rolled back by itself.
+            let limit = stepLimit.take()
+            defer { stepLimit = limit }
+            if !isTransactionOpen, loss?.code == .timedOut { loss = nil } else { try own("ROLLBACK") }
             try own("BEGIN IMMEDIATE")
             for statement in kept { _ = try query(statement.sql, statement.arguments, limit: 0) }
         }
@@ -262,18 +285,17 @@ import Telemetry
             },
             this
         )
-        if role == .reader {
-            unsafe sqlite3_progress_handler(
-                handle,
-                1_000,
-                { this in
-                    guard let this = unsafe this else { return 1 }
-                    let connection = unsafe Unmanaged<SQLiteConnection>.fromOpaque(this).takeUnretainedValue()
-                    return connection.deadline.map { $0 <= .now } ?? false ? 1 : 0
-                },
-                this
-            )
-        } else {
+        // A writer's statements are short: it is enough to look after some milliseconds of work.
+        unsafe sqlite3_progress_handler(
+            handle,
+            role == .reader ? 1_000 : 100_000,
+            { this in
+                guard let this = unsafe this else { return 1 }
+                return unsafe Unmanaged<SQLiteConnection>.fromOpaque(this).takeUnretainedValue().isOverdue() ? 1 : 0
+            },
+            this
+        )
+        if role == .writer {
             unsafe sqlite3_wal_hook(
                 handle,
                 { this, _, _, pages in

@@ -9,6 +9,10 @@ final class SQLiteEngine: Engine {
     struct Options: Sendable {
         /// Shared readers, each with a connection and a thread; one that is reserved comes on top.
         var readers = 2
+        /// How long the SQL of one write may take, and after which what else holds the writer is reported.
+        var writeDeadline = Database.writeDeadline
+        /// How often the writer is looked at.
+        var watchInterval: Duration = .seconds(1)
         /// What is done when a sync has failed.
         ///
         /// The process ends: the system may have dropped the data that it could not write, so neither the file's content
@@ -26,7 +30,8 @@ final class SQLiteEngine: Engine {
     private let path: String
     private let logger: Logger
     private let options: Options
-    private let writer = GroupCommitter()
+    private let writer: GroupCommitter
+    private let watch: WriteWatch
     private let readers = ReaderPool()
     private let reservedReader = ReaderPool()
     let door = ClosingDoor()
@@ -36,6 +41,8 @@ final class SQLiteEngine: Engine {
         self.path = path
         self.logger = logger
         self.options = options
+        watch = WriteWatch(limit: options.writeDeadline, interval: options.watchInterval)
+        writer = GroupCommitter(watch: watch)
     }
 
     // MARK: Opening
@@ -107,6 +114,11 @@ final class SQLiteEngine: Engine {
         try startUser("database-read-0", on: Handover(try connect(.reader))) { [reservedReader] connection in
             reservedReader.run(on: connection)
         }
+        try WorkerThread.start("database-watch") { [watch, writer, logger] in
+            watch.run(logger: logger) { writer.waiting }
+        }
+        // What took its time until here - a check, a migration - is allowed to.
+        connection.stepLimit = options.writeDeadline
         logger.info("database opened", [LogField("database.path", path)])
         return connection
     }
@@ -166,6 +178,7 @@ final class SQLiteEngine: Engine {
     /// Writes until closed, then closes in order.
     private func run(_ connection: inout SQLiteConnection?, lock: SQLiteLockFile) {
         if let connection { writer.run(on: connection) }
+        watch.close()
         door.waitForUsers()
         do {
             try connection?.checkpoint(.truncate)

@@ -1,5 +1,6 @@
 import Events
 import Glibc
+import Telemetry
 
 /// The main job in full durability, the kit against C: append -> forward -> broker -> handle -> commit -> ack.
 ///
@@ -230,7 +231,7 @@ struct DeliveryBenchmark {
             source: "/producer",
             type: Asked.type,
             subject: subject,
-            time: RFC3339.string(milliseconds: 0),
+            time: Timestamp(milliseconds: 0).description,
             sequence: 1,
             correlationID: subject,
             data: Array("{\"number\":10000,\"subject\":\"\(subject)\",\"text\":\"\"}".utf8)

@@ -1,5 +1,6 @@
 import AMQP
 import Foundation
+import Synchronization
 import Telemetry
 import Testing
 
@@ -21,6 +22,46 @@ struct PublishingTests {
         }
         #expect(publisher.statistics.confirmed == 1)
         #expect(consumer.statistics.settled == 1)
+    }
+
+    @Test("Many tasks that publish and acknowledge one by one get in nobody's way: each message is there once")
+    func manyTasks() async throws {
+        let name = TestBroker.uniqueName()
+        let topology = try await TestBroker.declared(TestBroker.queue(name))
+        let tasks = 8
+        let each = 500
+        let acking = Mutex<[Task<Void, Never>]>([])
+        let publisher = Publisher(try TestBroker.configuration(), topology: topology, logger: testLogger)
+        let consumer = Consumer(try TestBroker.configuration(), queue: name, topology: topology, logger: testLogger)
+        try await running([publisher], [consumer]) {
+            // The connections' threads fall asleep and are woken all the time; whoever comes writes in their place.
+            let publishing = Task {
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    for task in 0..<tasks {
+                        group.addTask {
+                            for number in 0..<each {
+                                let message = Message("\(task * each + number)")
+                                try await publisher.publish(
+                                    Publication(exchange: "", routingKey: name, message: message)
+                                )
+                            }
+                        }
+                    }
+                    try await group.waitForAll()
+                }
+            }
+            let messages = try await collect(tasks * each, from: consumer, within: .seconds(240)) { burst in
+                let tasks = burst.map { message in Task { consumer.ack(message.tag) } }
+                acking.withLock { $0 += tasks }
+            }
+            try await publishing.value
+            let bodies = messages.map { String(decoding: $0.message.body, as: UTF8.self) }
+            #expect(Set(bodies) == Set((0..<tasks * each).map(String.init)))
+            #expect(bodies.count == tasks * each)
+            for task in acking.withLock({ $0 }) { await task.value }
+        }
+        #expect(publisher.statistics.confirmed == tasks * each)
+        #expect(consumer.statistics.settled == tasks * each)
     }
 
     @Test("A mandatory message that reaches no queue is returned, and only that one")

@@ -1,8 +1,10 @@
 import Database
 import Events
 import Foundation
+import JSON
 import Messaging
 import Synchronization
+import Telemetry
 import TestSupport
 import Testing
 
@@ -116,7 +118,7 @@ struct UnwantedTests {
                 source: "/test",
                 type: Asked.type,
                 subject: "a",
-                time: RFC3339.now(),
+                time: Timestamp.now().description,
                 data: try Asked(subject: "a", number: 5).encodedData()
             )
             try await management.publish(

@@ -3,6 +3,7 @@ import JSON
 import Messaging
 import ServiceKit
 import ShopEvents
+import Telemetry
 import Testing
 
 @testable import CommandLine
@@ -21,7 +22,7 @@ struct PublishTests {
         #expect(event.source == "/warren-command")
         #expect(event.sequence == nil)
         #expect(String(decoding: event.data, as: UTF8.self) == #"{"a": 1.5}"#)
-        #expect(RFC3339.milliseconds(event.time) != nil)
+        #expect(Timestamp(rfc3339: event.time)?.milliseconds != nil)
         #expect(event.id.count == 36 && event.id.dropFirst(14).first == "7")
         #expect(outcome.lines.map { $0.split(separator: " ").first } == ["ID", Substring(event.id)])
     }

@@ -61,19 +61,6 @@ struct EnvelopeTests {
         }
     }
 
-    @Test(
-        "writes its time to the millisecond",
-        arguments: [
-            (0, "1970-01-01T00:00:00.000Z"), (951_782_400_007, "2000-02-29T00:00:00.007Z"),
-            (1_767_225_599_999, "2025-12-31T23:59:59.999Z"), (-1, "1969-12-31T23:59:59.999Z"),
-            (253_402_300_799_999, "9999-12-31T23:59:59.999Z"),
-        ] as [(Int64, String)]
-    )
-    func time(milliseconds: Int64, text: String) {
-        #expect(RFC3339.string(milliseconds: milliseconds) == text)
-        #expect(RFC3339.milliseconds(text) == milliseconds)
-    }
-
     /// A valid envelope with one attribute's JSON replaced, or removed when nil.
     private func text(_ name: String, _ json: String?) -> [UInt8] {
         let members: [(String, String)] = [
@@ -137,26 +124,5 @@ struct IdentifierTests {
         #expect("89ab".contains(characters[19]))
         let milliseconds = try #require(Int64(id.replacing("-", with: "").prefix(12), radix: 16))
         #expect(abs(milliseconds - WallClock.milliseconds()) < 60_000)
-    }
-
-    @Test(
-        "times are written and read as RFC 3339",
-        arguments: [
-            (0, "1970-01-01T00:00:00.000Z"), (1_767_225_600_123, "2026-01-01T00:00:00.123Z"),
-            (951_782_400_000, "2000-02-29T00:00:00.000Z"), (-1, "1969-12-31T23:59:59.999Z"),
-        ] as [(Int64, String)]
-    )
-    func times(milliseconds: Int64, text: String) {
-        #expect(RFC3339.string(milliseconds: milliseconds) == text)
-        #expect(RFC3339.milliseconds(text) == milliseconds)
-    }
-
-    @Test("offsets and decimals are understood, anything else is not")
-    func offsets() {
-        #expect(RFC3339.milliseconds("1970-01-01T02:00:00.5+02:00") == 500)
-        #expect(RFC3339.milliseconds("1969-12-31T23:00:00-01:00") == 0)
-        for text in ["", "1970-01-01", "1970-13-01T00:00:00Z", "1970-01-01T24:00:00Z", "1970-01-01T00:00:00", "x"] {
-            #expect(RFC3339.milliseconds(text) == nil)
-        }
     }
 }

@@ -307,6 +307,28 @@ struct SMTPTests {
     }
 
     @Test(
+        "The timeout of connecting covers what comes before a mail: the greeting and the reply to EHLO",
+        arguments: [nil, "220 hello\r\n"]
+    )
+    func neverGreeting(greeting: String?) async throws {
+        let said = Mutex("")
+        try await withPeer { socket, _ in
+            if let greeting { try await socket.send(greeting) }
+            let text = try await socket.receiveAll()
+            said.withLock { $0 += text }
+        } _: { peer in
+            // The mail itself would have ten minutes.
+            let client = try SMTPClient(url: "smtp://127.0.0.1:\(peer.port)", connectTimeout: .seconds(1))
+            let failure = try await #require(throws: SMTPFailure.self) {
+                try await within { try await client.send(Self.mail()) }
+            }
+            #expect(!failure.isPermanent)
+            #expect(failure.replyCode == nil)
+        }
+        #expect(!said.withLock { $0.contains("MAIL FROM") })
+    }
+
+    @Test(
         "Control characters and line separators are refused in every header and address",
         arguments: ["\r\n", "\n", "\r", "\0", "\t", "\u{7F}", "\u{85}", "\u{2028}", "\u{2029}"]
     )

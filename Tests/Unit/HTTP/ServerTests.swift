@@ -297,6 +297,33 @@ struct ServerTests {
         #expect(sink.records.count == 2)
     }
 
+    @Test("What no handler is asked for is told to whoever counts, once for each request")
+    func refusals() async throws {
+        let told = Mutex<[String]>([])
+        var limits = HTTPServer.Limits()
+        limits.bodySize = 1000
+        try await withServer(limits: limits) { router in
+            Self.routes(&router)
+            router.onRefusal = { method, status in told.withLock { $0.append("\(method) \(status)") } }
+        } _: { port in
+            func exchange(_ head: String, _ body: String = "") async throws {
+                _ = try await Self.exchange(port, "\(head)\r\nHost: x\r\nConnection: close\r\n\r\n\(body)")
+            }
+            try await exchange("GET /hello HTTP/1.1")
+            try await exchange("GET /nowhere HTTP/1.1")
+            try await exchange("MADE-UP /hello HTTP/1.1")
+            try await exchange("GET /things/%zz HTTP/1.1")
+            try await exchange("GET /hello\0 HTTP/1.1")
+            try await exchange("PUT /hello HTTP/1.1\r\nContent-Length: 4\r\nTransfer-Encoding: chunked")
+            try await exchange("POST /hello HTTP/1.1\r\nContent-Length: 4000")
+        }
+        #expect(
+            told.withLock { $0 } == [
+                "GET 404", "MADE-UP 405", "GET 400", "GET 400", "PUT 400", "POST 413",
+            ]
+        )
+    }
+
     @Test("It serves IPv6 too, whose loopback is one")
     func ipv6() async throws {
         let client = HTTPClient()

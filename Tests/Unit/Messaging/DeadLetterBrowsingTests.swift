@@ -1,5 +1,6 @@
 import Database
 import Events
+import Telemetry
 import Testing
 
 @testable import Messaging
@@ -36,7 +37,7 @@ extension Bench {
                     source: "/elsewhere",
                     type: Happened.type,
                     subject: subject,
-                    time: RFC3339.now(),
+                    time: Timestamp.now().description,
                     correlationID: "flow",
                     data: try Happened(subject: subject, number: number).encodedData()
                 )

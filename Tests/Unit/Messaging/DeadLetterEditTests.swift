@@ -2,6 +2,7 @@ import AMQP
 import Database
 import Events
 import JSON
+import Telemetry
 import Testing
 
 @testable import Messaging
@@ -88,7 +89,7 @@ struct DeadLetterEditTests {
                 source: "/elsewhere",
                 type: Happened.type,
                 subject: "a",
-                time: RFC3339.now(),
+                time: Timestamp.now().description,
                 data: Self.corrected
             )
             let edit = DeadLetterEdit.envelope(envelope.encoded())

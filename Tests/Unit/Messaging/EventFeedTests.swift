@@ -42,7 +42,7 @@ extension Bench {
         )
     }
 
-    /// Runs the scheduler beside `body`: the first page of a feed goes through the table.
+    /// Runs the scheduler beside `body`, for what goes through the table.
     func whileScheduling<Result>(_ body: () async throws -> Result) async throws -> Result {
         let running = Task { await scheduler.run() }
         defer { running.cancel() }
@@ -174,15 +174,70 @@ struct EventFeedTests {
         }
     }
 
-    @Test func `a page that a crash left unsettled comes back as suspects`() async throws {
+    @Test func `after a crash the first page comes back as suspects`() async throws {
         try await withBench { source async throws in
             try await withBench { target async throws in
                 target.recordEffects()
                 try await source.append(2, to: "a")
+                // The run before ended here.
+                #expect(await target.feed(of: source).begin() == false)
                 // Nobody runs the table: what is suspect waits there.
                 #expect(try await target.feed(of: source).catchUp())
                 #expect(try await target.lives().map(\.status) == ["scheduled", "held"])
                 #expect(try await target.effects().isEmpty)
+            }
+        }
+    }
+
+    @Test func `at the beginning and after an orderly end the first page goes as all others`() async throws {
+        try await withBench { source async throws in
+            try await withBench { target async throws in
+                target.recordEffects()
+                for run in 1...3 {
+                    for number in [2 * run - 1, 2 * run] {
+                        try await source.events.write { try $0.append(Happened(subject: "a", number: number)) }
+                    }
+                    let feed = target.feed(of: source)
+                    let following = Task { try await feed.follow() }
+                    // Nobody runs the table: what were suspect would wait there for ever.
+                    try await eventually { try await target.effects() == Array(1...2 * run) }
+                    try await eventually { try await feed.position() == 2 * Int64(run) }
+                    following.cancel()
+                    try await following.value
+                }
+                #expect(try await target.lives().allSatisfy { $0.status == "processed" })
+            }
+        }
+    }
+
+    @Test func `a run that ends while events are under way did not end in order`() async throws {
+        try await withBench { source async throws in
+            try await withBench { target async throws in
+                let begun = Signal()
+                let release = Signal()
+                target.subscriber.on(Happened.self) { event, delivery in
+                    begun.raise()
+                    await release.wait(until: .now + .seconds(60))
+                    try await delivery.commit { _ in }
+                }
+                try await source.append(1, to: "a")
+                let following = Task { try await target.feed(of: source).follow() }
+                await begun.wait(until: .now + .seconds(60))
+                following.cancel()
+                try await following.value
+                release.raise()
+                await target.inbox.drained()
+                #expect(await target.feed(of: source).begin() == true)
+            }
+        }
+    }
+
+    @Test func `a run that the source refuses ended in order`() async throws {
+        try await withBench { source async throws in
+            try await withBench { target async throws in
+                let refusing = LogTransport(log: source.eventLog) { _ in throw FeedError.refused("no") }
+                await #expect(throws: FeedError.self) { try await target.feed(over: refusing).follow() }
+                #expect(await target.feed(of: source).begin() == false)
             }
         }
     }

@@ -58,6 +58,64 @@ struct EventLogTests {
         }
     }
 
+    @Test func `what is rare is found behind much else, in one page or in pages that end early`() async throws {
+        try await withBench { bench async throws in
+            let source = "/elsewhere"
+            let count = EventLog.scan * 2 + 10
+            // Rows as an append makes them, but for their envelopes: what is looked for are two among twenty thousand.
+            try await bench.database.write { transaction in
+                try transaction.execute(
+                    """
+                    WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1)
+                    INSERT INTO warren_events (id, source, type, subject, sequence, time, envelope)
+                    SELECT 'id-' || i, CASE WHEN i % 2 = 0 THEN '/even' ELSE '/odd' END,
+                        CASE WHEN i = 5 OR i = $1 THEN 'rare' ELSE 'usual' END, 'subject-' || (i % 7), i, 0,
+                        CAST('{"n":' || i || '}' AS BLOB)
+                    FROM n
+                    """,
+                    count
+                )
+            }
+            let head = Int64(count)
+            let rare = [5, count].map { Array(#"{"n":\#($0)}"#.utf8) }
+            func log(_ patience: Duration) -> EventLog {
+                EventLog(database: bench.database, bell: bench.events.bell, patience: patience)
+            }
+            let query = EventLogQuery(after: 0, types: ["rare"])
+            #expect(
+                try await log(.seconds(600)).page(query) == EventLogPage(envelopes: rare, next: head, head: head)
+            )
+            var pages: [EventLogPage] = []
+            repeat {
+                pages.append(try await log(.zero).page(EventLogQuery(after: pages.last?.next ?? 0, types: ["rare"])))
+            } while pages[pages.count - 1].next < head
+            #expect(pages.map(\.next) == [Int64(EventLog.scan), Int64(EventLog.scan * 2), head])
+            #expect(pages.flatMap(\.envelopes) == rare)
+            // One that is full says where the last of it is, so that the next page begins behind it.
+            let first = try await log(.seconds(600)).page(EventLogQuery(after: 0, limit: 1, types: ["rare"]))
+            #expect(first == EventLogPage(envelopes: [rare[0]], next: 5, head: head))
+            // Waiting does not end at the first read either.
+            let waited = try await log(.zero).page(EventLogQuery(after: 5, types: ["rare"]), wait: .seconds(600))
+            #expect(waited == EventLogPage(envelopes: [rare[1]], next: head, head: head))
+
+            // A subject is found by its index, under every source, in the order of positions.
+            let subject = try await log(.zero).page(EventLogQuery(after: 0, limit: 1000, subject: "subject-3"))
+            let positions = Array(stride(from: 3, through: count, by: 7).prefix(1000))
+            #expect(subject.envelopes == positions.map { Array(#"{"n":\#($0)}"#.utf8) })
+            #expect(subject.next == Int64(positions.last ?? 0))
+            let odd = try await log(.zero).page(EventLogQuery(after: 3, limit: 2, subject: "subject-3", source: "/odd"))
+            #expect(odd.envelopes == [17, 31].map { Array(#"{"n":\#($0)}"#.utf8) })
+            let nowhere = try await log(.zero).page(EventLogQuery(after: 0, source: source))
+            #expect(nowhere == EventLogPage(envelopes: [], next: head, head: head))
+            let none = try await log(.zero).page(EventLogQuery(after: 0, types: ["rare"], subject: "subject-1"))
+            #expect(none == EventLogPage(envelopes: [], next: head, head: head))
+
+            let types = try await log(.zero).types()
+            #expect(types.map(\.type) == ["rare", "usual"])
+            #expect(types.map(\.count) == [2, count - 2])
+        }
+    }
+
     @Test func `a page ends before it gets too large`() async throws {
         try await withBench { bench async throws in
             let filling = String(repeating: "x", count: 900_000)

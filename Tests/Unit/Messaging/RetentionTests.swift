@@ -107,6 +107,51 @@ struct RetentionTests {
         }
     }
 
+    @Test func `what was removed and what is left is told for the metrics`() async throws {
+        try await withBench { bench async throws in
+            bench.recordEffects()
+            try await bench.append(3, to: "a")
+            try await bench.forwarded(through: 2)
+            await bench.receive(try bench.message(Happened(subject: "a", number: 1)))
+            let hour = Duration.seconds(3600)
+            let retention = Retention(database: bench.database, events: hour, deliveries: hour, logger: .silent)
+            let now = WallClock.milliseconds()
+            let before = try await retention.status(now: now + 60_000)
+            #expect(before.removedEvents == 0 && before.removedReceipts == 0 && before.goneThrough == 0)
+            #expect(before.lastPass == nil)
+            #expect(try #require(before.oldestEventAge) >= 60)
+            for _ in 1...2 { _ = try await retention.pass(now: now + 7_200_000) }
+            let after = try await retention.status(now: now)
+            #expect(after.removedEvents == 2 && after.removedReceipts == 1 && after.goneThrough == 2)
+            #expect(after.failures == 0)
+            // A reader cannot ask for the first two: the third is the oldest.
+            _ = try await bench.retain(later: .seconds(7200))
+            #expect(try await bench.eventLog.page(EventLogQuery(after: after.goneThrough)).envelopes.count == 1)
+            #expect(after.oldestEventAge != nil)
+        }
+    }
+
+    @Test func `a pass that fails is counted, and the next one too`() async throws {
+        try await withBench { bench async throws in
+            let hour = Duration.seconds(3600)
+            let retention = Retention(
+                database: bench.database,
+                events: hour,
+                deliveries: hour,
+                logger: .silent,
+                interval: .milliseconds(1)
+            )
+            let running = Task { await retention.run() }
+            try await eventually { retention.record.value.lastPass != nil }
+            #expect(retention.record.value.failures == 0)
+            try await bench.database.write { _ = try $0.execute("ALTER TABLE warren_events RENAME TO hidden") }
+            try await eventually { retention.record.value.failures > 1 }
+            try await bench.database.write { _ = try $0.execute("ALTER TABLE hidden RENAME TO warren_events") }
+            running.cancel()
+            await running.value
+        }
+    }
+
     @Test func `for ever is for ever`() async throws {
         try await withBench { bench async throws in
             bench.recordEffects()

@@ -186,7 +186,7 @@ final class Bench: Sendable {
             source: source,
             type: Happened.type,
             subject: event.subject,
-            time: RFC3339.now(),
+            time: Timestamp.now().description,
             sequence: sequence,
             correlationID: "flow",
             data: try event.encodedData()

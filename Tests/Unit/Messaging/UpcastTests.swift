@@ -1,5 +1,6 @@
 import AMQP
 import Events
+import Telemetry
 import Testing
 
 @testable import Messaging
@@ -19,7 +20,7 @@ struct UpcastTests {
             source: "/elsewhere",
             type: type,
             subject: event.subject,
-            time: RFC3339.now(),
+            time: Timestamp.now().description,
             data: try event.encodedData()
         )
     }

@@ -117,6 +117,31 @@ struct HealthTests {
         #expect(text.contains(#"http_response_status_code="500",http_route="/b"} 1"#))
     }
 
+    @Test("counts requests that no route took under one route, whatever their paths and methods are")
+    func unmatched() async throws {
+        let metrics = MetricsRegistry()
+        let route = Wiring.Route(method: "GET", pattern: "/a") { _ in .text("a") }
+        let router = try RouterAssembly.router(of: [route], metrics: metrics)
+        for number in 1...3 {
+            _ = await Self.get("/nowhere/\(number)", router)
+            let request = HTTPRequest(method: "MADE-UP-\(number)", path: "/a")
+            _ = await router.respond(to: request, logger: .silent)
+        }
+        _ = await router.respond(to: HTTPRequest(method: "POST", path: "/a"), logger: .silent)
+        router.onRefusal("GET", 400)
+        let lines = metrics.render().split(separator: "\n").filter { !$0.hasPrefix("#") }
+        func counted(_ method: String, _ status: Int, _ count: Int) -> Substring {
+            let labels =
+                #"http_request_method="\#(method)",http_response_status_code="\#(status)",http_route="unmatched""#
+            return "http_server_requests_total{\(labels)} \(count)"
+        }
+        #expect(
+            Set(lines) == [
+                counted("GET", 404, 3), counted("_OTHER", 405, 3), counted("POST", 405, 1), counted("GET", 400, 1),
+            ]
+        )
+    }
+
     @Test("cannot be overridden by a route of the service")
     func conflicts() {
         let routes = ["/orders/{id}", "/orders/{order}"].map { pattern in

@@ -81,6 +81,16 @@ final class TableOperations: OperationsSource {
         return Array(all.filter { $0.id < after ?? .max }.prefix(limit))
     }
 
+    func retentionStatus() async throws -> RetentionStatus {
+        var status = RetentionStatus()
+        status.removedEvents = 5
+        status.removedReceipts = 6
+        status.lastPass = 1_500
+        status.goneThrough = 7
+        status.oldestEventAge = 2.5
+        return status
+    }
+
     func backlog() async throws -> Backlog {
         guard !isBroken.value else { throw Failure() }
         return Backlog(

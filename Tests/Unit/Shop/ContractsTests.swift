@@ -1,17 +1,19 @@
 import Events
 import FoundationEssentials
+import JSON
 import Messaging
 import ShopEvents
+import TestSupport
 import Testing
 
 @Suite("The AsyncAPI document tells what the Swift contracts tell")
 struct ContractsTests {
-    let document: ContractValue
-    let schema: ContractSchema
+    let document: JSONValue
+    let schema: JSONSchema
 
     init() throws {
-        document = try ContractReader.read("Shared/ShopEvents/asyncapi.yaml")
-        schema = ContractSchema(document: document)
+        document = try YAML.read("Shared/ShopEvents/asyncapi.yaml")
+        schema = JSONSchema(document: document)
     }
 
     private static let customer = Customer(email: "ada@example.com", name: "Ada")
@@ -45,7 +47,7 @@ struct ContractsTests {
 
     @Test("The messages are the event types, no more and no fewer")
     func messages() {
-        let messages = document["components", "messages"]?.map ?? [:]
+        let messages = document["components", "messages"]?.object ?? [:]
         #expect(Set(messages.keys) == Set(Shop.events.map(Self.name)))
         for type in Shop.events {
             #expect(messages[Self.name(type)]?["name"]?.text == type.type.rawValue)
@@ -57,17 +59,19 @@ struct ContractsTests {
         let event = Self.samples[index]
         let type: any Event.Type = Swift.type(of: event)
         let name = Self.name(type)
-        let value = try ContractValue(encoding: event)
+        let value = try JSONValue(encoding: event)
         let rules = document["components", "schemas", name]
         #expect(try schema.faults(value, rules) == [])
-        #expect(Set(value.map.map { Array($0.keys) } ?? []) == Set(rules?["properties"]?.map?.keys.sorted() ?? []))
-        let required = (rules?["required"]?.list ?? []).compactMap(\.text)
-        #expect(Set(required) == Set(value.map.map { Array($0.keys) } ?? []), "every field is required")
+        #expect(
+            Set(value.object.map { Array($0.keys) } ?? []) == Set(rules?["properties"]?.object?.keys.sorted() ?? [])
+        )
+        let required = (rules?["required"]?.array ?? []).compactMap(\.text)
+        #expect(Set(required) == Set(value.object.map { Array($0.keys) } ?? []), "every field is required")
         for field in required {
-            var rest = value.map ?? [:]
+            var rest = value.object ?? [:]
             rest[field] = nil
             #expect(throws: DecodingError.self, "\(name) without \(field)") {
-                _ = try ContractValue.map(rest).decode(type)
+                _ = try JSONValue.object(rest).decode(type)
             }
         }
     }
@@ -76,14 +80,14 @@ struct ContractsTests {
     func examples(index: Int) throws {
         let type: any Event.Type = Swift.type(of: Self.samples[index])
         let message = document["components", "messages", Self.name(type)]
-        let examples = message?["examples"]?.list ?? []
+        let examples = message?["examples"]?.array ?? []
         #expect(!examples.isEmpty)
         for example in examples {
             let payload = try #require(example["payload"])
             #expect(try schema.faults(payload, message?["payload"]) == [])
             let data = try #require(payload["data"])
             let event = try data.decode(type)
-            #expect(try ContractValue(encoding: event) == data)
+            #expect(try JSONValue(encoding: event) == data)
             #expect(event.subject == payload["subject"]?.text)
             #expect(type.type.rawValue == payload["type"]?.text)
         }
@@ -105,10 +109,10 @@ struct ContractsTests {
             #expect(operation?["action"]?.text == "send")
             #expect(operation?["channel", "$ref"]?.text == "#/channels/\(channel)")
             let published = document.resolving(operation?["bindings"])?["amqp"]
-            #expect(published?["deliveryMode"] == .number(2))
+            #expect(published?["deliveryMode"] == .integer(2))
             let isClaimed = Shop.topology.subscriptions.contains { $0.types.contains(type.type) }
             #expect(published?["mandatory"] == .bool(isClaimed))
-            let source = document["components", "messages", name, "payload", "allOf"]?.list?.last
+            let source = document["components", "messages", name, "payload", "allOf"]?.array?.last
             #expect(
                 source?["properties", "source", "const"]?.text == "/\(operation?["x-service"]?.text ?? "")-service"
             )
@@ -123,18 +127,22 @@ struct ContractsTests {
             let binding = channel?["bindings", "amqp"]
             #expect(binding?["queue", "name"]?.text == subscription.subscriber)
             #expect(binding?["queue", "durable"] == .bool(true))
-            let types = (channel?["messages"]?.map ?? [:]).values.compactMap { document.resolving($0)?["name"]?.text }
+            let types = (channel?["messages"]?.object ?? [:]).values.compactMap {
+                document.resolving($0)?["name"]?.text
+            }
             #expect(Set(types) == Set(subscription.types.map(\.rawValue)))
             let arguments = channel?["x-queue-arguments"]
             #expect(arguments?["x-queue-type"]?.text == "quorum")
-            #expect(arguments?["x-delivery-limit"] == .number(20))
+            #expect(arguments?["x-delivery-limit"] == .integer(20))
             #expect(arguments?["x-dead-letter-exchange"]?.text == "warren.dead-letters")
             #expect(arguments?["x-dead-letter-routing-key"]?.text == subscription.subscriber)
             #expect(arguments?["x-dead-letter-strategy"]?.text == "at-least-once")
             #expect(arguments?["x-overflow"]?.text == "reject-publish")
             #expect(channel?["x-dead-letter-queue"]?.text == subscription.subscriber + ".dead-letters")
         }
-        let queues = (document["channels"]?.map ?? [:]).values.filter { $0["bindings", "amqp", "is"]?.text == "queue" }
+        let queues = (document["channels"]?.object ?? [:]).values.filter {
+            $0["bindings", "amqp", "is"]?.text == "queue"
+        }
         #expect(queues.count == Shop.topology.subscriptions.count)
     }
 
@@ -150,11 +158,11 @@ struct ContractsTests {
     func properties() {
         let properties = document["components", "messageTraits", "event", "x-amqp-properties"]
         #expect(properties?["content-type"]?.text == "application/cloudevents+json; charset=utf-8")
-        #expect(properties?["delivery-mode"] == .number(2))
+        #expect(properties?["delivery-mode"] == .integer(2))
         let expected: Set = [
             "content-type", "delivery-mode", "message-id", "type", "timestamp", "app-id", "correlation-id",
         ]
-        #expect(Set(properties?.map.map { Array($0.keys) } ?? []) == expected)
+        #expect(Set(properties?.object.map { Array($0.keys) } ?? []) == expected)
         #expect(document["components", "messageTraits", "event", "headers", "properties", "traceparent"] != nil)
     }
 
@@ -174,20 +182,20 @@ struct ContractsTests {
                 try JSONEncoder().encode(OrderConfirmed(orderID: "o", customer: Self.customer, total: Self.total))
             )
         )
-        let value = try ContractValue(json: envelope.encoded())
+        let value = try JSONValue(parsing: envelope.encoded())
         let rules = document["components", "messages", "OrderConfirmed", "payload"]
         #expect(try schema.faults(value, rules) == [])
-        let attributes = document["components", "schemas", "Envelope", "properties"]?.map ?? [:]
-        #expect(Set(attributes.keys) == Set((value.map ?? [:]).keys))
+        let attributes = document["components", "schemas", "Envelope", "properties"]?.object ?? [:]
+        #expect(Set(attributes.keys) == Set((value.object ?? [:]).keys))
     }
 
     @Test("A wrong value is found, so that an empty list of faults means something")
     func schemaChecks() throws {
         let rules = document["components", "schemas", "OrderLine"]
-        let line: ContractValue = .map(["sku": .text("a b"), "quantity": .number(0), "unitPrice": .text("1")])
+        let line: JSONValue = .object(["sku": .string("a b"), "quantity": .integer(0), "unitPrice": .string("1")])
         #expect(try schema.faults(line, rules).count == 3)
-        #expect(try schema.faults(.map([:]), rules).count == 3)
-        #expect(try schema.faults(.text(""), rules).isEmpty == false)
+        #expect(try schema.faults(.object([:]), rules).count == 3)
+        #expect(try schema.faults(.string(""), rules).isEmpty == false)
     }
 }
 

@@ -52,7 +52,11 @@ private struct NotificationWorld {
     }
 
     /// Hands an event to its handler, as the inbox would.
-    func deliver(_ event: some Event, id: String = UUIDv7.make(), time: String = RFC3339.now()) async throws {
+    func deliver(
+        _ event: some Event,
+        id: String = UUIDv7.make(),
+        time: String = Timestamp.now().description
+    ) async throws {
         let envelope = Envelope(
             id: id,
             source: "/order-service",
@@ -197,7 +201,7 @@ struct NotificationHandlerTests {
     func unmailable() async throws {
         let port = try FreePort.next()
         try await NotificationWorld.with(smtp: "smtp://127.0.0.1:\(port)") { world async throws in
-            func expect(_ errorClass: String, _ event: some Event, time: String = RFC3339.now()) async {
+            func expect(_ errorClass: String, _ event: some Event, time: String = Timestamp.now().description) async {
                 let error = await #expect(throws: HandlerError.self) { try await world.deliver(event, time: time) }
                 #expect(error?.kind == .permanent)
                 #expect(error?.errorClass == errorClass)

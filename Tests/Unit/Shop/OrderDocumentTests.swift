@@ -1,27 +1,29 @@
 import FoundationEssentials
 import HTTP
+import JSON
 import ShopEvents
+import TestSupport
 import Testing
 
 @testable import Order
 
 @Suite("Order's OpenAPI document tells what the code does")
 struct OrderDocumentTests {
-    let document: ContractValue
-    let schema: ContractSchema
+    let document: JSONValue
+    let schema: JSONSchema
 
     init() throws {
-        document = try ContractReader.read("Services/Order/openapi.yaml")
-        schema = ContractSchema(document: document)
+        document = try YAML.read("Services/Order/openapi.yaml")
+        schema = JSONSchema(document: document)
     }
 
-    private func rules(_ name: String) -> ContractValue? { document["components", "schemas", name] }
+    private func rules(_ name: String) -> JSONValue? { document["components", "schemas", name] }
 
     @Test("The routes are the same")
     func routes() {
         var described: Set<String> = []
-        for (path, item) in document["paths"]?.map ?? [:] {
-            for method in (item.map ?? [:]).keys { described.insert("\(method.uppercased()) \(path)") }
+        for (path, item) in document["paths"]?.object ?? [:] {
+            for method in (item.object ?? [:]).keys { described.insert("\(method.uppercased()) \(path)") }
         }
         #expect(described == Set(OrderAPI.routes.map { "\($0.method) \($0.pattern)" }))
         #expect(OrderAPI.routes.count == described.count)
@@ -30,20 +32,20 @@ struct OrderDocumentTests {
     @Test("Every answer with a body has a schema, and every example keeps to it")
     func examples() throws {
         var checked = 0
-        func check(_ content: ContractValue?, at place: String) throws {
-            for (type, media) in content?.map ?? [:] {
+        func check(_ content: JSONValue?, at place: String) throws {
+            for (type, media) in content?.object ?? [:] {
                 #expect(document.resolving(media["schema"]) != nil, "\(place) \(type)")
-                for (name, example) in media["examples"]?.map ?? [:] {
+                for (name, example) in media["examples"]?.object ?? [:] {
                     let value = try #require(document.resolving(example)?["value"])
                     #expect(try schema.faults(value, media["schema"]) == [], "\(place) \(type) \(name)")
                     checked += 1
                 }
             }
         }
-        for (path, item) in document["paths"]?.map ?? [:] {
-            for (method, operation) in item.map ?? [:] {
+        for (path, item) in document["paths"]?.object ?? [:] {
+            for (method, operation) in item.object ?? [:] {
                 try check(operation["requestBody", "content"], at: "\(method) \(path)")
-                for (status, answer) in operation["responses"]?.map ?? [:] {
+                for (status, answer) in operation["responses"]?.object ?? [:] {
                     let answer = document.resolving(answer)
                     #expect(answer?["content"] != nil, "\(method) \(path) \(status)")
                     try check(answer?["content"], at: "\(method) \(path) \(status)")
@@ -58,7 +60,7 @@ struct OrderDocumentTests {
         let media = document["paths", "/orders", "post", "requestBody", "content", "application/json"]
         let example = try #require(media?["examples", "tea", "value"])
         #expect(try example.decode(OrderForm.self).draft == OrderFixtures.draft)
-        let body = try ContractValue(json: Array(OrderFixtures.body.utf8))
+        let body = try JSONValue(parsing: Array(OrderFixtures.body.utf8))
         #expect(try schema.faults(body, rules("NewOrder")) == [])
     }
 
@@ -67,26 +69,26 @@ struct OrderDocumentTests {
         var order = OrderFixtures.placed(at: 1_767_225_600_000)
         _ = OrderTests.result(of: first, on: &order)
         _ = OrderTests.result(of: second, on: &order)
-        let value = try ContractValue(encoding: OrderView(order))
+        let value = try JSONValue(encoding: OrderView(order))
         #expect(try schema.faults(value, rules("Order")) == [])
-        let fields = Set((value.map ?? [:]).keys)
-        #expect(fields == Set((rules("Order")?["properties"]?.map ?? [:]).keys))
+        let fields = Set((value.object ?? [:]).keys)
+        #expect(fields == Set((rules("Order")?["properties"]?.object ?? [:]).keys))
         #expect(value["placedAt"]?.text == "2026-01-01T00:00:00.000Z")
     }
 
     @Test("The names of states are the same")
     func names() {
-        let status = (rules("Status")?["enum"]?.list ?? []).compactMap(\.text)
+        let status = (rules("Status")?["enum"]?.array ?? []).compactMap(\.text)
         #expect(status == Order.Status.allCases.map(\.rawValue))
-        let payment = (rules("PaymentStatus")?["enum"]?.list ?? []).compactMap(\.text)
+        let payment = (rules("PaymentStatus")?["enum"]?.array ?? []).compactMap(\.text)
         #expect(payment == Order.PaymentStatus.allCases.map(\.rawValue))
     }
 
     @Test("The limits are the same")
     func limits() {
-        func expect(_ rule: ContractValue?, _ low: String, _ high: String, _ range: ClosedRange<Int64>) {
-            #expect(rule?[low]?.number == range.lowerBound)
-            #expect(rule?[high]?.number == range.upperBound)
+        func expect(_ rule: JSONValue?, _ low: String, _ high: String, _ range: ClosedRange<Int64>) {
+            #expect(rule?[low]?.integer == range.lowerBound)
+            #expect(rule?[high]?.integer == range.upperBound)
         }
         func wide(_ range: ClosedRange<Int>) -> ClosedRange<Int64> { Int64(range.lowerBound)...Int64(range.upperBound) }
         let line = rules("Lines")?["items", "properties"]
@@ -98,7 +100,7 @@ struct OrderDocumentTests {
         #expect(line?["sku", "pattern"]?.text?.contains("{1,\(OrderLimits.skuLength.upperBound)}") == true)
         let method = rules("NewOrder")?["properties", "paymentMethod", "pattern"]?.text
         #expect(method?.contains("{1,\(OrderLimits.paymentMethodLength.upperBound)}") == true)
-        let parameters = document["paths", "/orders", "get", "parameters"]?.list ?? []
+        let parameters = document["paths", "/orders", "get", "parameters"]?.array ?? []
         let limit = parameters.first { $0["name"]?.text == "limit" }?["schema"]
         expect(limit, "minimum", "maximum", wide(OrderQuery.limits))
     }

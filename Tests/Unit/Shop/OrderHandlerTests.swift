@@ -1,7 +1,9 @@
 import Database
 import Events
 import HTTP
+import JSON
 import ShopEvents
+import TestSupport
 import Testing
 
 @testable import Messaging
@@ -12,7 +14,7 @@ struct OrderHandlerTests {
     private static let captured = ["order.placed", "order.payment-requested", "order.confirmed"]
 
     private func state(of id: String, in world: OrderWorld) async throws -> String {
-        let shown = try ContractValue(json: await world.send("GET", "/orders/\(id)").body)
+        let shown = try JSONValue(parsing: await world.send("GET", "/orders/\(id)").body)
         return "\(shown["status"]?.text ?? "")/\(shown["payment", "status"]?.text ?? "")"
     }
 
@@ -36,7 +38,7 @@ struct OrderHandlerTests {
         try await OrderWorld.with { world async throws in
             let id = try await world.place()
             try await world.deliver(PaymentDeclined(orderID: id, reason: "insufficient_funds"))
-            let shown = try ContractValue(json: await world.send("GET", "/orders/\(id)").body)
+            let shown = try JSONValue(parsing: await world.send("GET", "/orders/\(id)").body)
             #expect(shown["status"]?.text == "rejected")
             #expect(shown["payment", "reason"]?.text == "insufficient_funds")
             #expect(try await world.storedTypes() == ["order.placed", "order.payment-requested", "order.rejected"])
@@ -54,8 +56,8 @@ struct OrderHandlerTests {
             #expect(try await state(of: id, in: world) == "cancelled/refunded")
             let types = try await world.storedTypes()
             #expect(types == ["order.placed", "order.payment-requested", "order.cancelled", "order.refunded"])
-            let shown = try ContractValue(json: await world.send("GET", "/orders/\(id)").body)
-            let history = (shown["history"]?.list ?? []).compactMap { $0["event"]?.text }
+            let shown = try JSONValue(parsing: await world.send("GET", "/orders/\(id)").body)
+            let history = (shown["history"]?.array ?? []).compactMap { $0["event"]?.text }
             #expect(
                 history == [
                     "dev.warren.order.placed", "dev.warren.order.cancelled", "dev.warren.payment.captured",

@@ -2,9 +2,11 @@ import Database
 import Events
 import FoundationEssentials
 import HTTP
+import JSON
 import ShopEvents
 import Synchronization
 import Telemetry
+import TestSupport
 
 @testable import Messaging
 @testable import Order
@@ -70,7 +72,7 @@ final class OrderWorld: Sendable {
     /// Places the order of the fixtures and gives its id.
     func place() async throws -> String {
         let answer = await send("POST", "/orders", body: OrderFixtures.body)
-        return try ContractValue(json: answer.body)["id"]?.text ?? ""
+        return try JSONValue(parsing: answer.body)["id"]?.text ?? ""
     }
 
     /// Hands an event to its handler, as the inbox would.
@@ -80,7 +82,7 @@ final class OrderWorld: Sendable {
             source: "/payment-service",
             type: type(of: event).type,
             subject: event.subject,
-            time: RFC3339.now(),
+            time: Timestamp.now().description,
             correlationID: "flow-\(event.subject)",
             data: try event.encodedData()
         )

@@ -9,7 +9,7 @@ struct TimestampTests {
             (0, "1970-01-01T00:00:00.000Z"),
             (1, "1970-01-01T00:00:00.001Z"),
             (-1, "1969-12-31T23:59:59.999Z"),
-            (951_782_400_000, "2000-02-29T00:00:00.000Z"),
+            (951_782_400_007, "2000-02-29T00:00:00.007Z"),
             (1_767_225_599_999, "2025-12-31T23:59:59.999Z"),
             (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
             (-62_167_219_200_000, "0000-01-01T00:00:00.000Z"),
@@ -19,6 +19,15 @@ struct TimestampTests {
     func writing(milliseconds: Int64, text: String) {
         #expect(Timestamp(milliseconds: milliseconds).description == text)
         #expect(Timestamp(rfc3339: text)?.milliseconds == milliseconds)
+    }
+
+    @Test(
+        "outside the years that have four digits is written as the nearest moment that has",
+        arguments: [Int64.min, .max]
+    )
+    func beyond(milliseconds: Int64) {
+        let text = milliseconds < 0 ? "0000-01-01T00:00:00.000Z" : "9999-12-31T23:59:59.999Z"
+        #expect(Timestamp(milliseconds: milliseconds).description == text)
     }
 
     @Test("reads what it wrote, for moments over ten millennia")

@@ -65,7 +65,7 @@ enum DeadLetterWorkers {
             source: "/producer",
             type: Asked.type,
             subject: subject,
-            time: RFC3339.string(milliseconds: 1_767_225_600_000),
+            time: Timestamp(milliseconds: 1_767_225_600_000).description,
             sequence: 1,
             correlationID: subject,
             data: try event.encodedData()
