@@ -164,7 +164,7 @@ struct UnwantedTests {
                     source: "/test",
                     type: Asked.type,
                     subject: "s\(number)",
-                    time: RFC3339.now(),
+                    time: Timestamp.now().description,
                     sequence: sequence,
                     data: try Asked(subject: "s\(number)", number: number).encodedData()
                 )

@@ -30,7 +30,7 @@ struct ServedDocumentTests {
             migrations: [MessagingRuntime.migrations],
             logger: .silent
         )
-        let events = EventStore(database: database, source: "/ringing", limits: .standard, onCommit: {})
+        let events = EventStore(database: database, source: "/ringing", limits: .standard, onCommit: { _ in })
         try await events.write { try $0.append(Rang(subject: "bell")) }
         let access = OperationsAccess(token: nil)
         let metrics = MetricsRegistry()
