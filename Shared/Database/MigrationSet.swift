@@ -2,6 +2,9 @@
 ///
 /// A migration that has been applied is history: it keeps its name, its text and its place. What changes is a new
 /// migration at the end. ``Database/open(_:migrations:logger:)`` refuses a set that breaks this rule.
+///
+/// Columns are `INTEGER` (64 bits), `REAL`, `TEXT` and `BLOB`; a key that the database chooses is `INTEGER PRIMARY KEY
+/// AUTOINCREMENT`. These words are SQLite's: an engine that has others for them puts them in their place.
 public struct MigrationSet: Sendable {
     /// One schema change: one or several SQL statements, applied in one transaction.
     public struct Migration: Sendable {

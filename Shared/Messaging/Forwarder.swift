@@ -4,13 +4,16 @@ internal import Events
 import Synchronization
 internal import Telemetry
 
-/// Publishes the event store in order: reads past its offset, publishes with confirms, and moves the offset once
-/// everything up to it is confirmed or taken over by the table of deliveries.
+/// Publishes the event store in order, with confirms, and moves its offset once everything up to it is confirmed or taken
+/// over by the table of deliveries.
 ///
-/// It is woken by commits; it also looks once a second, as a safety net. A crash publishes at most three windows again, under
-/// the same ids and marked (`Publication.repeatHeader`): it reads no further than two beyond the stored offset. An event that the broker refuses (nack, return, too large) becomes a scheduled delivery of the
-/// pseudo-subscriber `(forwarder)` and goes through the same retries, dead letters and holding of its subject as any
-/// delivery; the other subjects pass it.
+/// Each commit hands over the events that it brought. The store itself is read at the start, when more has gathered than is
+/// kept in memory (`FreshEvents`), where a subject has an event in the table, and once a second, as a safety net.
+///
+/// A crash publishes at most three windows again, under the same ids and marked (`Publication.repeatHeader`): it goes no
+/// further than two beyond the stored offset. An event that the broker refuses (nack, return, too large) becomes a scheduled
+/// delivery of the pseudo-subscriber `(forwarder)` and goes through the same retries, dead letters and holding of its
+/// subject as any delivery; the other subjects pass it.
 final class Forwarder: Sendable {
     private static let offsetName = "forwarder"
     private static let poll: Duration = .seconds(1)

@@ -213,12 +213,12 @@ final class Inbox: Sendable {
         let random = Double.random(in: 0...1)
         let ended = WallClock.milliseconds()
         let recorded = await persistently { [table, database, policy, deferralLimit] in
-            try await database.write { transaction -> (life: DeliveryLife, error: HandlerError) in
+            try await database.write { transaction -> (id: Int64?, life: DeliveryLife, error: HandlerError) in
                 var life = DeliveryLife(state: .scheduled, attempts: 1)
                 let error = life.fail(error, policy: policy, deferralLimit: deferralLimit, now: ended, random: random)
                 guard let id = try table.insert(arrival.record, life: life, error: error, now: ended, in: transaction)
                 else {
-                    return (life, error)
+                    return (nil, life, error)
                 }
                 let attempt = DeliveryTable.Attempt(
                     startedAt: startedAt,
@@ -226,11 +226,15 @@ final class Inbox: Sendable {
                     error: error
                 )
                 try table.record(attempt, number: 1, generation: 0, of: id, in: transaction)
-                return (life, error)
+                return (id, life, error)
             }
         }
         guard let recorded else { return false }
-        note(recorded.error, recorded.life, arrival.record.type, attempt: 1)
+        // A copy of it may have been quicker; that one has said so.
+        if let id = recorded.id {
+            logger.noteFailure(recorded.error, recorded.life, of: id, arrival.record, attempt: 1)
+            if recorded.life.state == .dead { counters.add(to: \.deadLettered) }
+        }
         onScheduled.raise()
         return true
     }
@@ -282,18 +286,22 @@ final class Inbox: Sendable {
         }
         return nil
     }
-
-    private func note(_ error: HandlerError, _ life: DeliveryLife, _ type: String, attempt: Int) {
-        logger.noteFailure(error, life, type: type, attempt: attempt)
-        if life.state == .dead { counters.add(to: \.deadLettered) }
-    }
 }
 
 extension Logger {
-    /// Says what became of a failed attempt.
-    func noteFailure(_ error: HandlerError, _ life: DeliveryLife, type: String, attempt: Int) {
+    /// Says what became of a failed attempt, and of which delivery: the id is the one that it has as a dead letter.
+    func noteFailure(
+        _ error: HandlerError,
+        _ life: DeliveryLife,
+        of id: Int64,
+        type: String,
+        subject: String,
+        attempt: Int
+    ) {
         let fields = [
+            LogField("messaging.delivery.id", id),
             LogField("messaging.event.type", type),
+            LogField("messaging.event.subject", subject),
             LogField("messaging.attempt", attempt),
             LogField("error.class", error.errorClass),
             LogField("error.message", error.message),
@@ -303,5 +311,15 @@ extension Logger {
         } else {
             info("delivery failed and is scheduled again", fields)
         }
+    }
+
+    fileprivate func noteFailure(
+        _ error: HandlerError,
+        _ life: DeliveryLife,
+        of id: Int64,
+        _ record: DeliveryRecord,
+        attempt: Int
+    ) {
+        noteFailure(error, life, of: id, type: record.type, subject: record.subject, attempt: attempt)
     }
 }

@@ -133,7 +133,14 @@ struct RowAttempt: Sendable {
             guard isRecorded else { return }
             counters.add(to: \.failedAttempts)
             if life.state == .dead { counters.add(to: \.deadLettered) }
-            logger.noteFailure(error, life, type: due.type, attempt: due.life.attempts)
+            logger.noteFailure(
+                error,
+                life,
+                of: due.id,
+                type: due.type,
+                subject: due.subject,
+                attempt: due.life.attempts
+            )
         } catch {
             // The row is still scheduled and due: it runs again, one attempt cheaper than it was.
             logger.error("a failed attempt cannot be recorded", [LogField("error", error: error)])

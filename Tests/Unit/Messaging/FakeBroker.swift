@@ -146,16 +146,21 @@ final class FakeSource: EventSource {
     }
 }
 
-/// Counts the records with one message.
+/// Keeps the records with one message.
 final class LineCount: LogSink {
     private let message: String
-    private let count = Mutex(0)
+    private let kept = Mutex<[LogRecord]>([])
 
     init(_ message: String) { self.message = message }
 
-    var value: Int { count.withLock { $0 } }
+    var value: Int { kept.withLock { $0.count } }
+
+    /// The values of one field, in the order of the records.
+    func values(of key: String) -> [String] {
+        kept.withLock { $0.flatMap { $0.fields.filter { "\($0.key)" == key }.map(\.value) } }
+    }
 
     func write(_ record: LogRecord) {
-        if "\(record.message)" == message { count.withLock { $0 += 1 } }
+        if "\(record.message)" == message { kept.withLock { $0.append(record) } }
     }
 }

@@ -2,6 +2,7 @@ import AMQP
 import Database
 import Events
 import Synchronization
+import Telemetry
 import Testing
 
 @testable import Messaging
@@ -72,6 +73,29 @@ struct InboxTests {
             #expect(calls.withLock { $0 } == [1])
             #expect(bench.counters.value.duplicates == 2)
             #expect(bench.acknowledged.withLock { $0.count } == 3)
+        }
+    }
+
+    @Test(
+        "and is dead says in the log which delivery it is, at once and after its attempts, by the id of its dead letter"
+    )
+    func deathInTheLog() async throws {
+        let log = LineCount("delivery is dead")
+        try await withBench(logger: Logger("test", sink: log)) { bench in
+            bench.subscriber.on(Happened.self) { event, _ in
+                throw event.number == 1 ? HandlerError.permanent("order.unknown", "no such order") : Broken()
+            }
+            await bench.receive(
+                try bench.message(Happened(subject: "a", number: 1)),
+                try bench.message(Happened(subject: "b", number: 2))
+            )
+            try await bench.settle { lives in lives.allSatisfy { $0.status == "dead" } }
+            let letters = try await bench.deadLetters.list(DeadLetterFilter(), after: nil, limit: 10).map {
+                ("\($0.id)", $0.subject)
+            }.sorted { $0.1 < $1.1 }
+            #expect(log.values(of: "messaging.delivery.id") == letters.map(\.0))
+            #expect(log.values(of: "messaging.event.subject") == ["a", "b"])
+            #expect(log.values(of: "messaging.attempt") == ["1", "3"])
         }
     }
 

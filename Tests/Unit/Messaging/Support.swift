@@ -103,7 +103,7 @@ final class Bench: Sendable {
                 deferralLimit: deferralLimit,
                 limits: .standard,
                 counters: counters,
-                logger: .silent
+                logger: logger
             )
         }
         let (handling, publishing) = (rowAttempt(deferralLimit: deferralLimit), rowAttempt(deferralLimit: nil))
@@ -118,13 +118,13 @@ final class Bench: Sendable {
             deeds: deadLetters.deeds,
             wake: operations.wake,
             onScheduled: onScheduled,
-            logger: .silent
+            logger: logger
         )
         (self.deadLetters, self.operations, self.operationRunner) = (deadLetters, operations, operationRunner)
         self.scheduler = RetryScheduler(
             tables: [table, forwarderTable],
             database: database,
-            logger: .silent,
+            logger: logger,
             wake: onScheduled,
             operations: operationRunner,
             isolation: isolation
@@ -146,7 +146,7 @@ final class Bench: Sendable {
             deferralLimit: deferralLimit,
             limits: .standard,
             counters: counters,
-            logger: .silent,
+            logger: logger,
             onScheduled: onScheduled,
             isolation: isolation,
             acknowledge: { tags in acknowledged.withLock { $0 += tags.map(\.number) } }
