@@ -57,12 +57,7 @@ struct DeliveryRowTests {
     @Test("holds its subject of its own source, and not the same subject of another")
     func sources() async throws {
         try await withBench { bench in
-            bench.subscriber.on(Happened.self) { event, delivery in
-                if event.number == 1 { throw HandlerError.permanent("test.broken", "no") }
-                try await delivery.commit { transaction in
-                    try transaction.execute("INSERT INTO effects (number) VALUES ($1)", event.number)
-                }
-            }
+            bench.recordEffects(refusing: 1)
             await bench.receive(
                 try bench.message(Happened(subject: "order", number: 1), source: "/payment-service", sequence: 1),
                 try bench.message(Happened(subject: "order", number: 2), source: "/order-service", sequence: 1),

@@ -253,9 +253,10 @@ final class Bench: Sendable {
         }
     }
 
-    /// A handler that records the event's number as its effect.
-    func recordEffects() {
+    /// A handler that records the event's number as its effect, and refuses one number for good.
+    func recordEffects(refusing refused: Int? = nil) {
         subscriber.on(Happened.self) { event, delivery in
+            if event.number == refused { throw HandlerError.permanent("test.broken", "no") }
             try await delivery.commit { transaction in
                 try transaction.execute("INSERT INTO effects (number) VALUES ($1)", event.number)
             }
