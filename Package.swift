@@ -62,7 +62,7 @@ let documents: [String: [String]] = [
     "CommandLine": ["README.md"],
     "InteropTests": ["peer.py", "prepare", "requirements.txt"],
     "Messaging": ["README.md"],
-    "ServiceKit": ["openapi.yaml"],
+    "ServiceKit": ["Operations/openapi.yaml"],
     "ShopEvents": ["asyncapi.yaml"],
     "Order": ["README.md", "openapi.yaml"],
     "Notification": ["README.md"],

@@ -26,9 +26,9 @@ public final class MessagingRuntime: Sendable {
 
     private let database: Database
     private let logger: Logger
-    private let publisher: any EventSink
-    private let consumer: any EventSource
-    private let brokerDeadLetterConsumer: any EventSource
+    private let publisher: any PublishingConnection
+    private let consumer: any ConsumingConnection
+    private let brokerDeadLetterConsumer: any ConsumingConnection
     private let brokerDeadLetters: BrokerDeadLetters
     private let forwarder: Forwarder
     private let inbox: Inbox
@@ -89,14 +89,14 @@ public final class MessagingRuntime: Sendable {
     init(
         _ configuration: MessagingConfiguration,
         database: Database,
-        publisher: any EventSink,
-        consumer: any EventSource,
-        brokerDeadLetterConsumer: any EventSource,
+        publisher: any PublishingConnection,
+        consumer: any ConsumingConnection,
+        brokerDeadLetterConsumer: any ConsumingConnection,
         logger: Logger
     ) {
         let counters = CounterBox()
         let onScheduled = Signal()
-        let isolation = Isolation()
+        let isolation = SuspectIsolation()
         let subscribedTypes = configuration.topology.subscribedTypes
         let table = DeliveryTable(
             subscriber: configuration.service,
@@ -128,8 +128,8 @@ public final class MessagingRuntime: Sendable {
             onCommit: { forwarder.committed($0) }
         )
         let subscriber = Subscriber()
-        func rowAttempt(_ policy: RetryPolicy, deferralLimit: Duration?) -> RowAttempt {
-            RowAttempt(
+        func retryAttempt(_ policy: RetryPolicy, deferralLimit: Duration?) -> RetryAttempt {
+            RetryAttempt(
                 database: database,
                 events: events,
                 policy: policy,
@@ -147,14 +147,14 @@ public final class MessagingRuntime: Sendable {
         let operations = DeadLetterOperations(database: database)
         let operationRunner = OperationRunner(
             database: database,
-            deeds: deadLetters.deeds,
+            transitions: deadLetters.transitions,
             wake: operations.wake,
             onScheduled: onScheduled,
             logger: logger.labelled("messaging.operations")
         )
-        let handling = rowAttempt(configuration.retryPolicy, deferralLimit: configuration.deferralLimit)
+        let handling = retryAttempt(configuration.retryPolicy, deferralLimit: configuration.deferralLimit)
         // An event waits for its broker as long as it takes.
-        let publishing = rowAttempt(configuration.publishRetryPolicy, deferralLimit: nil)
+        let publishing = retryAttempt(configuration.publishRetryPolicy, deferralLimit: nil)
         self.scheduler = RetryScheduler(
             tables: [table, forwarderTable],
             database: database,
@@ -164,7 +164,7 @@ public final class MessagingRuntime: Sendable {
             isolation: isolation
         ) { due, dueTable in
             if dueTable.subscriber == DeliveryTable.forwarder {
-                let publish = RowAttempt.Work.publish { envelope, body in
+                let publish = RetryAttempt.Work.publish { envelope, body in
                     try await publisher.publishOrDefer(envelope, body, subscribedTypes: subscribedTypes)
                 }
                 await publishing.run(due, of: dueTable, publish)

@@ -88,7 +88,7 @@ class SimulatedConnection: @unchecked Sendable {
 /// The publishing connection of a simulated process.
 ///
 /// Unchecked: one thread.
-final class SimulatedPublisher: SimulatedConnection, EventSink, @unchecked Sendable {
+final class SimulatedPublisher: SimulatedConnection, PublishingConnection, @unchecked Sendable {
     private typealias Outgoing = (publication: Publication, outcome: @Sendable (AMQPError?) -> Void)
 
     /// Sent, or about to be; the broker has not seen it.
@@ -183,7 +183,7 @@ final class SimulatedPublisher: SimulatedConnection, EventSink, @unchecked Senda
 /// A consuming connection of a simulated process.
 ///
 /// Unchecked: one thread.
-final class SimulatedConsumer: SimulatedConnection, EventSource, @unchecked Sendable {
+final class SimulatedConsumer: SimulatedConnection, ConsumingConnection, @unchecked Sendable {
     let queue: String
     let prefetch: Int
     let bursts: AsyncStream<[IncomingMessage]>

@@ -68,7 +68,7 @@ do {
     var steps = 0
     var processes = 0
     var events = 0
-    var deeds = 0
+    var transitions = 0
     for seed in options.first..<(options.first + UInt64(options.count)) {
         let outcome = try World(seed: seed, disks: disks).run()
         if options.isVerbose {
@@ -84,7 +84,7 @@ do {
         steps += outcome.steps
         processes += outcome.processes
         events += outcome.events
-        deeds += outcome.deadLetters
+        transitions += outcome.deadLetters
         if !outcome.violations.isEmpty {
             failed += 1
             print("seed \(seed) failed, trace \(String(outcome.trace, radix: 16)):")
@@ -96,7 +96,7 @@ do {
     removeFolder()
     print(
         "\(ran) seeds in \(Int(seconds)) s: \(steps) steps, \(processes) processes, \(events) events,"
-            + " \(deeds) deeds of operators"
+            + " \(transitions) transitions of operators"
     )
     print("\(ran - failed) passed, \(failed) failed")
     exit(failed == 0 ? 0 : 1)

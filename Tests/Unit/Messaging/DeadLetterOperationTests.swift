@@ -127,7 +127,7 @@ struct DeadLetterOperationTests {
             }
             let runner = OperationRunner(
                 database: bench.database,
-                deeds: bench.deadLetters.deeds,
+                transitions: bench.deadLetters.transitions,
                 wake: bench.operations.wake,
                 onScheduled: bench.onScheduled,
                 logger: .silent

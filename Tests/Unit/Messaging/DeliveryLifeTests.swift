@@ -77,7 +77,7 @@ struct DeliveryLifeTests {
     }
 
     @Test("is discarded from dead and restored from discarded, and by no other way")
-    func deeds() throws {
+    func transitions() throws {
         var life = DeliveryLife(state: .dead, attempts: 3)
         try life.discard()
         #expect(life.state == .discarded)

@@ -182,7 +182,7 @@ struct EventLogTests {
     }
 
     @Test func `only so many may wait`() async throws {
-        let bell = CommitBell(maximumWaiters: 1)
+        let bell = CommitSignal(maximumWaiters: 1)
         let heard = bell.rings
         let waiting = Task { await bell.wait(since: heard, until: .now + .seconds(30)) }
         try await eventually { bell.waiterCount == 1 }

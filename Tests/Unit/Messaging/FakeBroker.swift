@@ -5,7 +5,7 @@ import Telemetry
 @testable import Messaging
 
 /// A sink that does to each publication what the test says.
-final class FakeSink: EventSink {
+final class FakeSink: PublishingConnection {
     enum Answer: Sendable {
         case confirm
         case refuse(AMQPError)
@@ -75,7 +75,7 @@ final class FakeSink: EventSink {
 }
 
 /// A queue's connection into which the test puts messages.
-final class FakeSource: EventSource {
+final class FakeSource: ConsumingConnection {
     private struct State {
         var connection = ConnectionState.connecting
         var observers: [AsyncStream<ConnectionState>.Continuation] = []

@@ -10,7 +10,7 @@ struct RecentEventsTests {
         DeliveryKey(source: source, eventID: String(String(1_000_000 + number).dropFirst()))
     }
 
-    private func complete(_ recent: RecentEvents, with highest: String?) async throws {
+    private func complete(_ seen: SeenEvents, with highest: String?) async throws {
         try await withBench { bench in
             try await bench.database.write { transaction in
                 if let highest {
@@ -24,44 +24,44 @@ struct RecentEventsTests {
                     )
                     _ = try bench.table.insertReceipt(record, now: 0, in: transaction)
                 }
-                try recent.complete([DeliveryKey(source: "/s", eventID: "")], of: "tested", in: transaction)
+                try seen.complete([DeliveryKey(source: "/s", eventID: "")], of: "tested", in: transaction)
             }
         }
     }
 
     @Test("nothing is new before the table has been asked")
     func incomplete() {
-        let recent = RecentEvents()
-        #expect(!recent.take(key(1)))
-        #expect(!recent.take(key(2)))
+        let seen = SeenEvents()
+        #expect(!seen.take(key(1)))
+        #expect(!seen.take(key(2)))
     }
 
     @Test("what the table had at the start, and what is below it, is not new")
     func atTheStart() async throws {
-        let recent = RecentEvents()
-        #expect(!recent.take(key(10)))
-        try await complete(recent, with: key(100).eventID)
-        #expect(!recent.take(key(99)))
-        #expect(!recent.take(key(100)))
-        #expect(recent.take(key(101)))
+        let seen = SeenEvents()
+        #expect(!seen.take(key(10)))
+        try await complete(seen, with: key(100).eventID)
+        #expect(!seen.take(key(99)))
+        #expect(!seen.take(key(100)))
+        #expect(seen.take(key(101)))
     }
 
     @Test("events that grow, nearly in their order, are new; a copy never is, however late it comes")
     func nearlyInOrder() async throws {
         var dice = SystemRandomNumberGenerator()
-        let recent = RecentEvents()
-        #expect(!recent.take(key(0)))
-        try await complete(recent, with: nil)
+        let seen = SeenEvents()
+        #expect(!seen.take(key(0)))
+        try await complete(seen, with: nil)
         var came: Set<Int> = [0]
         var waiting = Array(1...20_000)
         var isNew = 0
         while !waiting.isEmpty {
             // Up to a thousand places out of order, and now and then a copy of anything that has come.
             let number = waiting.remove(at: Int.random(in: 0..<min(1_000, waiting.count), using: &dice))
-            isNew += recent.take(key(number)) ? 1 : 0
+            isNew += seen.take(key(number)) ? 1 : 0
             came.insert(number)
             if Int.random(in: 0..<4, using: &dice) == 0, let copy = came.randomElement(using: &dice) {
-                #expect(!recent.take(key(copy)))
+                #expect(!seen.take(key(copy)))
             }
         }
         // The last stragglers lie below the floor: those are looked up.
@@ -70,14 +70,14 @@ struct RecentEventsTests {
 
     @Test("sources are apart, and of too many nothing is known")
     func sources() async throws {
-        let recent = RecentEvents()
-        #expect(!recent.take(key(5)))
-        try await complete(recent, with: nil)
-        #expect(recent.take(key(6)))
-        #expect(!recent.take(key(6, source: "/other")))
-        for number in 0..<1_000 { #expect(!recent.take(key(1, source: "/\(number)"))) }
-        #expect(!recent.take(key(2, source: "/999")))
-        #expect(recent.take(key(7)))
+        let seen = SeenEvents()
+        #expect(!seen.take(key(5)))
+        try await complete(seen, with: nil)
+        #expect(seen.take(key(6)))
+        #expect(!seen.take(key(6, source: "/other")))
+        for number in 0..<1_000 { #expect(!seen.take(key(1, source: "/\(number)"))) }
+        #expect(!seen.take(key(2, source: "/999")))
+        #expect(seen.take(key(7)))
     }
 }
 
@@ -188,13 +188,13 @@ struct FreshEventsTests {
         )
     }
 
-    private func positions(_ fresh: FreshEvents, after position: Int64 = 0, upTo limit: Int = 100) -> [Int64]? {
+    private func positions(_ fresh: OutboxTail, after position: Int64 = 0, upTo limit: Int = 100) -> [Int64]? {
         fresh.take(after: position, upTo: limit) { _ in true }?.map(\.position)
     }
 
     @Test("nothing before the store has been read to its end")
     func beforeReading() {
-        let fresh = FreshEvents()
+        let fresh = OutboxTail()
         fresh.add([event(1)])
         #expect(positions(fresh) == nil)
         fresh.beginReading()
@@ -206,7 +206,7 @@ struct FreshEventsTests {
 
     @Test("what was committed while the store was read, and the reading did not find, and all that follows")
     func whileReading() {
-        let fresh = FreshEvents()
+        let fresh = OutboxTail()
         fresh.beginReading()
         fresh.add([event(4), event(5)])
         fresh.add([event(6)])
@@ -221,7 +221,7 @@ struct FreshEventsTests {
 
     @Test("nothing twice: a commit that the reading has seen may be heard of after it")
     func heardLate() {
-        let fresh = FreshEvents()
+        let fresh = OutboxTail()
         fresh.beginReading()
         fresh.endReading(isEnd: true)
         fresh.add([event(4), event(5)])
@@ -234,7 +234,7 @@ struct FreshEventsTests {
         arguments: [true, false]
     )
     func tooMuch(isLarge: Bool) {
-        let fresh = FreshEvents()
+        let fresh = OutboxTail()
         fresh.beginReading()
         fresh.endReading(isEnd: true)
         if isLarge {
@@ -253,7 +253,7 @@ struct FreshEventsTests {
 
     @Test("nothing where an event needs a look into the database")
     func unusable() {
-        let fresh = FreshEvents()
+        let fresh = OutboxTail()
         fresh.beginReading()
         fresh.endReading(isEnd: true)
         fresh.add([event(1), event(2)])

@@ -51,7 +51,7 @@ final class Bench: Sendable {
     let operations: DeadLetterOperations
     let operationRunner: OperationRunner
     let acknowledged = Acknowledgements()
-    let isolation: Isolation
+    let isolation: SuspectIsolation
     private let path: String
     private let tags = Atomic<UInt64>(1)
 
@@ -65,7 +65,7 @@ final class Bench: Sendable {
         logger: Logger = .silent
     ) async throws {
         self.path = path
-        let isolation = Isolation(patience: patience)
+        let isolation = SuspectIsolation(patience: patience)
         self.isolation = isolation
         let database = try await Database.open(
             "sqlite:\(path)",
@@ -95,8 +95,8 @@ final class Bench: Sendable {
             limits: .standard,
             timeouts: TimeoutDesk(table: table, onScheduled: onScheduled)
         ) { forwarder.committed($0) }
-        func rowAttempt(deferralLimit: Duration?) -> RowAttempt {
-            RowAttempt(
+        func retryAttempt(deferralLimit: Duration?) -> RetryAttempt {
+            RetryAttempt(
                 database: database,
                 events: events,
                 policy: policy,
@@ -106,7 +106,7 @@ final class Bench: Sendable {
                 logger: logger
             )
         }
-        let (handling, publishing) = (rowAttempt(deferralLimit: deferralLimit), rowAttempt(deferralLimit: nil))
+        let (handling, publishing) = (retryAttempt(deferralLimit: deferralLimit), retryAttempt(deferralLimit: nil))
         let deadLetters = DeadLetters(
             database: database,
             tables: [table, forwarderTable],
@@ -115,7 +115,7 @@ final class Bench: Sendable {
         let operations = DeadLetterOperations(database: database)
         let operationRunner = OperationRunner(
             database: database,
-            deeds: deadLetters.deeds,
+            transitions: deadLetters.transitions,
             wake: operations.wake,
             onScheduled: onScheduled,
             logger: logger
@@ -132,7 +132,7 @@ final class Bench: Sendable {
             guard table.subscriber == DeliveryTable.forwarder else {
                 return await handling.run(due, of: table, .handle(subscriber))
             }
-            let publish = RowAttempt.Work.publish { envelope, body in
+            let publish = RetryAttempt.Work.publish { envelope, body in
                 try await sink.publishOrDefer(envelope, body, subscribedTypes: [Happened.type])
             }
             await publishing.run(due, of: table, publish)

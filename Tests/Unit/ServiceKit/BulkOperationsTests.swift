@@ -136,7 +136,7 @@ struct BulkOperationsTests {
     @Test("every route is in the OpenAPI document, which has no other of its kind")
     func documented() throws {
         let file = URL(filePath: #filePath).deletingLastPathComponent()
-            .appending(path: "../../../Shared/ServiceKit/openapi.yaml")
+            .appending(path: "../../../Shared/ServiceKit/Operations/openapi.yaml")
         var described: Set<String> = []
         var path = ""
         for line in try String(contentsOf: file, encoding: .utf8).split(separator: "\n") {

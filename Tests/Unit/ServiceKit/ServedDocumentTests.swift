@@ -17,7 +17,7 @@ struct ServedDocumentTests {
     private let table = TableOperations()
 
     init() throws {
-        document = try YAML.read("Shared/ServiceKit/openapi.yaml")
+        document = try YAML.read("Shared/ServiceKit/Operations/openapi.yaml")
         schema = JSONSchema(document: document)
     }
 

@@ -4,7 +4,7 @@ import Synchronization
 ///
 /// A bounded number of tasks may wait. Nothing is lost between looking and waiting: whoever waits says which ring it has
 /// heard before it looked.
-final class CommitBell: Sendable {
+final class CommitSignal: Sendable {
     /// How a wait ended.
     enum Wait: Sendable, Equatable {
         /// There has been a ring, the time is up, the task was cancelled or the bell is closed: look again.

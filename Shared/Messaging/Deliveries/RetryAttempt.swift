@@ -3,7 +3,7 @@ internal import Events
 internal import Telemetry
 
 /// One attempt at a row of the table: begin, do, and write down how it ended.
-struct RowAttempt: Sendable {
+struct RetryAttempt: Sendable {
     /// What an attempt does with an event.
     enum Work: Sendable {
         /// Calls the service's handler.

@@ -35,7 +35,7 @@ extension DeadLetters {
         let envelope = try Self.corrected(original, edit)
         let bytes = envelope.encoded()
         let properties = try Self.properties(of: original, successor: envelope)
-        let successor = try await database.write { [deeds] transaction -> Int64 in
+        let successor = try await database.write { [transitions] transaction -> Int64 in
             let now = WallClock.milliseconds()
             let discarded = try transaction.first(
                 """
@@ -65,7 +65,7 @@ extension DeadLetters {
                 now: now,
                 in: transaction
             )
-            deeds.tables[original.subscriber]?.waiting.change()
+            transitions.tables[original.subscriber]?.waiting.change()
             let row = try transaction.first(
                 """
                 INSERT INTO warren_deliveries

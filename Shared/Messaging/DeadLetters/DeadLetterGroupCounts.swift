@@ -65,7 +65,7 @@ enum DeadLetterGroupCounts {
         )
     }
 
-    /// What several deeds of one transaction change, brought together.
+    /// What several transitions of one transaction change, brought together.
     struct Changes {
         private struct Kind: Hashable {
             var state: DeliveryState

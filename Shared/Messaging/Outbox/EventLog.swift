@@ -64,10 +64,10 @@ public final class EventLog: Sendable {
     static let retentionName = "retention"
 
     private let database: Database
-    private let bell: CommitBell
+    private let bell: CommitSignal
     private let patience: Duration
 
-    init(database: Database, bell: CommitBell, patience: Duration = EventLog.patience) {
+    init(database: Database, bell: CommitSignal, patience: Duration = EventLog.patience) {
         self.database = database
         self.bell = bell
         self.patience = patience

@@ -15,7 +15,7 @@ public enum DeadLetterAction: String, Sendable, Codable, CaseIterable {
 }
 
 /// What an operator does to one delivery, with its audit entry, inside a transaction.
-struct DeadLetterDeeds: Sendable {
+struct DeadLetterTransitions: Sendable {
     /// Who does it and why.
     struct Doer: Sendable {
         var actor: String
@@ -65,7 +65,7 @@ struct DeadLetterDeeds: Sendable {
         if action != .discard { table?.waiting.change() }
         try move(letter, to: life, now: now, in: transaction)
         counts.move(type: letter.type, errorClass: letter.errorClass, from: letter.state, to: life.state)
-        try DeadLetterDeeds.record(action.rawValue, of: letter.id, by: doer, now: now, in: transaction)
+        try DeadLetterTransitions.record(action.rawValue, of: letter.id, by: doer, now: now, in: transaction)
         if life.state == .discarded || life.state == .held, let table {
             let subject = SubjectKey(source: letter.source, subject: letter.subject)
             _ = try table.releaseNext(subject, now: now, in: transaction)

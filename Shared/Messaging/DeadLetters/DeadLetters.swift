@@ -11,12 +11,14 @@ public final class DeadLetters: Sendable {
         """
 
     let database: Database
-    let deeds: DeadLetterDeeds
+    let transitions: DeadLetterTransitions
     let onScheduled: Signal
 
     init(database: Database, tables: [DeliveryTable], onScheduled: Signal) {
         self.database = database
-        deeds = DeadLetterDeeds(tables: Dictionary(uniqueKeysWithValues: tables.map { ($0.subscriber, $0) }))
+        transitions = DeadLetterTransitions(
+            tables: Dictionary(uniqueKeysWithValues: tables.map { ($0.subscriber, $0) })
+        )
         self.onScheduled = onScheduled
     }
 
@@ -107,11 +109,11 @@ public final class DeadLetters: Sendable {
         actor: String,
         reason: String
     ) async throws -> DeadLetter {
-        let letter = try await database.write { [deeds] transaction in
+        let letter = try await database.write { [transitions] transaction in
             guard var letter = try DeadLetters.letter(id, in: transaction) else { throw DeadLetterError.notFound(id) }
             let now = WallClock.milliseconds()
             var counts = DeadLetterGroupCounts.Changes()
-            try deeds.perform(
+            try transitions.perform(
                 action,
                 on: &letter,
                 by: .init(actor: actor, reason: reason),

@@ -23,7 +23,7 @@ final class Inbox: Sendable {
     /// Raised when the table has something for the scheduler.
     private let onScheduled: Signal
     private let queueAcks: AckBatch
-    private let isolation: Isolation
+    private let isolation: SuspectIsolation
     private var lanes: Lanes { isolation.lanes }
 
     /// - Parameter acknowledge: is given the messages that may be acknowledged; it must not block.
@@ -38,7 +38,7 @@ final class Inbox: Sendable {
         counters: CounterBox,
         logger: Logger,
         onScheduled: Signal,
-        isolation: Isolation,
+        isolation: SuspectIsolation,
         acknowledge: @escaping @Sendable ([IncomingMessage.Tag]) -> Void
     ) {
         self.table = table
@@ -75,7 +75,7 @@ final class Inbox: Sendable {
         counters.add(burst.count, to: \.received)
         let now = WallClock.milliseconds()
         let arrivals = burst.map { Arrival($0, limits: limits, now: now, for: events.source) }
-        let areNew = arrivals.map { table.recent.take($0.record.key) }
+        let areNew = arrivals.map { table.seen.take($0.record.key) }
         guard let known = await standings(of: arrivals, areNew) else { return }
         for (index, message) in burst.enumerated() {
             let (arrival, isNew, standing) = (arrivals[index], areNew[index], known[index])
@@ -118,7 +118,7 @@ final class Inbox: Sendable {
 
     private func standings(of arrivals: [Arrival]) async throws -> [Standing] {
         try await database.read(on: .reserved) { [table] transaction in
-            try table.recent.complete(arrivals.map(\.record.key), of: table.subscriber, in: transaction)
+            try table.seen.complete(arrivals.map(\.record.key), of: table.subscriber, in: transaction)
             return try arrivals.map { arrival -> Standing in
                 let standing = try table.standing(of: arrival.record, in: transaction)
                 return standing.isHere ? .duplicate : standing.isBlocked ? .blocked : .fresh

@@ -51,7 +51,7 @@ public final class DeadLetterOperations: Sendable {
             )
             guard let row else { throw DatabaseError(code: .misuse, reason: "the operation was not written") }
             let operation = try DeadLetterOperation(row)
-            try DeadLetterDeeds.record(
+            try DeadLetterTransitions.record(
                 "start",
                 of: 0,
                 by: .init(actor: actor, reason: reason, operation: operation.id),
@@ -145,7 +145,7 @@ public final class DeadLetterOperations: Sendable {
                 now,
                 operation.finishedAt
             )
-            try DeadLetterDeeds.record(
+            try DeadLetterTransitions.record(
                 order.rawValue,
                 of: 0,
                 by: .init(actor: actor, reason: reason, operation: id),

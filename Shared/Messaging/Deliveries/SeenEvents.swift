@@ -7,7 +7,7 @@ import Synchronization
 /// hashes, and a floor: whatever came before those was not above it. An id above the floor that is not among them is new.
 /// Of other ids nothing is known: they are looked up. Like every look before the handler it only saves work: what decides
 /// is the row's key.
-final class RecentEvents: Sendable {
+final class SeenEvents: Sendable {
     /// More sources are not kept apart: those beyond are looked up.
     private static let mostSources = 256
     /// How many ids a generation has; there are two, the older of which is forgotten when the younger is full.
@@ -31,7 +31,7 @@ final class RecentEvents: Sendable {
             let isUnseen = !older.contains(hash) && younger.insert(hash).inserted
             let isNew = isComplete && isUnseen && floor.isBelow(id)
             if highest.isBelow(id) { highest = id }
-            if younger.count == RecentEvents.generation {
+            if younger.count == SeenEvents.generation {
                 (older, younger) = (younger, [])
                 (floor, nextFloor) = (nextFloor, highest)
             }

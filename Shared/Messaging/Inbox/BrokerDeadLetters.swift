@@ -20,7 +20,7 @@ struct BrokerDeadLetters: Sendable {
     let drained = Flag()
 
     /// Drains the connection until it stops consuming.
-    func drain(_ source: any EventSource) async {
+    func drain(_ source: any ConsumingConnection) async {
         let watching = Task {
             for await state in source.states where state == .ready && source.readyMessages == 0 { drained.set() }
         }

@@ -4,7 +4,7 @@ import Synchronization
 ///
 /// It is complete from a reading that has reached the end of the store on: whatever is committed after the reading began
 /// is here, in the order of the commits. When more gathers than it holds, it is no longer, and the store is read again.
-final class FreshEvents: Sendable {
+final class OutboxTail: Sendable {
     /// How many it holds, and how many bytes of them.
     private static let most = 2_048
     private static let mostBytes = 4 << 20

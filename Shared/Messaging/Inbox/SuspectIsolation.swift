@@ -9,7 +9,7 @@ import Synchronization
 /// deliveries go on beside a suspect that takes longer. Only such a suspect can be charged for a neighbour.
 ///
 /// First deliveries pass it by bursts: without a suspect that is two locks that nobody else holds, for all of a burst.
-final class Isolation: Sendable {
+final class SuspectIsolation: Sendable {
     private struct State {
         /// Bursts that have been let in and whose deliveries are not in their lines yet.
         var beginning = 0

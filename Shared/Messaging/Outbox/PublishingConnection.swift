@@ -2,7 +2,7 @@ internal import AMQP
 internal import Events
 
 /// What the forwarder needs of a broker.
-protocol EventSink: Sendable {
+protocol PublishingConnection: Sendable {
     var state: ConnectionState { get }
     var states: AsyncStream<ConnectionState> { get }
     func run() async
@@ -13,30 +13,9 @@ protocol EventSink: Sendable {
     )
 }
 
-/// What the inbox needs of a broker.
-protocol EventSource: Sendable {
-    var state: ConnectionState { get }
-    var states: AsyncStream<ConnectionState> { get }
-    var bursts: AsyncStream<[IncomingMessage]> { get }
-    /// How many messages lay in the queue when the present connection began: those with a tag up to this number.
-    var readyMessages: Int { get }
-    func run() async
-    func stopConsuming()
-    func ack(_ tag: IncomingMessage.Tag)
-    func ack(_ tags: [IncomingMessage.Tag])
-}
+extension Publisher: PublishingConnection {}
 
-extension Publisher: EventSink {}
-extension Consumer: EventSource {}
-
-extension EventSource {
-    /// Returns when a connection is there, with the topology declared (or when the task is cancelled).
-    func untilReady() async {
-        for await state in states where state == .ready { return }
-    }
-}
-
-extension EventSink {
+extension PublishingConnection {
     /// Publishes an event from the table of deliveries.
     ///
     /// A connection that is away costs no attempt. It is marked as a repeat: most of what lies in the table has been published

@@ -14,7 +14,7 @@ struct DeliveryTable: Sendable {
     /// Which subjects need not be asked for.
     let waiting = WaitingSubjects()
     /// Which events need not be asked for.
-    let recent = RecentEvents()
+    let seen = SeenEvents()
 
     /// A row whose next attempt is due.
     struct Due: Sendable {
@@ -121,7 +121,7 @@ struct DeliveryTable: Sendable {
         in transaction: Transaction
     ) throws -> Int64? {
         waiting.change()
-        _ = recent.take(record.key)
+        _ = seen.take(record.key)
         let row = try transaction.first(
             """
             INSERT INTO warren_deliveries

@@ -1,50 +1,6 @@
 internal import AMQP
 internal import Events
 
-/// The subject of one source: what order is kept by.
-struct SubjectKey: Hashable, Sendable {
-    let source: String
-    let subject: String
-    /// Taken once: one delivery looks its subject up many times.
-    private let hash: Int
-
-    init(source: String, subject: String) {
-        self.source = source
-        self.subject = subject
-        var hasher = Hasher()
-        hasher.combine(source)
-        hasher.combine(subject)
-        hash = hasher.finalize()
-    }
-
-    static func == (left: SubjectKey, right: SubjectKey) -> Bool {
-        left.hash == right.hash && left.subject == right.subject && left.source == right.source
-    }
-
-    func hash(into hasher: inout Hasher) {
-        hasher.combine(hash)
-    }
-}
-
-/// What identifies a delivery for one subscriber.
-struct DeliveryKey: Hashable, Sendable {
-    var source: String
-    var eventID: String
-}
-
-/// What a row keeps of a delivery besides its state.
-struct DeliveryRecord: Sendable {
-    var key: DeliveryKey
-    var type: String
-    var subjectKey: SubjectKey
-    var sequence: UInt64?
-    var receivedAt: Int64
-    var body: [UInt8]
-    var properties: StoredProperties
-
-    var subject: String { subjectKey.subject }
-}
-
 /// A message that came in and what it turned out to be.
 ///
 /// An object, because it is handed on many times.

@@ -22,7 +22,7 @@ final class OperationRunner: Sendable {
     static let outstanding = 1_000
 
     private let database: Database
-    private let deeds: DeadLetterDeeds
+    private let transitions: DeadLetterTransitions
     private let wake: Signal
     /// Raised when the table has something for the scheduler.
     private let onScheduled: Signal
@@ -30,9 +30,9 @@ final class OperationRunner: Sendable {
     /// An operation waits for the scheduler to get on.
     private let isWaitingForRoom = Atomic(false)
 
-    init(database: Database, deeds: DeadLetterDeeds, wake: Signal, onScheduled: Signal, logger: Logger) {
+    init(database: Database, transitions: DeadLetterTransitions, wake: Signal, onScheduled: Signal, logger: Logger) {
         self.database = database
-        self.deeds = deeds
+        self.transitions = transitions
         self.wake = wake
         self.onScheduled = onScheduled
         self.logger = logger
@@ -236,8 +236,8 @@ final class OperationRunner: Sendable {
             newCursor: hits.last?.id ?? job.cursor,
             isLast: hits.count == job.candidates.count && job.isAtEnd
         )
-        let after = try await database.write { [deeds] transaction in
-            try OperationRunner.perform(slice, by: deeds, in: transaction)
+        let after = try await database.write { [transitions] transaction in
+            try OperationRunner.perform(slice, by: transitions, in: transaction)
         }
         CrashPoint.reach("operation.committed")
         if !hits.isEmpty { onScheduled.raise() }
@@ -261,7 +261,7 @@ final class OperationRunner: Sendable {
     /// - Returns: the operation as it is now; nil when it does not run any more, and then nothing was done.
     private static func perform(
         _ slice: Slice,
-        by deeds: DeadLetterDeeds,
+        by transitions: DeadLetterTransitions,
         in transaction: Transaction
     ) throws -> DeadLetterOperation? {
         let row = try transaction.first(
@@ -271,7 +271,7 @@ final class OperationRunner: Sendable {
         )
         guard let row else { return nil }
         var operation = try DeadLetterOperation(row)
-        let doer = DeadLetterDeeds.Doer(actor: operation.actor, reason: operation.reason, operation: operation.id)
+        let doer = DeadLetterTransitions.Doer(actor: operation.actor, reason: operation.reason, operation: operation.id)
         let now = WallClock.milliseconds()
         var counts = DeadLetterGroupCounts.Changes()
         for hit in slice.hits {
@@ -283,7 +283,7 @@ final class OperationRunner: Sendable {
                 continue
             }
             do {
-                try deeds.perform(
+                try transitions.perform(
                     operation.plan.action,
                     on: &letter,
                     by: doer,

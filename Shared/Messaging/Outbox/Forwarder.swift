@@ -8,7 +8,7 @@ internal import Telemetry
 /// over by the table of deliveries.
 ///
 /// Each commit hands over the events that it brought. The store itself is read at the start, when more has gathered than is
-/// kept in memory (`FreshEvents`), where a subject has an event in the table, and once a second, as a safety net.
+/// kept in memory (`OutboxTail`), where a subject has an event in the table, and once a second, as a safety net.
 ///
 /// A crash publishes at most three windows again, under the same ids and marked (`Publication.repeatHeader`): it goes no
 /// further than two beyond the stored offset. An event that the broker refuses (nack, return, too large) becomes a scheduled
@@ -35,7 +35,7 @@ final class Forwarder: Sendable {
     }
 
     private let database: Database
-    private let sink: any EventSink
+    private let sink: any PublishingConnection
     private let table: DeliveryTable
     private let policy: RetryPolicy
     private let window: Int
@@ -48,11 +48,11 @@ final class Forwarder: Sendable {
     private let onScheduled: Signal
     private let signal = Signal()
     private let inputs = Mutex(Inputs())
-    private let fresh = FreshEvents()
+    private let fresh = OutboxTail()
 
     init(
         database: Database,
-        sink: any EventSink,
+        sink: any PublishingConnection,
         table: DeliveryTable,
         policy: RetryPolicy,
         window: Int,

@@ -7,7 +7,7 @@ internal import Telemetry
 /// events that the broker has not taken.
 ///
 /// It sleeps until the next row is due or it is woken. Suspects - deliveries that were at work, or under way, when a
-/// process ended - run one at a time and with nothing beside them, from the table or from the queue (`Isolation`), and
+/// process ended - run one at a time and with nothing beside them, from the table or from the queue (`SuspectIsolation`), and
 /// their attempt is counted before they run: what kills the process is found and buried, and its neighbours are not charged
 /// for it.
 final class RetryScheduler: Sendable {
@@ -25,7 +25,7 @@ final class RetryScheduler: Sendable {
     /// The rows at work, and whether each is a suspect.
     private let running = Mutex<[Int64: Bool]>([:])
     private let lanes = Lanes()
-    private let isolation: Isolation
+    private let isolation: SuspectIsolation
     private let attempt: Attempt
     /// Told when it has taken what was due.
     private let operations: OperationRunner?
@@ -36,7 +36,7 @@ final class RetryScheduler: Sendable {
         logger: Logger,
         wake: Signal,
         operations: OperationRunner? = nil,
-        isolation: Isolation,
+        isolation: SuspectIsolation,
         attempt: @escaping Attempt
     ) {
         self.tables = Dictionary(uniqueKeysWithValues: tables.map { ($0.subscriber, $0) })

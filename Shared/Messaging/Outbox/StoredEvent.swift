@@ -1,0 +1,42 @@
+/// An event as the forwarder reads it.
+///
+/// An object, because it is handed on many times.
+final class StoredEvent: Sendable, Equatable {
+    let position: Int64
+    let id: String
+    let type: String
+    let subject: SubjectKey
+    let sequence: Int64
+    let time: Int64
+    let envelope: [UInt8]
+    /// An earlier event of the subject lies in the table because the broker did not take it.
+    let isBlocked: Bool
+    /// An earlier process may have published it.
+    let isRepeat: Bool
+
+    init(
+        position: Int64,
+        id: String,
+        type: String,
+        subject: SubjectKey,
+        sequence: Int64,
+        time: Int64,
+        envelope: [UInt8],
+        isBlocked: Bool,
+        isRepeat: Bool = false
+    ) {
+        self.position = position
+        self.id = id
+        self.type = type
+        self.subject = subject
+        self.sequence = sequence
+        self.time = time
+        self.envelope = envelope
+        self.isBlocked = isBlocked
+        self.isRepeat = isRepeat
+    }
+
+    static func == (left: StoredEvent, right: StoredEvent) -> Bool {
+        left.position == right.position && left.id == right.id
+    }
+}
