@@ -18,8 +18,19 @@ struct Checker {
         /// How often each event was published, and how often a queue got it twice by that.
         var published: [String: Int]
         var doubled: [String: Int]
-        /// What the broker gave up on while the subscriber ran: subscriber and event id.
+        /// What the broker gave up on, and what of it while the subscriber ran: subscriber and event id.
+        var brokerGaveUp: Set<String>
         var brokerGaveUpLate: Set<String>
+        /// How often a handler failed on its own account: subscriber, source and event id.
+        var failures: [String: Int]
+        /// How often the broker did not take an event, or not at once.
+        var refusals: [String: Int]
+        /// What each process was started with.
+        var settings: [Int: Ledger.Settings]
+        /// The messages of strangers: their numbers, and to whom they went.
+        var strangers: [Int: String]
+        /// How often each came back.
+        var returnsOfStrangers: [Int: Int]
     }
 
     var services: [Snapshot]
@@ -28,6 +39,9 @@ struct Checker {
     var isFinal: Bool
 
     private static let forwarder = "(forwarder)"
+    /// How often a delivery may run, with others beside it, before its runs are counted: first when it came in, then among
+    /// all, then in a small group.
+    private static let uncountedRuns = 3
 
     func violations() -> [String] {
         var found: [String] = []
@@ -38,6 +52,7 @@ struct Checker {
             found += order(of: service)
             found += attempts(of: service)
             found += waiting(of: service)
+            found += strangers(of: service)
         }
         return found
     }
@@ -90,7 +105,7 @@ struct Checker {
     /// discarded it).
     private func accounts(of subscriber: Snapshot) -> [String] {
         var found: [String] = []
-        let own = subscriber.deliveries.filter { $0.subscriber == subscriber.name }
+        let own = subscriber.deliveries.filter { subscriber.names.contains($0.subscriber) && !$0.source.isEmpty }
         let byEvent = Dictionary(grouping: own) { "\($0.source) \($0.eventID)" }
         var known: Set<String> = []
         for producer in services {
@@ -117,7 +132,7 @@ struct Checker {
             case "dead":
                 if isFinal { found.append("\(subscriber.name) has a dead letter that nothing ails: \(row.errorClass)") }
                 if !row.hasBody { found.append("\(subscriber.name) has a dead letter without its body") }
-                if ["simulation.deferred", "broker.away"].contains(row.errorClass) {
+                if ["simulation.deferred", "broker.away", "delivery.deferred-too-long"].contains(row.errorClass) {
                     found.append("\(subscriber.name) buried what was only put off: \(row.errorClass)")
                 }
             case "held", "discarded":
@@ -138,7 +153,7 @@ struct Checker {
             services.flatMap { $0.events.map { ("\($0.source) \($0.id)", $0.number) } },
             uniquingKeysWith: { first, _ in first }
         )
-        for row in service.deliveries where row.subscriber == service.name {
+        for row in service.deliveries where service.names.contains(row.subscriber) {
             let key = "\(row.source) \(row.eventID)"
             let expected = row.status == "processed" && !service.silent.contains(numbers[key] ?? -1) ? 1 : 0
             if count[key, default: 0] != expected {
@@ -152,20 +167,22 @@ struct Checker {
 
     /// The events of one subject of one source were applied in their order.
     private func order(of service: Snapshot) -> [String] {
-        guard service.isOrdered else { return [] }
         var found: [String] = []
         // What an operator sent back has let others pass where a dead letter does not hold them; what the broker gave up
         // on after the start was not there to hold anybody, even if a copy of it came into the table before its dead letter.
+        let processes = Set(service.effects.map(\.process))
+        let holdsAfterDead = processes.allSatisfy { facts.settings[$0]?.holdsAfterDead != false }
         let exempt = Set(
             service.deliveries
                 .filter {
-                    facts.brokerGaveUpLate.contains("\(service.name) \($0.eventID)")
-                        || (!service.holdsAfterDead && ($0.generation > 0 || $0.status == "dead"))
+                    facts.brokerGaveUpLate.contains("\(service.identity) \($0.eventID)")
+                        || (!holdsAfterDead && ($0.generation > 0 || $0.status == "dead"))
                 }
                 .map { "\($0.source) \($0.eventID)" }
         )
         var last: [String: Int] = [:]
         for effect in service.effects where !exempt.contains("\(effect.source) \(effect.eventID)") {
+            guard facts.settings[effect.process]?.isOrdered == true else { continue }
             let line = "\(effect.source) \(effect.subject)"
             if effect.sequence <= last[line, default: 0] {
                 found.append("\(service.name) applied \(effect.sequence) after \(last[line, default: 0]) of \(line)")
@@ -187,22 +204,56 @@ struct Checker {
             if row.attempts > service.attemptLimit + 1 {
                 found.append("\(service.name) counts \(row.attempts) attempts of \(key)")
             }
-            if row.generation > 4 {
+            if row.generation > 4, !row.source.isEmpty {
                 found.append("\(service.name) was sent \(key) back \(row.generation) times: \(row.errorClass)")
             }
             if row.keptAttempts > 20 { found.append("\(service.name) keeps \(row.keptAttempts) attempts of \(key)") }
-            guard row.subscriber == service.name else { continue }
-            let crashes = facts.crashes["\(service.name) \(key)"] ?? 0
-            // Its first delivery is not counted, and it is charged for who kills from outside.
-            let first = 1 + copies(of: row, for: service)
-            let allowed = (row.generation + 1) * service.attemptLimit + first + facts.kills[service.name, default: 0]
+            found += charges(of: row, for: service)
+            guard service.names.contains(row.subscriber) else { continue }
+            let crashes = facts.crashes["\(service.identity) \(key)"] ?? 0
+            // Its first delivery is not counted, nor is it when it ran beside others, or with few.
+            let first = Checker.uncountedRuns + copies(of: row, for: service)
+            let allowed = (row.generation + 1) * (service.attemptLimit + Checker.uncountedRuns) + first
             if crashes > allowed { found.append("\(service.name) was ended \(crashes) times by \(key)") }
             if let number = numbers[key], service.harmless.contains(number), row.status == "dead",
                 row.errorClass == "process.ended",
-                facts.kills[service.name, default: 0] + facts.failedCommits[service.name, default: 0]
+                facts.kills[service.identity, default: 0] + facts.failedCommits[service.identity, default: 0]
                     < service.attemptLimit
             {
                 found.append("\(service.name) buried \(number), which had never ended it")
+            }
+        }
+        return found
+    }
+
+    /// Nobody pays for a neighbour: what counts against a delivery are its own failures, the ends of the process that it
+    /// caused, and, since that cannot be told apart, what was done to the process from outside.
+    private func charges(of row: Snapshot.Delivery, for service: Snapshot) -> [String] {
+        let key = "\(service.identity) \(row.source) \(row.eventID)"
+        var allowed = row.status == "processed" ? 1 : 0
+        if row.subscriber == Checker.forwarder {
+            allowed += facts.refusals[row.eventID, default: 0]
+        } else if row.source.isEmpty || facts.brokerGaveUp.contains("\(service.identity) \(row.eventID)") {
+            allowed += 1 + facts.failures[key, default: 0] + facts.crashes[key, default: 0]
+        } else {
+            allowed += facts.failures[key, default: 0] + facts.crashes[key, default: 0]
+        }
+        allowed += facts.kills[service.identity, default: 0] + facts.failedCommits[service.identity, default: 0]
+        guard row.attempts > allowed else { return [] }
+        return ["\(service.name) charges \(row.eventID) with \(row.attempts) attempts; \(allowed) are its own"]
+    }
+
+    /// What is no event is a dead letter: each, and a second time only what came a second time.
+    private func strangers(of service: Snapshot) -> [String] {
+        var found: [String] = []
+        for number in facts.strangers.keys.sorted() where facts.strangers[number] == service.identity {
+            let rows = service.deliveries.filter { $0.stranger == number }
+            if rows.isEmpty { found.append("\(service.name) has lost the stranger's \(number)") }
+            if rows.count > 1 + facts.returnsOfStrangers[number, default: 0] {
+                found.append("\(service.name) has the stranger's \(number) \(rows.count) times")
+            }
+            for row in rows where row.status != "dead" && row.status != "discarded" {
+                found.append("\(service.name) has the stranger's \(number) \(row.status)")
             }
         }
         return found
@@ -212,8 +263,8 @@ struct Checker {
     ///
     /// Its own service marks what it publishes again for itself.
     private func copies(of row: Snapshot.Delivery, for service: Snapshot) -> Int {
-        guard facts.brokerGaveUpLate.contains("\(service.name) \(row.eventID)") else { return 0 }
-        let isOwn = row.source == "/\(service.name)"
+        guard facts.brokerGaveUpLate.contains("\(service.identity) \(row.eventID)") else { return 0 }
+        let isOwn = row.source == service.source
         let again = isOwn ? 0 : facts.published[row.eventID, default: 1] - 1
         return again + facts.doubled[row.eventID, default: 0]
     }
@@ -226,7 +277,7 @@ struct Checker {
                 other.status == "dead" && other.subscriber == row.subscriber && other.source == row.source
                     && other.subject == row.subject
             }
-            let holds = row.subscriber == Checker.forwarder || service.holdsAfterDead
+            let holds = row.subscriber == Checker.forwarder || (service.isOrdered && service.holdsAfterDead)
             if !isHeldBack || !holds {
                 found.append("\(service.name) holds \(row.sequence) of \(row.source) \(row.subject) for nothing")
             }

@@ -19,14 +19,24 @@ enum Conduct: Equatable {
     case swallows(Int)
     /// Returns without a commit: the receipt alone.
     case isSilent
+    /// Does not come back so often, until somebody cancels it; one that is deaf does not hear that, and comes back when it is
+    /// too late, or never.
+    case hangs(Int, isDeaf: Bool)
 
-    /// - Parameter isSelfEnding: whether many events end the process, and most of those each time.
-    init(seed: UInt64, service: Int, number: Int, isSelfEnding: Bool) {
+    /// - Parameters:
+    ///   - isSelfEnding: whether many events end the process, and most of those each time.
+    ///   - faults: what else may go wrong.
+    init(seed: UInt64, service: Int, number: Int, isSelfEnding: Bool, faults: Faults) {
+        if faults.contains(.poison), let burst = Burst(containing: number) {
+            self = burst.isPoison(number) ? .crashes(1000) : .isSlow(50 + number % 5 * 40)
+            return
+        }
         var random = SeededRandom(seed: mix64(seed ^ mix64(UInt64(number) &* 31 &+ UInt64(service))))
         let often = random.once(in: isSelfEnding ? 2 : 4) ? 1000 : 1 + random.below(2)
         switch random.below(100) {
         case ..<25 where isSelfEnding: self = .crashes(1000)
         case ..<52: self = .succeeds
+        case ..<55 where faults.contains(.hangingHandlers): self = .hangs(often, isDeaf: random.once(in: 2))
         case ..<60: self = .isSlow(1 + random.below(400))
         case ..<70: self = .failsAtFirst(often)
         case ..<75: self = .failsForGood
@@ -45,5 +55,31 @@ enum Conduct: Equatable {
         case .succeeds, .isSlow, .isSilent: true
         default: false
         }
+    }
+}
+
+/// Events that are written at the same time, with one among them that ends the process of the service that handles it.
+struct Burst {
+    /// So many events, at most.
+    static let size = 16
+    /// The first number of the first burst.
+    static let first = 100_000
+
+    let index: Int
+
+    init(index: Int) { self.index = index }
+
+    /// The burst that a number belongs to; nil for what is no part of one.
+    ///
+    /// What follows from a poison is harmless.
+    init?(containing number: Int) {
+        guard number >= Burst.first, number < 2 * Burst.first else { return nil }
+        index = (number - Burst.first) / Burst.size
+    }
+
+    var numbers: Range<Int> { Burst.first + index * Burst.size..<Burst.first + (index + 1) * Burst.size }
+
+    func isPoison(_ number: Int) -> Bool {
+        number - numbers.lowerBound == Int(mix64(UInt64(index)) % UInt64(Burst.size))
     }
 }

@@ -23,7 +23,8 @@ final class Disk: @unchecked Sendable {
                     CREATE TABLE produced (number INTEGER NOT NULL, subject TEXT NOT NULL);
                     CREATE TABLE effects (
                         place INTEGER PRIMARY KEY AUTOINCREMENT, source TEXT NOT NULL, event_id TEXT NOT NULL,
-                        number INTEGER NOT NULL, subject TEXT NOT NULL, sequence INTEGER NOT NULL);
+                        number INTEGER NOT NULL, subject TEXT NOT NULL, sequence INTEGER NOT NULL,
+                        process INTEGER NOT NULL);
                     CREATE TRIGGER append_only BEFORE UPDATE ON warren_events BEGIN
                         SELECT RAISE(ABORT, 'the event store is never changed');
                     END;

@@ -33,19 +33,39 @@ final class Scheduler: @unchecked Sendable {
     private var process = 0
     private var nextProcess = 1
     private let start: UInt64
+    /// The latest that the clock on the wall has shown in any simulation.
+    nonisolated(unsafe) private static var latest: UInt64 = 0
+    private var wallOffset: Int64 = 0
 
     init(seed: UInt64) {
         random = SeededRandom(seed: mix64(seed))
         // Each simulation begins later than the one before ended: the kit's generator of identifiers never goes back.
         start =
-            interpose_time() == 0 ? 1_800_000_000_000_000_000 : (interpose_time() / 1_000_000_000 + 2) * 1_000_000_000
+            interpose_time() == 0
+            ? 1_800_000_000_000_000_000
+            : (max(interpose_time(), Scheduler.latest) / 1_000_000_000 + 2) * 1_000_000_000
         interpose_set_time(start)
+        interpose_set_wall_offset(0)
         interpose_set_random(mix64(seed &+ 1))
         Scheduler.current = self
     }
 
     /// Nanoseconds of the virtual clock.
     var now: UInt64 { interpose_time() }
+
+    /// Somebody sets the clock on the wall; nothing else notices.
+    func stepClock(seconds: Int) {
+        note(18, seconds)
+        tell("the clock is set by \(seconds) s")
+        noteWall()
+        wallOffset += Int64(seconds) * 1_000_000_000
+        interpose_set_wall_offset(wallOffset)
+        noteWall()
+    }
+
+    private func noteWall() {
+        Scheduler.latest = max(Scheduler.latest, UInt64(Int64(now) + wallOffset))
+    }
 
     /// Whether the course of things is told, for a person who looks into a failure.
     var isVerbose = false
@@ -69,6 +89,9 @@ final class Scheduler: @unchecked Sendable {
         living.insert(nextProcess)
         return nextProcess
     }
+
+    /// Whether a process has been started.
+    var hasProcesses: Bool { nextProcess > 1 }
 
     func isAlive(_ process: Int) -> Bool { living.contains(process) }
 
@@ -151,6 +174,7 @@ final class Scheduler: @unchecked Sendable {
     /// Lets time pass.
     func advance(to time: UInt64) {
         interpose_set_time(max(now, time))
+        noteWall()
         note(2, Int(now - start))
         while let timer = timers.last, timer.deadline <= now {
             timers.removeLast()

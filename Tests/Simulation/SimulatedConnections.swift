@@ -10,6 +10,7 @@ class SimulatedConnection: @unchecked Sendable {
     private(set) var state = ConnectionState.closed(cause: "not connected yet")
     private var observers: [AsyncStream<ConnectionState>.Continuation] = []
     private(set) var isRunning = false
+    private(set) var connectionNumber = 0
     private var ending: UnsafeContinuation<Void, Never>?
     private var isCancelled = false
 
@@ -54,6 +55,8 @@ class SimulatedConnection: @unchecked Sendable {
         set(.connecting)
         broker.scheduler.after(milliseconds: 1 + broker.scheduler.random.below(200)) { [weak self] in
             guard let self, isRunning, broker.scheduler.isAlive(process), state == .connecting else { return }
+            connectionNumber += 1
+            broker.declare()
             connected()
         }
     }
@@ -64,7 +67,12 @@ class SimulatedConnection: @unchecked Sendable {
         broker.scheduler.note(4, process)
         broker.scheduler.tell("\(self) of process \(process) is cut")
         lost()
-        set(.closed(cause: "cut"))
+        lose(cause: "cut")
+    }
+
+    /// There is no connection any more; there will be another one.
+    func lose(cause: String) {
+        set(.closed(cause: cause))
         broker.scheduler.after(milliseconds: 1 + broker.scheduler.random.below(500)) { [weak self] in
             guard let self, isRunning, broker.scheduler.isAlive(process) else { return }
             reconnect()
@@ -95,8 +103,12 @@ final class SimulatedPublisher: SimulatedConnection, PublishingConnection, @unch
     private var wire: [Outgoing] = []
     /// The broker has dealt with it; its answer is on the way.
     private var answers: [(outcome: @Sendable (AMQPError?) -> Void, error: AMQPError?)] = []
+    /// The broker has it and does not confirm it.
+    private var withheld: [(entry: SimulatedBroker.Withheld, outcome: @Sendable (AMQPError?) -> Void)] = []
     /// Calls of `publish` that wait for a connection.
     private var waiting: [Outgoing] = []
+    /// Called when the bindings of a type are not there again some time after an event of it came back.
+    var onUnmended: (String) -> Void = { _ in }
     /// Called when the broker has taken an event for good.
     var onStored: (Publication) -> Void = { _ in }
 
@@ -130,23 +142,41 @@ final class SimulatedPublisher: SimulatedConnection, PublishingConnection, @unch
     }
 
     override func lost() {
-        // The broker may have got some of what it never answered.
-        let arrived = broker.scheduler.random.below(wire.count + 1)
-        for outgoing in wire.prefix(arrived) where broker.take(outgoing.publication) == nil {
-            onStored(outgoing.publication)
+        arriveInPart()
+        loseAll(AMQPError(code: .connectionLost, reason: "cut"))
+    }
+
+    /// The broker may have got some of what it never answered.
+    private func arriveInPart() {
+        for outgoing in wire.prefix(broker.scheduler.random.below(wire.count + 1)) {
+            switch broker.take(outgoing.publication) {
+            case .confirmed, .withheld: onStored(outgoing.publication)
+            case .refused: break
+            case .closesChannel: return
+            }
         }
-        let old = answers
-        let lostError = AMQPError(code: .connectionLost, reason: "cut")
-        answers = old.map {
-            ($0.outcome, $0.error?.code == .returned || $0.error?.code == .closed ? $0.error : lostError)
+    }
+
+    /// Everything that has no answer is told this one.
+    private func loseAll(_ error: AMQPError) {
+        answers = answers.map {
+            ($0.outcome, $0.error?.code == .returned || $0.error?.code == .closed ? $0.error : error)
         }
-        answers += wire.map { ($0.outcome, lostError) }
+        answers += withheld.map { ($0.outcome, error) }
+        for (entry, _) in withheld { entry.confirm = nil }
+        withheld = []
+        answers += wire.map { ($0.outcome, error) }
         wire = []
     }
 
     override func ended() {
         for outgoing in wire + waiting { outgoing.outcome(AMQPError(code: .closed, reason: "ended")) }
         for answer in answers { answer.outcome(answer.error) }
+        for (entry, outcome) in withheld {
+            entry.confirm = nil
+            outcome(AMQPError(code: .connectionLost, reason: "ended"))
+        }
+        withheld = []
         wire = []
         waiting = []
         answers = []
@@ -154,10 +184,9 @@ final class SimulatedPublisher: SimulatedConnection, PublishingConnection, @unch
 
     override func died() {
         super.died()
-        let arrived = broker.scheduler.random.below(wire.count + 1)
-        for outgoing in wire.prefix(arrived) where broker.take(outgoing.publication) == nil {
-            onStored(outgoing.publication)
-        }
+        arriveInPart()
+        for (entry, _) in withheld { entry.confirm = nil }
+        withheld = []
     }
 
     // MARK: Steps
@@ -168,9 +197,43 @@ final class SimulatedPublisher: SimulatedConnection, PublishingConnection, @unch
     /// The broker deals with the next publication.
     func store() {
         let outgoing = wire.removeFirst()
-        let error = broker.take(outgoing.publication)
-        if error == nil { onStored(outgoing.publication) }
-        answers.append((outgoing.outcome, error))
+        switch broker.take(outgoing.publication) {
+        case .confirmed:
+            onStored(outgoing.publication)
+            answers.append((outgoing.outcome, nil))
+        case .refused(let error):
+            answers.append((outgoing.outcome, error))
+            if error.code == .returned { returned(outgoing.publication) }
+        case .withheld(let entry):
+            onStored(outgoing.publication)
+            withheld.append((entry, outgoing.outcome))
+            entry.confirm = { [unowned self, unowned entry] in
+                withheld.removeAll { $0.entry === entry }
+                answers.append((outgoing.outcome, nil))
+            }
+        case .closesChannel(let error):
+            wire.insert(outgoing, at: 0)
+            closeChannel(error)
+        }
+    }
+
+    /// The broker closes the channel: the client gives the connection up, and says of nothing that was under way whose
+    /// fault it was.
+    private func closeChannel(_ error: AMQPError) {
+        loseAll(AMQPError(code: .connectionLost, reason: error.reason))
+        lose(cause: error.reason)
+    }
+
+    /// The bindings of an event that came back have to be there again soon.
+    private func returned(_ publication: Publication) {
+        let type = publication.routingKey
+        guard broker.lostBindings.contains(type) else { return }
+        let number = connectionNumber
+        broker.scheduler.after(milliseconds: 2_000) { [weak self] in
+            guard let self, isRunning, isConnected, connectionNumber == number else { return }
+            guard broker.lostBindings.contains(type) else { return }
+            onUnmended(type)
+        }
     }
 
     /// An answer arrives; confirms may overtake one another.

@@ -56,8 +56,12 @@ final class SimulatedService: @unchecked Sendable {
         }
     }
 
+    private static let graceSeconds = 5
+
     let index: Int
-    let configuration: MessagingConfiguration
+    private(set) var configuration: MessagingConfiguration
+    /// The names that it has had, the present one last.
+    private(set) var names: [String]
     let disk: Disk
     let world: World
     private(set) var process: Process?
@@ -65,10 +69,13 @@ final class SimulatedService: @unchecked Sendable {
     var isExpected = false
 
     var name: String { configuration.service }
+    /// What it is called in the ledger, whatever its name is.
+    var identity: String { names[0] }
 
     init(index: Int, configuration: MessagingConfiguration, disk: Disk, world: World) {
         self.index = index
         self.configuration = configuration
+        names = [configuration.service]
         self.disk = disk
         self.world = world
     }
@@ -79,7 +86,13 @@ final class SimulatedService: @unchecked Sendable {
         guard process == nil else { return }
         isExpected = false
         let scheduler = world.scheduler
+        if world.faults.contains(.changedSettings), world.hasFaults { changeSettings() }
+        configuration.topology = world.topology
         let number = scheduler.makeProcess()
+        world.ledger.settings[number] = .init(
+            isOrdered: configuration.ordering == .perSubject,
+            holdsAfterDead: configuration.afterDeadLetter == .hold
+        )
         scheduler.note(6, index, number)
         scheduler.tell("\(name) starts as process \(number)")
         let engine = SimulatedEngine(disk: disk) { scheduler.isAlive(number) }
@@ -109,6 +122,9 @@ final class SimulatedService: @unchecked Sendable {
             brokerDeadLetterConsumer: net,
             logger: .silent
         )
+        publisher.onUnmended = { [self] type in
+            world.ledger.violations.append("\(name) had \(type) back, and nobody declared its bindings again")
+        }
         register(on: runtime, number: number)
         let process = Process(
             number: number,
@@ -122,16 +138,41 @@ final class SimulatedService: @unchecked Sendable {
         self.process = process
         process.task = scheduler.inContext(of: number) {
             Task { [self] in
-                await runtime.run(grace: .seconds(5))
+                await runtime.run(grace: .seconds(SimulatedService.graceSeconds))
                 await database.close()
                 stopped(number)
             }
         }
     }
 
+    /// Somebody has changed its settings while it was down.
+    private func changeSettings() {
+        guard world.scheduler.hasProcesses else { return }
+        if world.scheduler.random.once(in: 2) {
+            configuration.ordering = world.scheduler.random.once(in: 2) ? .none : .perSubject
+        }
+        if world.scheduler.random.once(in: 2) {
+            configuration.afterDeadLetter = world.scheduler.random.once(in: 2) ? .proceed : .hold
+        }
+        if names.count == 1, world.scheduler.random.once(in: 3) {
+            let new = "\(name)-renamed"
+            world.scheduler.tell("\(name) is called \(new) from now on")
+            world.rename(name, to: new)
+            names.append(new)
+            configuration.service = new
+        }
+        world.scheduler.note(22, configuration.ordering == .none ? 1 : 0, configuration.afterDeadLetter == .hold ? 1 : 0)
+    }
+
     /// SIGTERM: it ends in order, and starts again.
     func stop() {
         guard let process else { return }
+        world.ledger.stops[identity, default: 0] += 1
+        let number = process.number
+        world.scheduler.after(milliseconds: (SimulatedService.graceSeconds + 2) * 1_000) { [self] in
+            guard self.process?.number == number else { return }
+            world.ledger.violations.append("\(name) goes on after its grace")
+        }
         world.scheduler.note(7, index)
         world.scheduler.tell("\(name) is asked to stop")
         world.scheduler.inContext(of: process.number) { process.task?.cancel() }
@@ -165,17 +206,24 @@ final class SimulatedService: @unchecked Sendable {
         for consumer in process.consumers { consumer.died() }
         world.broker.publishers.removeAll { $0 === process.publisher }
         world.broker.consumers.removeAll { consumer in process.consumers.contains { $0 === consumer } }
+        world.ledger.ended(process.number)
         world.graveyard.append(process)
     }
 
     /// The rule: an ack follows a commit.
     private func checkAck(of message: Message) {
+        if case .int64(let stranger)? = message.properties.headers?["stranger"] {
+            let rows = try? disk.reader.query(
+                "SELECT 1 FROM warren_deliveries WHERE json_extract(properties, '$.headers.stranger') = $1",
+                [.integer(stranger)],
+                limit: 1
+            )
+            if rows?.isEmpty != false {
+                world.ledger.violations.append("\(name) acknowledged the stranger's \(stranger), and does not have it")
+            }
+        }
         guard let id = message.properties.messageID else { return }
-        let rows = try? disk.reader.query(
-            "SELECT 1 FROM warren_deliveries WHERE subscriber = $1 AND event_id = $2",
-            [.text(name), .text(id)],
-            limit: 1
-        )
+        let rows = try? disk.reader.query("SELECT 1 FROM warren_deliveries WHERE event_id = $1", [.text(id)], limit: 1)
         if rows?.isEmpty != false { world.ledger.violations.append("\(name) acknowledged \(id) before its commit") }
     }
 
@@ -204,13 +252,44 @@ final class SimulatedService: @unchecked Sendable {
         follow: @escaping @Sendable (Transaction) throws -> Int?
     ) async throws {
         let world = world
-        let sight = Ledger.Sight(service: name, source: delivery.envelope.source, eventID: delivery.envelope.id)
+        let sight = Ledger.Sight(service: identity, source: delivery.envelope.source, eventID: delivery.envelope.id)
         world.ledger.seen.insert(event)
         let call = world.ledger.calls[sight, default: 0] + 1
         world.ledger.calls[sight] = call
         world.scheduler.note(9, index, event, call)
         let conduct = world.conduct(of: event, service: index)
         world.scheduler.tell("\(name) handles \(envelopeName(delivery.envelope)), call \(call): \(conduct)")
+        let isHanging = if case .hangs(let count, _) = conduct { call <= count } else { false }
+        let work = world.ledger.begin(
+            .init(process: process, sight: sight, subject: subject, isHanging: isHanging)
+        )
+        defer { world.ledger.end(work) }
+        do {
+            try await perform(event, subject, delivery, conduct, sight, call: call, process: process, follow)
+        } catch {
+            noteFailure(error, of: sight)
+            throw error
+        }
+    }
+
+    /// What the world knows of a handler that threw: whether that is to cost an attempt.
+    private func noteFailure(_ error: any Error, of sight: Ledger.Sight) {
+        if let error = error as? HandlerError, case .deferred = error.kind { return }
+        if error is Delivery.Blocked || error is CancellationError { return }
+        world.ledger.failures[sight, default: 0] += 1
+    }
+
+    private func perform(
+        _ event: Int,
+        _ subject: String,
+        _ delivery: Delivery,
+        _ conduct: Conduct,
+        _ sight: Ledger.Sight,
+        call: Int,
+        process: Int,
+        _ follow: @escaping @Sendable (Transaction) throws -> Int?
+    ) async throws {
+        let world = world
         switch conduct {
         case .isSlow(let milliseconds):
             try? await Task.sleep(for: .milliseconds(milliseconds))
@@ -230,18 +309,21 @@ final class SimulatedService: @unchecked Sendable {
             await withUnsafeContinuation { (_: UnsafeContinuation<Void, Never>) in }
         case .isSilent:
             return
+        case .hangs(let count, let isDeaf) where call <= count:
+            try await hang(isDeaf: isDeaf, sight, process: process)
         default:
             break
         }
         let envelope = delivery.envelope
         let effect: @Sendable (Transaction) throws -> Void = { [self] transaction in
             try transaction.execute(
-                "INSERT INTO effects (source, event_id, number, subject, sequence) VALUES ($1, $2, $3, $4, $5)",
+                "INSERT INTO effects (source, event_id, number, subject, sequence, process) VALUES ($1, $2, $3, $4, $5, $6)",
                 envelope.source,
                 envelope.id,
                 event,
                 subject,
-                Int64(envelope.sequence ?? 0)
+                Int64(envelope.sequence ?? 0),
+                process
             )
             switch conduct {
             case .rollsBack(let count) where call <= count:
@@ -266,9 +348,33 @@ final class SimulatedService: @unchecked Sendable {
             }
         }
         if case .swallows(let count) = conduct, call <= count {
-            do { try await delivery.commit(effect) } catch { world.scheduler.note(10) }
+            do {
+                try await delivery.commit(effect)
+            } catch {
+                world.scheduler.note(10)
+                noteFailure(error, of: sight)
+            }
         } else {
             try await delivery.commit(effect)
+        }
+    }
+
+    /// Does not come back before somebody cancels it, or not even then.
+    private func hang(isDeaf: Bool, _ sight: Ledger.Sight, process: Int) async throws {
+        let scheduler = world.scheduler
+        // What still hangs after that has failed, unless its service is asked to stop.
+        scheduler.after(milliseconds: World.attemptDeadlineMilliseconds / 2) { [world] in
+            guard scheduler.isAlive(process) else { return }
+            world.ledger.failures[sight, default: 0] += 1
+        }
+        guard isDeaf else { return try await Task.sleep(for: .seconds(86_400)) }
+        let pause = scheduler.random.once(in: 2) ? nil : scheduler.random.below(3 * World.attemptDeadlineMilliseconds)
+        await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
+            guard let pause else { return }
+            scheduler.after(milliseconds: pause) {
+                guard scheduler.isAlive(process) else { return }
+                scheduler.inContext(of: process) { continuation.resume() }
+            }
         }
     }
 
@@ -283,11 +389,11 @@ final class SimulatedService: @unchecked Sendable {
     // MARK: Clients and operators
 
     /// A client changes something; one time in seven the change is rolled back after its event was appended.
-    func write(subject: String) {
+    func write(subject: String, number: Int? = nil) {
         guard let process else { return }
-        let number = world.ledger.nextNumber()
-        let isUndone = world.scheduler.random.once(in: 7)
-        let isUnheard = world.scheduler.random.once(in: 10)
+        let isUndone = number == nil && world.scheduler.random.once(in: 7)
+        let isUnheard = number == nil && world.scheduler.random.once(in: 10)
+        let number = number ?? world.ledger.nextNumber()
         if isUndone { world.ledger.neverCommitted.insert(number) }
         world.scheduler.inContext(of: process.number) {
             _ = Task { [world] in
@@ -315,18 +421,18 @@ final class SimulatedService: @unchecked Sendable {
         let discards = world.scheduler.random.once(in: odds)
         let together = world.scheduler.random.once(in: 3)
         world.scheduler.inContext(of: process.number) {
-            _ = Task {
+            _ = Task { [world] in
                 var filter = DeadLetterFilter()
                 filter.states = [.dead]
-                if together {
+                if together, !world.isMended || !world.faults.contains(.strangers) {
                     let plan = DeadLetterOperation.Plan(action: .retry, filter: filter)
                     _ = try await process.runtime.operations.start(plan, actor: "operator", reason: "simulated")
                     return
                 }
                 let letters = try await process.runtime.deadLetters.list(filter, after: nil, limit: 100)
                 for (position, letter) in letters.enumerated() {
-                    // Somebody else may have been quicker.
-                    if discards, position == 0 {
+                    // Somebody else may have been quicker. What is no event will never be one.
+                    if discards && position == 0 || letter.source.isEmpty {
                         _ = try? await process.runtime.deadLetters.discard(
                             letter.id,
                             actor: "operator",

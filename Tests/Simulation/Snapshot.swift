@@ -28,6 +28,8 @@ struct Snapshot {
         var hasBody: Bool
         var errorClass: String
         var hasAudit: Bool
+        /// The number of a stranger's message.
+        var stranger: Int?
     }
 
     struct Effect {
@@ -35,9 +37,14 @@ struct Snapshot {
         var eventID: String
         var subject: String
         var sequence: Int
+        var process: Int
     }
 
     var name: String
+    /// What the ledger calls it.
+    var identity: String
+    /// All names that it has had.
+    var names: Set<String>
     var source: String
     var types: Set<String>
     var isOrdered: Bool
@@ -57,9 +64,11 @@ struct Snapshot {
         let reader = service.disk.reader
         let configuration = service.configuration
         name = service.name
+        identity = service.identity
+        names = Set(service.names)
         source = configuration.source
         types = Set(
-            configuration.topology.subscriptions.filter { $0.subscriber == service.name }
+            service.world.topology.subscriptions.filter { $0.subscriber == service.name }
                 .flatMap { $0.types.map(\.rawValue) }
         )
         isOrdered = configuration.ordering == .perSubject
@@ -87,7 +96,7 @@ struct Snapshot {
         }
         deliveries = try reader.query(
             """
-            SELECT *, (SELECT COUNT(*) FROM warren_attempts WHERE delivery_id = d.id) AS kept,
+            SELECT *, json_extract(properties, '$.headers.stranger') AS stranger, (SELECT COUNT(*) FROM warren_attempts WHERE delivery_id = d.id) AS kept,
                 EXISTS (SELECT 1 FROM warren_audit WHERE delivery_id = d.id) AS audited
             FROM warren_deliveries d ORDER BY id
             """,
@@ -107,7 +116,8 @@ struct Snapshot {
                 keptAttempts: try row["kept"],
                 hasBody: body != nil,
                 errorClass: try row["error_class"] ?? "",
-                hasAudit: try row["audited"]
+                hasAudit: try row["audited"],
+                stranger: try row["stranger"]
             )
         }
         effects = try reader.query("SELECT * FROM effects ORDER BY place", [], limit: .max).map { row in
@@ -115,7 +125,8 @@ struct Snapshot {
                 source: try row["source"],
                 eventID: try row["event_id"],
                 subject: try row["subject"],
-                sequence: try row["sequence"]
+                sequence: try row["sequence"],
+                process: try row["process"]
             )
         }
         offset =
@@ -135,7 +146,8 @@ struct Snapshot {
                     seed: service.world.seed,
                     service: service.index,
                     number: number,
-                    isSelfEnding: service.world.isSelfEnding
+                    isSelfEnding: service.world.isSelfEnding,
+                    faults: service.world.faults
                 )
                 if conduct == .isSilent { silent.insert(number) }
                 if conduct.isHarmless { harmless.insert(number) }

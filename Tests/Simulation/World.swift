@@ -1,6 +1,7 @@
 import CInterpose
 import Events
 
+@testable import AMQP
 @testable import Database
 @testable import Messaging
 
@@ -19,6 +20,16 @@ final class World: @unchecked Sendable {
     }
 
     let seed: UInt64
+    /// What else goes wrong.
+    let faults: Faults
+    /// Who subscribes to what, by the names of now.
+    private(set) var topology: Topology
+    /// How long a handler may take.
+    static let attemptDeadlineMilliseconds = 2_000
+    /// The messages of strangers, and where they went.
+    private var strangers: [Int: SimulatedService] = [:]
+    /// Queues that have no majority before the faults have stopped and all else is at rest.
+    private var longStuck: Set<String> = []
     /// One seed in eight: a service that talks to itself and is ended by many of its own events, with a broker that gives up
     /// on what comes back once, and nobody who kills from outside.
     let isSelfEnding: Bool
@@ -39,8 +50,9 @@ final class World: @unchecked Sendable {
 
     private static let stepLimit = 200_000
 
-    init(seed: UInt64, disks: [Disk]) throws {
+    init(seed: UInt64, faults: Faults? = nil, disks: [Disk]) throws {
         self.seed = seed
+        self.faults = faults ?? Faults(seed: seed)
         let scheduler = Scheduler(seed: seed)
         self.scheduler = scheduler
         isSelfEnding = seed % 8 == 0
@@ -54,6 +66,7 @@ final class World: @unchecked Sendable {
             .init("second", to: [Made.type]),
             .init("third", to: [Made.type, Followed.type]),
         ])
+        self.topology = topology
         var bindings: [String: [String]] = [:]
         for subscription in topology.subscriptions {
             for type in subscription.types { bindings[type.rawValue, default: []].append(subscription.subscriber) }
@@ -64,6 +77,7 @@ final class World: @unchecked Sendable {
             bindings: bindings,
             deliveryLimit: isSelfEnding ? 0 : deliveryLimit
         )
+        broker.isTooLarge = { [unowned self] message in isTooLarge(message) }
         for (index, subscription) in topology.subscriptions.enumerated() {
             try disks[index].clear()
             var configuration = MessagingConfiguration(
@@ -90,12 +104,27 @@ final class World: @unchecked Sendable {
     }
 
     func conduct(of event: Int, service: Int) -> Conduct {
-        let conduct = Conduct(seed: seed, service: service, number: event, isSelfEnding: isSelfEnding)
+        let conduct = Conduct(seed: seed, service: service, number: event, isSelfEnding: isSelfEnding, faults: faults)
         if hasFaults { return conduct }
         switch conduct {
         case .succeeds, .isSlow, .isSilent, .failsForGood: return conduct
         default: return .succeeds
         }
+    }
+
+    /// Whether the broker takes no message as large as this event, until somebody has mended that.
+    private func isTooLarge(_ message: Message) -> Bool {
+        guard faults.contains(.closedChannels), !isMended, let number = message.number else { return false }
+        return mix64(seed ^ mix64(UInt64(number))) % 16 == 0
+    }
+
+    /// A service is called something else from now on.
+    func rename(_ old: String, to new: String) {
+        broker.rename(old, to: new)
+        topology = Topology(
+            topology.subscriptions.map { $0.subscriber == old ? .init(new, to: $0.types) : $0 }
+        )
+        if longStuck.remove(old) != nil { longStuck.insert(new) }
     }
 
     // MARK: The course of things
@@ -106,6 +135,11 @@ final class World: @unchecked Sendable {
         plan()
         run(milliseconds: 8_000) { false }
         stopFaults()
+        if !longStuck.isEmpty {
+            if !settle() { ledger.violations.append("no rest beside \(longStuck.sorted()): \(unrest())") }
+            for queue in longStuck.sorted() { broker.heal(queue) }
+            longStuck = []
+        }
         let settled = settle()
         if !settled { ledger.violations.append("no rest after the faults: \(unrest())") }
         check(isFinal: false)
@@ -169,6 +203,57 @@ final class World: @unchecked Sendable {
                 for connection in world.broker.consumers { connection.cut() }
             }
         }
+        planFaults()
+    }
+
+    /// What else goes wrong, and when.
+    private func planFaults() {
+        func several(_ fault: Faults, upTo most: Int, _ action: @escaping (World, _ index: Int) -> Void) {
+            guard faults.contains(fault) else { return }
+            for index in 0..<(1 + scheduler.random.below(most)) { later { world in action(world, index) } }
+        }
+        let types = [Made.type.rawValue, Followed.type.rawValue]
+        several(.closedChannels, upTo: 2) { world, _ in
+            guard world.hasFaults else { return }
+            let type = types[world.scheduler.random.below(types.count)]
+            world.scheduler.tell("nobody may publish \(type)")
+            world.broker.forbiddenTypes.insert(type)
+            world.scheduler.after(milliseconds: 50 + world.scheduler.random.below(2_500)) {
+                world.broker.forbiddenTypes.remove(type)
+            }
+        }
+        several(.withheldConfirms, upTo: 2) { world, _ in
+            guard world.hasFaults else { return }
+            let service = world.services[world.scheduler.random.below(3)]
+            world.broker.lose(service.name)
+            if world.scheduler.random.once(in: 3) {
+                world.longStuck.insert(service.name)
+            } else {
+                world.scheduler.after(milliseconds: 50 + world.scheduler.random.below(4_000)) {
+                    if !world.longStuck.contains(service.name) { world.broker.heal(service.name) }
+                }
+            }
+        }
+        several(.clockSteps, upTo: 3) { world, _ in
+            let seconds = 600 + world.scheduler.random.below(48 * 3_600)
+            world.scheduler.stepClock(seconds: world.scheduler.random.once(in: 2) ? seconds : -seconds)
+        }
+        several(.poison, upTo: 2) { world, index in
+            let service = world.services[world.scheduler.random.below(3)]
+            for number in Burst(index: index).numbers { service.write(subject: "burst-\(number)", number: number) }
+        }
+        several(.strangers, upTo: 3) { world, index in
+            let service = world.services[world.scheduler.random.below(3)]
+            let numbers = index * 10..<index * 10 + 2 + world.scheduler.random.below(5)
+            for number in numbers { world.strangers[number] = service }
+            world.broker.publish(strangers: numbers, to: service.name)
+        }
+        several(.lostBindings, upTo: 2) { world, _ in
+            guard world.hasFaults else { return }
+            let type = types[world.scheduler.random.below(types.count)]
+            world.scheduler.tell("the bindings of \(type) are removed")
+            world.broker.lostBindings.insert(type)
+        }
     }
 
     /// At some time of the first part, often together with other things.
@@ -185,6 +270,8 @@ final class World: @unchecked Sendable {
         hasFaults = false
         broker.hasFaults = false
         broker.isBlocked = false
+        broker.forbiddenTypes = []
+        for service in services where !longStuck.contains(service.name) { broker.heal(service.name) }
         remainingKills = 0
         remainingCuts = 0
         remainingWriteFailures = 0
@@ -213,9 +300,11 @@ final class World: @unchecked Sendable {
             let ids = consumer.unacknowledgedIDs
             reasons.append("\(consumer.queue) does not acknowledge \(ids.joined(separator: ", "))")
         }
+        // What has to wait for a majority is not on its way.
+        let isMoving = longStuck.isEmpty ? "status = 'scheduled'" : "status = 'scheduled' AND subscriber <> '(forwarder)'"
         for service in services {
             if service.process == nil { reasons.append("\(service.name) is down") }
-            let due = count("status = 'scheduled'", of: service)
+            let due = count(isMoving, of: service)
             if due > 0 { reasons.append("\(service.name) has \(due) scheduled") }
             let waiting = number(
                 """
@@ -240,7 +329,7 @@ final class World: @unchecked Sendable {
     /// All rows of all services, for a person who looks into a failure.
     func dump() {
         for service in services {
-            print("== \(service.name), \(service.configuration.ordering), \(service.configuration.afterDeadLetter)")
+            print("== \(service.names.joined(separator: ", then ")), \(service.configuration.ordering), \(service.configuration.afterDeadLetter)")
             for sql in [
                 "SELECT position, id, subject, sequence FROM warren_events",
                 """
@@ -249,7 +338,7 @@ final class World: @unchecked Sendable {
                 """,
                 "SELECT delivery_id, generation, attempt, error_class, started_at % 1000000 FROM warren_attempts",
                 "SELECT delivery_id, action, at % 1000000 FROM warren_audit",
-                "SELECT place, source, event_id, subject, sequence FROM effects",
+                "SELECT place, source, event_id, subject, sequence, process FROM effects",
             ] {
                 print("  \(sql.split(separator: " ").last ?? ""):")
                 for row in (try? service.disk.reader.query(sql, [], limit: .max)) ?? [] {
@@ -322,8 +411,8 @@ final class World: @unchecked Sendable {
             var random = scheduler.random
             let count = scheduler.inContext(of: process.number) { process.engine.commit(&random) }
             if process.engine.isFull { ledger.refusedCommits[process.number, default: 0] += 1 }
-            if isFailing || process.engine.isFull, let name = services.first(where: { $0.process === process })?.name {
-                ledger.failedCommits[name, default: 0] += 1
+            if isFailing || process.engine.isFull, let service = services.first(where: { $0.process === process }) {
+                ledger.failedCommits[service.identity, default: 0] += 1
             }
             // The closures in the group have drawn as well.
             scheduler.random = SeededRandom(seed: random.next() ^ scheduler.random.next())
@@ -356,7 +445,7 @@ final class World: @unchecked Sendable {
         if remainingKills > 0, scheduler.random.once(in: 150) {
             remainingKills -= 1
             let service = services[scheduler.random.below(services.count)]
-            if service.process != nil { ledger.kills[service.name, default: 0] += 1 }
+            if service.process != nil { ledger.kills[service.identity, default: 0] += 1 }
             service.kill()
         }
         if remainingCuts > 0, scheduler.random.once(in: 150) {
@@ -367,6 +456,17 @@ final class World: @unchecked Sendable {
                 connections[scheduler.random.below(connections.count)].cut()
             }
         }
+    }
+
+    /// The queue's service and the event, of each that the broker gave up on.
+    private func gaveUp(_ events: Set<String>) -> Set<String> {
+        Set(
+            events.map { event in
+                let parts = event.split(separator: " ", maxSplits: 1)
+                let service = services.first { $0.names.contains(String(parts[0])) }
+                return "\(service?.identity ?? "") \(parts.last ?? "")"
+            }
+        )
     }
 
     private func check(isFinal: Bool) {
@@ -387,7 +487,16 @@ final class World: @unchecked Sendable {
                     failedCommits: ledger.failedCommits,
                     published: broker.published,
                     doubled: broker.doubled,
-                    brokerGaveUpLate: broker.gaveUpLate
+                    brokerGaveUp: gaveUp(broker.gaveUp),
+                    brokerGaveUpLate: gaveUp(broker.gaveUpLate),
+                    failures: Dictionary(
+                        ledger.failures.map { ("\($0.key.service) \($0.key.source) \($0.key.eventID)", $0.value) },
+                        uniquingKeysWith: +
+                    ),
+                    refusals: broker.refusals,
+                    settings: ledger.settings,
+                    strangers: strangers.mapValues(\.identity),
+                    returnsOfStrangers: broker.returnsOfStrangers
                 ),
                 isFinal: isFinal
             )
@@ -395,5 +504,15 @@ final class World: @unchecked Sendable {
         } catch {
             ledger.violations.append("the checker cannot read: \(error)")
         }
+    }
+}
+
+extension Message {
+    /// The number in the data of a simulated event.
+    fileprivate var number: Int? {
+        let name = Array("\"number\":".utf8)
+        guard let start = body.indices.first(where: { body[$0...].starts(with: name) }) else { return nil }
+        let digits = body[(start + name.count)...].drop { $0 == UInt8(ascii: " ") }
+        return Int(String(decoding: digits.prefix { $0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9") }, as: UTF8.self))
     }
 }

@@ -1,16 +1,17 @@
 import CInterpose
 import Glibc
 
-// simulation [--seeds N] [--from SEED] [--seed SEED] [--until-failure] [--folder FOLDER]
+// simulation [--seeds N] [--from SEED] [--seed SEED] [--faults NAME,...] [--until-failure] [--folder FOLDER]
 //
 // Runs so many simulations from that seed on. The last line is `N passed, N failed`. A seed that fails is named, and
-// runs the same again with --seed.
+// runs the same again with --seed. Which faults a seed has beside the usual ones it decides itself, unless they are given.
 
 struct Options {
     var first: UInt64 = 1
     var count = 500
     var folder = "/dev/shm"
     var isVerbose = false
+    var faults: Faults?
     /// How many failures are enough.
     var failures = 10
 
@@ -25,6 +26,13 @@ struct Options {
                 count = 1
                 isVerbose = true
             case "--until-failure": failures = 1
+            case "--failures": failures = arguments.popFirst().flatMap { Int($0) } ?? failures
+            case "--faults":
+                guard let list = arguments.popFirst().flatMap({ Faults(list: $0) }) else {
+                    print("the faults are \(Faults.all)")
+                    exit(2)
+                }
+                faults = list
             case "--folder": folder = arguments.popFirst() ?? folder
             default:
                 print("no option \(option)")
@@ -70,10 +78,10 @@ do {
     var events = 0
     var transitions = 0
     for seed in options.first..<(options.first + UInt64(options.count)) {
-        let outcome = try World(seed: seed, disks: disks).run()
+        let outcome = try World(seed: seed, faults: options.faults, disks: disks).run()
         if options.isVerbose {
             // A second time, to show that a seed is all there is to it.
-            let world = try World(seed: seed, disks: disks)
+            let world = try World(seed: seed, faults: options.faults, disks: disks)
             world.scheduler.isVerbose = !outcome.violations.isEmpty
             let again = try world.run()
             if !again.violations.isEmpty { world.dump() }
@@ -87,7 +95,8 @@ do {
         transitions += outcome.deadLetters
         if !outcome.violations.isEmpty {
             failed += 1
-            print("seed \(seed) failed, trace \(String(outcome.trace, radix: 16)):")
+            let faults = options.faults ?? Faults(seed: seed)
+            print("seed \(seed) failed, trace \(String(outcome.trace, radix: 16)), with \(faults):")
             for violation in outcome.violations.prefix(10) { print("  \(violation)") }
             if failed == options.failures { break }
         }

@@ -12,14 +12,18 @@
 // One thread runs a simulation, so none of this is guarded.
 static int is_started;
 static uint64_t now;
+// How far the clock on the wall is ahead of the others.
+static int64_t wall_offset;
 static uint64_t random_state;
 static interpose_enqueue_t enqueue;
 
 // The program's definition comes before that of the C library, for every library in the process.
 int clock_gettime(clockid_t clock, struct timespec *time) {
     if (!is_started) return (int)syscall(SYS_clock_gettime, clock, time);
-    time->tv_sec = (time_t)(now / 1000000000u);
-    time->tv_nsec = (long)(now % 1000000000u);
+    int is_wall = clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE || clock == CLOCK_TAI;
+    uint64_t told = is_wall ? now + (uint64_t)wall_offset : now;
+    time->tv_sec = (time_t)(told / 1000000000u);
+    time->tv_nsec = (long)(told % 1000000000u);
     return 0;
 }
 
@@ -121,6 +125,7 @@ void interpose_start(interpose_enqueue_t callback) {
 void interpose_run(void *job) { swift_job_run(job, NULL, NULL); }
 void interpose_set_time(uint64_t nanoseconds) { now = nanoseconds; }
 uint64_t interpose_time(void) { return now; }
+void interpose_set_wall_offset(int64_t nanoseconds) { wall_offset = nanoseconds; }
 void interpose_set_random(uint64_t seed) { random_state = seed; }
 
 uint64_t interpose_real_time(void) {

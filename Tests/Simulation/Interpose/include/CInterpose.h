@@ -9,7 +9,7 @@ typedef void (*interpose_enqueue_t)(void *job, uint64_t deadline);
 
 /// Takes over the clocks, the randomness and the global executor of this process, for good.
 ///
-/// From then on `clock_gettime` (every clock) answers the virtual time, `syscall(SYS_getrandom)` (behind
+/// From then on `clock_gettime` answers the virtual time (the clock on the wall with its offset), `syscall(SYS_getrandom)` (behind
 /// every `SystemRandomNumberGenerator`) draws from the virtual randomness, and no job runs unless `interpose_run` runs it.
 void interpose_start(interpose_enqueue_t enqueue);
 
@@ -21,6 +21,9 @@ void interpose_set_time(uint64_t nanoseconds);
 
 /// The virtual time, in nanoseconds since 1970.
 uint64_t interpose_time(void);
+
+/// Sets how far the clock on the wall is ahead of all others, in nanoseconds: 0 unless somebody has set it.
+void interpose_set_wall_offset(int64_t nanoseconds);
 
 /// Starts the virtual randomness anew.
 void interpose_set_random(uint64_t seed);
