@@ -44,8 +44,8 @@ final class SimulatedBroker: @unchecked Sendable {
     /// Queues without a majority.
     private(set) var stuckQueues: Set<String> = []
     private var withheld: [Withheld] = []
-    /// Whether an event is larger than it takes.
-    var isTooLarge: (Message) -> Bool = { _ in false }
+    /// How many bytes the body of an event may have.
+    var maximumSize = Int.max
     /// Types that nobody may publish at present.
     var forbiddenTypes: Set<String> = []
     /// How often an event was not taken - refused, given back, the channel closed over it, or not confirmed - by its id.
@@ -139,11 +139,19 @@ final class SimulatedBroker: @unchecked Sendable {
 
     /// What the broker closes the channel over (AMQP 0-9-1, `channel.close`), as the client tells it.
     private func refusal(of publication: Publication) -> AMQPError? {
-        if forbiddenTypes.contains(publication.routingKey) {
-            return AMQPError(code: .accessRefused, reason: "403 ACCESS_REFUSED - access to topic refused")
+        let type = publication.routingKey
+        if forbiddenTypes.contains(type) {
+            return AMQPError(
+                code: .accessRefused,
+                reason: "403 ACCESS_REFUSED - access to topic '\(type)' in exchange 'warren.events' in vhost '/' refused"
+            )
         }
-        if isTooLarge(publication.message) {
-            return AMQPError(code: .preconditionFailed, reason: "406 PRECONDITION_FAILED - message is too large")
+        let size = publication.message.body.count
+        if size > maximumSize {
+            return AMQPError(
+                code: .preconditionFailed,
+                reason: "406 PRECONDITION_FAILED - message size \(size) is larger than configured max size \(maximumSize)"
+            )
         }
         return nil
     }

@@ -10,6 +10,8 @@ struct Made: Event {
     static let type: EventType = "simulation.made"
     var subject: String
     var number: Int
+    /// What makes some events larger than others.
+    var note: String?
 }
 
 /// What a handler appends when it is given `Made`.
@@ -17,6 +19,7 @@ struct Followed: Event {
     static let type: EventType = "simulation.followed"
     var subject: String
     var number: Int
+    var note: String?
 }
 
 /// What nobody subscribes to.
@@ -234,7 +237,7 @@ final class SimulatedService: @unchecked Sendable {
             try await handle(event.number, event.subject, delivery, on: runtime, process: number) { transaction in
                 // Two services follow one event; each follows with numbers of its own.
                 let follower = event.number * 10 + self.index + 1_000_000
-                try transaction.append(Followed(subject: event.subject, number: follower))
+                try transaction.append(Followed(subject: event.subject, number: follower, note: self.world.note(for: follower)))
                 return follower
             }
         }
@@ -406,7 +409,7 @@ final class SimulatedService: @unchecked Sendable {
                     if isUnheard {
                         try transaction.append(Unheard(subject: subject, number: number))
                     } else {
-                        try transaction.append(Made(subject: subject, number: number))
+                        try transaction.append(Made(subject: subject, number: number, note: world.note(for: number)))
                     }
                     if isUndone { throw HandlerError.permanent("simulation.undone", "the client's fault") }
                 }

@@ -1,7 +1,6 @@
 import CInterpose
 import Events
 
-@testable import AMQP
 @testable import Database
 @testable import Messaging
 
@@ -77,7 +76,7 @@ final class World: @unchecked Sendable {
             bindings: bindings,
             deliveryLimit: isSelfEnding ? 0 : deliveryLimit
         )
-        broker.isTooLarge = { [unowned self] message in isTooLarge(message) }
+        if self.faults.contains(.closedChannels) { broker.maximumSize = World.maximumSize }
         for (index, subscription) in topology.subscriptions.enumerated() {
             try disks[index].clear()
             var configuration = MessagingConfiguration(
@@ -112,11 +111,13 @@ final class World: @unchecked Sendable {
         }
     }
 
-    /// Whether the broker takes no message as large as this event, until somebody has mended that.
-    private func isTooLarge(_ message: Message) -> Bool {
-        guard faults.contains(.closedChannels), !isMended, let number = message.number else { return false }
-        return mix64(seed ^ mix64(UInt64(number))) % 16 == 0
+    /// What makes some events larger than the broker takes, until somebody has mended that.
+    func note(for number: Int) -> String? {
+        guard faults.contains(.closedChannels), mix64(seed ^ mix64(UInt64(number))) % 16 == 0 else { return nil }
+        return String(repeating: ".", count: World.maximumSize)
     }
+
+    private static let maximumSize = 1_500
 
     /// A service is called something else from now on.
     func rename(_ old: String, to new: String) {
@@ -144,6 +145,7 @@ final class World: @unchecked Sendable {
         if !settled { ledger.violations.append("no rest after the faults: \(unrest())") }
         check(isFinal: false)
         isMended = true
+        broker.maximumSize = .max
         for _ in 0..<40 where settled {
             for service in services { service.operate(discarding: 4) }
             run(milliseconds: 1_000) { false }
@@ -504,15 +506,5 @@ final class World: @unchecked Sendable {
         } catch {
             ledger.violations.append("the checker cannot read: \(error)")
         }
-    }
-}
-
-extension Message {
-    /// The number in the data of a simulated event.
-    fileprivate var number: Int? {
-        let name = Array("\"number\":".utf8)
-        guard let start = body.indices.first(where: { body[$0...].starts(with: name) }) else { return nil }
-        let digits = body[(start + name.count)...].drop { $0 == UInt8(ascii: " ") }
-        return Int(String(decoding: digits.prefix { $0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9") }, as: UTF8.self))
     }
 }
