@@ -143,14 +143,16 @@ final class SimulatedBroker: @unchecked Sendable {
         if forbiddenTypes.contains(type) {
             return AMQPError(
                 code: .accessRefused,
-                reason: "403 ACCESS_REFUSED - access to topic '\(type)' in exchange 'warren.events' in vhost '/' refused"
+                reason:
+                    "403 ACCESS_REFUSED - access to topic '\(type)' in exchange 'warren.events' in vhost '/' refused"
             )
         }
         let size = publication.message.body.count
         if size > maximumSize {
             return AMQPError(
                 code: .preconditionFailed,
-                reason: "406 PRECONDITION_FAILED - message size \(size) is larger than configured max size \(maximumSize)"
+                reason:
+                    "406 PRECONDITION_FAILED - message size \(size) is larger than configured max size \(maximumSize)"
             )
         }
         return nil
