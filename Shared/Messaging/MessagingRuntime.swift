@@ -340,23 +340,13 @@ public final class MessagingRuntime: Sendable {
                 WHERE position > COALESCE((SELECT position FROM warren_offsets WHERE name = 'forwarder'), 0)
                 """
             )
-            let scheduled = try transaction.first(
-                "SELECT COUNT(*), MIN(received_at) FROM warren_deliveries WHERE status = 'scheduled' AND status <> 'processed'"
-            )
-            func count(_ state: DeliveryState) throws -> Int {
-                try transaction.first(
-                    "SELECT COUNT(*) FROM warren_deliveries WHERE status = $1 AND status <> 'processed'",
-                    state.rawValue
-                )?[0] ?? 0
-            }
             let oldestEvent: Int64? = try waiting?[1]
-            let oldestScheduled: Int64? = try scheduled?[1]
             return Backlog(
                 unforwarded: try waiting?[0] ?? 0,
                 oldestUnforwardedAge: age(oldestEvent),
-                scheduled: try scheduled?[0] ?? 0,
-                oldestScheduledAge: age(oldestScheduled),
-                held: try count(.held),
+                scheduled: try DeliveryTable.count(of: .scheduled, in: transaction),
+                oldestScheduledAge: age(try DeliveryTable.oldestScheduled(in: transaction)),
+                held: try DeliveryTable.count(of: .held, in: transaction),
                 dead: try DeadLetters.keptCount(DeadLetterFilter(), in: transaction) ?? 0
             )
         }

@@ -80,34 +80,7 @@ final class RetryScheduler: Sendable {
         while !Task.isCancelled {
             do {
                 try await database.write { [tables] transaction in
-                    let rows = try transaction.query(
-                        """
-                        SELECT id, subscriber, generation, attempts, running_since FROM warren_deliveries
-                        WHERE status = 'scheduled' AND running_since IS NOT NULL AND suspect = 1
-                        """
-                    )
-                    for row in rows {
-                        let subscriber: String = try row["subscriber"]
-                        let startedAt: Int64 = try row["running_since"]
-                        let attempt = DeliveryTable.Attempt(
-                            startedAt: startedAt,
-                            durationMilliseconds: max(0, WallClock.milliseconds() - startedAt),
-                            error: .transient("process.ended", "the process ended during the attempt")
-                        )
-                        try tables[subscriber]?.record(
-                            attempt,
-                            number: try row["attempts"],
-                            generation: try row["generation"],
-                            of: try row["id"],
-                            in: transaction
-                        )
-                    }
-                    try transaction.execute(
-                        """
-                        UPDATE warren_deliveries SET suspect = 1, running_since = NULL
-                        WHERE status = 'scheduled' AND running_since IS NOT NULL
-                        """
-                    )
+                    try DeliveryTable.recover(tables: tables, now: WallClock.milliseconds(), in: transaction)
                 }
                 return
             } catch {
@@ -159,19 +132,12 @@ final class RetryScheduler: Sendable {
     ) async throws -> (due: [DeliveryTable.Due], next: ContinuousClock.Instant?) {
         let now = WallClock.milliseconds()
         let (due, next) = try await database.read { transaction in
-            let rows = try transaction.query(
-                """
-                SELECT id, subscriber, suspect, generation, attempts, received_at, source, type, subject, due_at,
-                    deferred_since
-                FROM warren_deliveries WHERE status = 'scheduled' AND due_at <= $1 ORDER BY due_at, id LIMIT $2
-                """,
-                now,
-                busy.count + RetryScheduler.readAtOnce
-            ).map { try DeliveryTable.Due($0) }
-            let next: Int64? = try transaction.first(
-                "SELECT MIN(due_at) FROM warren_deliveries WHERE status = 'scheduled' AND due_at > $1",
-                now
-            )?[0]
+            let rows = try DeliveryTable.due(
+                at: now,
+                limit: busy.count + RetryScheduler.readAtOnce,
+                in: transaction
+            )
+            let next = try DeliveryTable.nextDue(after: now, in: transaction)
             return (rows.filter { busy[$0.id] == nil }, next)
         }
         return (due, next.map { .now + .milliseconds(max(1, $0 - now)) })
@@ -186,27 +152,5 @@ final class RetryScheduler: Sendable {
         guard let first = due.first, !busy.values.contains(true) else { return [] }
         if first.isSuspect { return busy.isEmpty ? [first] : [] }
         return Array(due.prefix { !$0.isSuspect }.prefix(free))
-    }
-}
-
-extension DeliveryTable.Due {
-    /// Reads a row of the query for due deliveries.
-    init(_ row: Row) throws {
-        self.init(
-            id: try row["id"],
-            subscriber: try row["subscriber"],
-            isSuspect: try row["suspect"],
-            life: DeliveryLife(
-                state: .scheduled,
-                generation: try row["generation"],
-                attempts: try row["attempts"],
-                dueAt: try row["due_at"],
-                deferredSince: try row["deferred_since"]
-            ),
-            receivedAt: try row["received_at"],
-            source: try row["source"],
-            type: try row["type"],
-            subject: try row["subject"]
-        )
     }
 }

@@ -54,20 +54,12 @@ final class WaitingSubjects: Sendable {
             return state.changes
         }
         guard let changes else { return }
-        let rows = try transaction.query(
-            """
-            SELECT source, subject FROM warren_deliveries
-            WHERE subscriber = $1 AND status <> 'processed' AND status <> 'discarded' LIMIT $2
-            """,
-            subscriber,
-            Self.longestList + 1
-        )
-        guard rows.count <= Self.longestList else {
+        let subjects = try DeliveryTable.waitingSubjects(of: subscriber, limit: Self.longestList + 1, in: transaction)
+        guard subjects.count <= Self.longestList else {
             state.withLock { $0.patience = Self.mostQuestions }
             return
         }
-        var list: Set<SubjectKey> = []
-        for row in rows { list.insert(SubjectKey(source: try row[0], subject: try row[1])) }
+        let list = Set(subjects)
         transaction.afterCommit { [self, list] in
             state.withLock { state in
                 state.patience = max(Self.fewestQuestions, list.count)

@@ -151,52 +151,18 @@ struct Retention: Sendable {
 
     // MARK: Receipts
 
-    private struct Slice: Sendable {
-        var last: Int64?
-        var old: [Int64] = []
-        /// All of it came in after the cutoff: what follows did so, too.
-        var isYoung = true
-    }
-
     private func removeReceipts(before cutoff: Int64) async throws -> Int {
         var removed = 0
         var cursor: Int64 = 0
         while !Task.isCancelled {
-            let slice = try await database.read { [cursor] transaction -> Slice in
-                var slice = Slice()
-                let rows = try transaction.query(
-                    """
-                    SELECT id, received_at, (CASE WHEN status = 'processed' AND updated_at < $1 THEN 1 ELSE 0 END)
-                    FROM warren_deliveries WHERE id > $2 ORDER BY id LIMIT \(Self.slice)
-                    """,
-                    cutoff,
-                    cursor
-                )
-                for row in rows {
-                    let id: Int64 = try row[0]
-                    slice.last = id
-                    if try row[1] < cutoff { slice.isYoung = false }
-                    if try row[2] { slice.old.append(id) }
-                }
-                return slice
+            let slice = try await database.read { [cursor] transaction in
+                try DeliveryTable.receipts(after: cursor, olderThan: cutoff, limit: Self.slice, in: transaction)
             }
             guard let last = slice.last, !slice.isYoung else { break }
             cursor = last
             guard let first = slice.old.first, let end = slice.old.last else { continue }
             let count = try await database.write { transaction in
-                let old = """
-                    FROM warren_deliveries
-                    WHERE id >= $1 AND id <= $2 AND status = 'processed' AND updated_at < $3
-                    """
-                for table in ["warren_attempts", "warren_timeouts"] {
-                    try transaction.execute(
-                        "DELETE FROM \(table) WHERE delivery_id IN (SELECT id \(old))",
-                        first,
-                        end,
-                        cutoff
-                    )
-                }
-                return try transaction.execute("DELETE \(old)", first, end, cutoff)
+                try DeliveryTable.removeReceipts(from: first, through: end, olderThan: cutoff, in: transaction)
             }
             removed += count
             record.removed(receipts: count)

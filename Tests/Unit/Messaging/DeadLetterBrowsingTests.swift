@@ -68,9 +68,8 @@ extension Bench {
     /// Every row that is not processed.
     func allLetters() async throws -> [DeadLetter] {
         try await database.read { transaction in
-            try transaction.query(
-                "SELECT \(DeadLetters.columns) FROM warren_deliveries WHERE status <> 'processed' ORDER BY id"
-            ).map { try DeadLetter($0) }
+            try transaction.query("SELECT id FROM warren_deliveries WHERE status <> 'processed' ORDER BY id")
+                .compactMap { try DeliveryTable.letter($0[0], in: transaction) }
         }
     }
 
