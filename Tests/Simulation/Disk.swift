@@ -40,12 +40,11 @@ final class Disk: @unchecked Sendable {
     func clear() throws {
         writer.beforeCommit = nil
         try writer.beginWrite()
-        for table in [
-            "warren_attempts", "warren_deliveries", "warren_audit", "warren_events", "warren_offsets", "produced",
-            "effects",
-            "sqlite_sequence",
-        ] {
-            _ = try writer.execute("DELETE FROM \(table)", [])
+        let tables = try writer.query("SELECT name FROM sqlite_master WHERE type = 'table'", [], limit: .max)
+        // What refers to another table was made after it.
+        for row in tables.reversed() {
+            let table: String = try row[0]
+            if table != "warren_migrations" { _ = try writer.execute("DELETE FROM \(table)", []) }
         }
         try writer.commit()
         writer.maintain()

@@ -38,6 +38,21 @@ final class SimulatedPublisher: SimulatedConnection, PublishingConnection, @unch
         if let error { throw error }
     }
 
+    /// Over a connection of its own, which may fail too.
+    func declareTopology() async throws {
+        let scheduler = broker.scheduler
+        await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
+            scheduler.after(milliseconds: 1 + scheduler.random.below(100)) { [process] in
+                guard scheduler.isAlive(process) else { return }
+                scheduler.inContext(of: process) { continuation.resume() }
+            }
+        }
+        if broker.hasFaults, scheduler.random.once(in: 10) {
+            throw AMQPError(code: .connectionFailed, reason: "no connection for the declarations")
+        }
+        broker.declare()
+    }
+
     func blockedChanged() {
         guard isRunning, isConnected else { return }
         set(broker.isBlocked ? .blocked(reason: "low on memory") : .ready)
