@@ -122,6 +122,8 @@ struct Checker {
                 }
             }
         }
+        // What an operator made of it is another event of the same source.
+        for row in own { if let successor = row.successor { known.insert("\(row.source) \(successor)") } }
         for row in own where !known.contains("\(row.source) \(row.eventID)") {
             found.append("\(subscriber.name) has \(row.eventID), which nobody has committed for it")
         }
@@ -144,15 +146,25 @@ struct Checker {
         return found
     }
 
+    /// The numbers of events, by source and id; what an operator has edited has that of what it was.
+    private func numbers(of service: Snapshot) -> [String: Int] {
+        var numbers = Dictionary(
+            services.flatMap { $0.events.map { ("\($0.source) \($0.id)", $0.number) } },
+            uniquingKeysWith: { first, _ in first }
+        )
+        for row in service.deliveries {
+            guard let successor = row.successor, let number = numbers["\(row.source) \(row.eventID)"] else { continue }
+            numbers["\(row.source) \(successor)"] = number
+        }
+        return numbers
+    }
+
     /// What is processed has its effect once, what is not has none.
     private func effects(of service: Snapshot) -> [String] {
         var found: [String] = []
         var count: [String: Int] = [:]
         for effect in service.effects { count["\(effect.source) \(effect.eventID)", default: 0] += 1 }
-        let numbers = Dictionary(
-            services.flatMap { $0.events.map { ("\($0.source) \($0.id)", $0.number) } },
-            uniquingKeysWith: { first, _ in first }
-        )
+        let numbers = numbers(of: service)
         for row in service.deliveries where service.names.contains(row.subscriber) {
             let key = "\(row.source) \(row.eventID)"
             let expected = row.status == "processed" && !service.silent.contains(numbers[key] ?? -1) ? 1 : 0
@@ -195,10 +207,7 @@ struct Checker {
     /// Attempts are bounded, counted and kept; nobody pays for a neighbour.
     private func attempts(of service: Snapshot) -> [String] {
         var found: [String] = []
-        let numbers = Dictionary(
-            services.flatMap { $0.events.map { ("\($0.source) \($0.id)", $0.number) } },
-            uniquingKeysWith: { first, _ in first }
-        )
+        let numbers = numbers(of: service)
         for row in service.deliveries {
             let key = "\(row.source) \(row.eventID)"
             if row.attempts > service.attemptLimit + 1 {

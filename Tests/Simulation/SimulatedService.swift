@@ -212,13 +212,17 @@ final class SimulatedService: @unchecked Sendable {
 
     // MARK: Clients and operators
 
-    /// A client changes something; one time in seven the change is rolled back after its event was appended.
+    /// A client changes something; one time in seven the change is rolled back after its event was appended, and one time in
+    /// twelve its event is none that anybody could read.
     func write(subject: String, number: Int? = nil) {
         guard let process else { return }
         let isUndone = number == nil && world.scheduler.random.once(in: 7)
         let isUnheard = number == nil && world.scheduler.random.once(in: 10)
+        let isUnreadable = number == nil && world.scheduler.random.once(in: 12)
         let number = number ?? world.ledger.nextNumber()
-        if isUndone { world.ledger.neverCommitted.insert(number) }
+        // No subscriber could read these, so nobody may write them.
+        let subject = isUnreadable ? ["", "a\0b", "a\nb", String(repeating: "s", count: 300)][number % 4] : subject
+        if isUndone || isUnreadable { world.ledger.neverCommitted.insert(number) }
         world.scheduler.inContext(of: process.number) {
             _ = Task { [world] in
                 try await process.runtime.events.write { transaction in
@@ -239,11 +243,12 @@ final class SimulatedService: @unchecked Sendable {
         }
     }
 
-    /// An operator sends dead letters back, or discards some, one by one or all together.
+    /// An operator sends dead letters back, or discards or edits some, one by one or all together.
     func operate(discarding odds: Int) {
         guard let process else { return }
         let discards = world.scheduler.random.once(in: odds)
         let together = world.scheduler.random.once(in: 3)
+        let edits = world.scheduler.random.once(in: 6)
         world.scheduler.inContext(of: process.number) {
             _ = Task { [world] in
                 var filter = DeadLetterFilter()
@@ -256,7 +261,15 @@ final class SimulatedService: @unchecked Sendable {
                 let letters = try await process.runtime.deadLetters.list(filter, after: nil, limit: 100)
                 for (position, letter) in letters.enumerated() {
                     // Somebody else may have been quicker. What is no event will never be one.
-                    if discards && position == 0 || letter.source.isEmpty {
+                    let isOwn = letter.subscriber != "(forwarder)" && !letter.source.isEmpty
+                    if edits, position == 0, isOwn, let envelope = try? Envelope(decoding: letter.body) {
+                        _ = try? await process.runtime.deadLetters.edit(
+                            letter.id,
+                            to: .data(envelope.data),
+                            actor: "operator",
+                            reason: "simulated"
+                        )
+                    } else if discards && position == 0 || letter.source.isEmpty {
                         _ = try? await process.runtime.deadLetters.discard(
                             letter.id,
                             actor: "operator",

@@ -28,6 +28,8 @@ struct Snapshot {
         var hasBody: Bool
         var errorClass: String
         var hasAudit: Bool
+        /// The id of the event that an operator has put in its place.
+        var successor: String?
         /// The number of a stranger's message.
         var stranger: Int?
     }
@@ -117,6 +119,7 @@ struct Snapshot {
                 hasBody: body != nil,
                 errorClass: try row["error_class"] ?? "",
                 hasAudit: try row["audited"],
+                successor: Snapshot.successor(try row["error_class"], try row["error_message"]),
                 stranger: try row["stranger"]
             )
         }
@@ -153,5 +156,10 @@ struct Snapshot {
                 if conduct.isHarmless { harmless.insert(number) }
             }
         }
+    }
+
+    private static func successor(_ errorClass: String?, _ message: String?) -> String? {
+        guard errorClass == "edited" else { return nil }
+        return message.flatMap { $0.split(separator: " ").last }.map(String.init)
     }
 }
