@@ -104,6 +104,7 @@ class Shop:
 
     def __init__(self, binaries, home):
         self.home = home
+        self.warren_command = f"{binaries}/warren"
         self.broker_url = self.broker("start").strip()
         ports = {name: free_port() for name in SERVICES + ("sandbox", "mail", "smtp")}
         self.ports = ports
@@ -151,15 +152,18 @@ class Shop:
                 program.send(signal.SIGCONT)
                 program.end(signal.SIGKILL)
 
-    def status(self):
-        """Each service's health and backlog, by the `warren` command; None where one cannot be asked."""
+    def warren(self, *command):
+        """What the `warren` command answers as JSON lines; None where it fails."""
         environment = {f"WARREN_{name.upper()}_URL": f"http://127.0.0.1:{self.ports[name]}" for name in SERVICES}
-        command = [f"{self.programs['order'].command[0].rsplit('/', 1)[0]}/warren", "status", "--output", "jsonl"]
         found = subprocess.run(
-            command, env={**os.environ, **environment}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            [self.warren_command, *command, "--output", "jsonl"],
+            env={**os.environ, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
         )
         rows = [json.loads(line) for line in found.stdout.splitlines() if line.startswith("{")]
-        return rows if found.returncode == 0 and len(rows) == len(SERVICES) else None
+        return rows if found.returncode == 0 else None
 
     def mails(self):
         """What customers were told: the message ids of the mails by order and subject."""
@@ -171,8 +175,8 @@ class Shop:
 
     def waiting(self, customers):
         """What is not done yet, in words; empty when all is."""
-        rows = self.status()
-        if rows is None:
+        rows = self.warren("status")
+        if rows is None or len(rows) < len(SERVICES):
             return "a service is not ready"
         found = []
         for row in rows:
@@ -364,13 +368,8 @@ def judge(shop, customers, weather, drained, limit):
     late = [f"it took {drained:.1f} s"] if drained is not None else [f"not at all; {shop.waiting(customers)}"]
     is_soon = drained is not None and drained <= limit
     verdict.check(f"everything is done {limit:.0f} s after the last fault", [] if is_soon else late)
-    dead = []
-    for name in SERVICES:
-        status, page = call(shop.ports[name], "GET", "/dead-letters?limit=100&state=dead", timeout=30)
-        if status != 200:
-            dead.append(f"{name} does not say what is dead: {status}")
-            continue
-        dead += [f"{name}: {item['type']}, {item.get('errorClass', item.get('error'))}" for item in page["items"]]
+    dead = shop.warren("dead-letters", "list", "--state", "dead")
+    dead = ["it cannot be asked"] if dead is None else [json.dumps(letter)[:300] for letter in dead]
     verdict.check("nothing is dead", dead)
     verdict.check("a program that is asked to end does so", ["it had to be killed"] * weather.slow_stops)
     mails = shop.mails()
