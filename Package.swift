@@ -125,7 +125,11 @@ let package = Package(
         tests("AMQPInMemoryTests", at: "Unit/AMQPInMemory", ["AMQPInMemory", "AMQP"]),
         tests("DatabaseTests", at: "Unit/Database", ["Database", "Telemetry"]),
         tests("HTTPTests", at: "Unit/HTTP", ["HTTP", "JSON", "Telemetry"]),
-        tests("MessagingTests", at: "Unit/Messaging", ["Messaging", "AMQP", "Database", "Events", "Telemetry"]),
+        tests(
+            "MessagingTests",
+            at: "Unit/Messaging",
+            ["Messaging", "AMQP", "AMQPInMemory", "Database", "Events", "Telemetry"]
+        ),
         tests(
             "ServiceKitTests",
             at: "Unit/ServiceKit",

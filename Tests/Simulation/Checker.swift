@@ -25,6 +25,8 @@ struct Checker {
         var failures: [String: Int]
         /// How often the broker did not take an event, or not at once.
         var refusals: [String: Int]
+        /// Types that nobody was allowed to publish at some time.
+        var forbidden: Set<String>
         /// What each process was started with.
         var settings: [Int: Ledger.Settings]
         /// The messages of strangers: their numbers, and to whom they went.
@@ -241,6 +243,8 @@ struct Checker {
         let key = "\(service.identity) \(row.source) \(row.eventID)"
         var allowed = row.status == "processed" ? 1 : 0
         if row.subscriber == Checker.forwarder {
+            // What is refused for good, or for a while, need not be tried again to be refused again.
+            if service.large.contains(row.eventID) || facts.forbidden.contains(row.type) { return [] }
             allowed += facts.refusals[row.eventID, default: 0]
         } else if row.source.isEmpty || facts.brokerGaveUp.contains("\(service.identity) \(row.eventID)") {
             allowed += 1 + facts.failures[key, default: 0] + facts.crashes[key, default: 0]

@@ -41,13 +41,19 @@ final class SimulatedBroker: @unchecked Sendable {
     private(set) var bindings: [String: [String]]
     /// Types whose bindings somebody has removed, until somebody declares them again.
     var lostBindings: Set<String> = []
+    /// How often the topology was declared.
+    private(set) var declarations = 0
     /// Queues without a majority.
     private(set) var stuckQueues: Set<String> = []
     private var withheld: [Withheld] = []
     /// How many bytes the body of an event may have.
     var maximumSize = Int.max
     /// Types that nobody may publish at present.
-    var forbiddenTypes: Set<String> = []
+    var forbiddenTypes: Set<String> = [] {
+        didSet { everForbidden.formUnion(forbiddenTypes) }
+    }
+    /// Types that nobody was allowed to publish at some time.
+    private(set) var everForbidden: Set<String> = []
     /// How often an event was not taken - refused, given back, the channel closed over it, or not confirmed - by its id.
     private(set) var refusals: [String: Int] = [:]
     /// How often the channel was closed over an event, by its id.
@@ -144,7 +150,8 @@ final class SimulatedBroker: @unchecked Sendable {
             return AMQPError(
                 code: .accessRefused,
                 reason:
-                    "403 ACCESS_REFUSED - access to topic '\(type)' in exchange 'warren.events' in vhost '/' refused"
+                    "403 ACCESS_REFUSED - access to topic '\(type)' in exchange 'warren.events' in vhost '/' refused",
+                channelClose: 403
             )
         }
         let size = publication.message.body.count
@@ -152,7 +159,8 @@ final class SimulatedBroker: @unchecked Sendable {
             return AMQPError(
                 code: .preconditionFailed,
                 reason:
-                    "406 PRECONDITION_FAILED - message size \(size) is larger than configured max size \(maximumSize)"
+                    "406 PRECONDITION_FAILED - message size \(size) is larger than configured max size \(maximumSize)",
+                channelClose: 406
             )
         }
         return nil
@@ -213,6 +221,7 @@ final class SimulatedBroker: @unchecked Sendable {
     func declare() {
         if !lostBindings.isEmpty { scheduler.tell("the bindings are declared again") }
         lostBindings = []
+        declarations += 1
     }
 
     /// Hands out the first messages of a queue.

@@ -15,6 +15,10 @@ final class SimulatedPublisher: SimulatedConnection, PublishingConnection, @unch
     private var withheld: [(entry: SimulatedBroker.Withheld, outcome: @Sendable (AMQPError?) -> Void)] = []
     /// Calls of `publish` that wait for a connection.
     private var waiting: [Outgoing] = []
+    /// When an event of a type first came back for want of its bindings.
+    private var returns: [String: (time: UInt64, connection: Int, declarations: Int)] = [:]
+    /// How long bindings may be missed, in nanoseconds.
+    private static let declarationPatience: UInt64 = 7_000_000_000
     /// Called when the bindings of a type are not there again some time after an event of it came back.
     var onUnmended: (String) -> Void = { _ in }
     /// Called when the broker has taken an event for good.
@@ -143,20 +147,20 @@ final class SimulatedPublisher: SimulatedConnection, PublishingConnection, @unch
     /// The broker closes the channel: the client gives the connection up, and says of nothing that was under way whose
     /// fault it was.
     private func closeChannel(_ error: AMQPError) {
-        loseAll(AMQPError(code: .connectionLost, reason: error.reason))
+        loseAll(AMQPError(code: .connectionLost, reason: error.reason, channelClose: error.channelClose))
         lose(cause: error.reason)
     }
 
-    /// The bindings of an event that came back have to be there again soon.
+    /// The bindings of an event that came back have to be there again before its like comes back much later.
     private func returned(_ publication: Publication) {
         let type = publication.routingKey
         guard broker.lostBindings.contains(type) else { return }
-        let number = connectionNumber
-        broker.scheduler.after(milliseconds: 2_000) { [weak self] in
-            guard let self, isRunning, isConnected, connectionNumber == number else { return }
-            guard broker.lostBindings.contains(type) else { return }
-            onUnmended(type)
+        let first = returns[type]
+        guard let first, first.connection == connectionNumber, first.declarations == broker.declarations else {
+            returns[type] = (broker.scheduler.now, connectionNumber, broker.declarations)
+            return
         }
+        if broker.scheduler.now - first.time > SimulatedPublisher.declarationPatience { onUnmended(type) }
     }
 
     /// An answer arrives; confirms may overtake one another.

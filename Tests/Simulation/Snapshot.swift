@@ -19,6 +19,7 @@ struct Snapshot {
         var subscriber: String
         var source: String
         var eventID: String
+        var type: String
         var subject: String
         var sequence: Int
         var status: String
@@ -57,6 +58,8 @@ struct Snapshot {
     var deliveries: [Delivery]
     var effects: [Effect]
     var offset: Int
+    /// The ids of its events that are larger than the broker takes.
+    var large: Set<String>
     /// Event ids whose handling leaves no effect.
     var silent: Set<Int>
     /// Numbers of events that nothing but a fault from outside can bury.
@@ -110,6 +113,7 @@ struct Snapshot {
                 subscriber: try row["subscriber"],
                 source: try row["source"],
                 eventID: try row["event_id"],
+                type: try row["type"],
                 subject: try row["subject"],
                 sequence: try row["sequence"] ?? 0,
                 status: try row["status"],
@@ -135,6 +139,7 @@ struct Snapshot {
         offset =
             try reader.query("SELECT position FROM warren_offsets WHERE name = 'forwarder'", [], limit: 1).first?[0]
             ?? 0
+        large = Set(events.filter { service.world.note(for: $0.number) != nil }.map(\.id))
         silent = []
         harmless = []
         for other in service.world.services {

@@ -94,6 +94,7 @@ final class World: @unchecked Sendable {
                 cap: .seconds(1)
             )
             configuration.publishRetryPolicy = configuration.retryPolicy
+            configuration.confirmTimeout = .milliseconds(500)
             configuration.ordering = scheduler.random.once(in: 5) ? .none : .perSubject
             configuration.afterDeadLetter = scheduler.random.once(in: 4) ? .proceed : .hold
             services.append(
@@ -194,7 +195,8 @@ final class World: @unchecked Sendable {
         var reasons: [String] = []
         if scheduler.steps >= World.stepLimit { reasons.append("\(scheduler.steps) steps") }
         if broker.onTheirWay > 0 { reasons.append("\(broker.onTheirWay) dead letters are on their way") }
-        for (queue, messages) in broker.queues.sorted(by: { $0.key < $1.key }) where !messages.isEmpty {
+        for (queue, messages) in broker.queues.sorted(by: { $0.key < $1.key })
+        where !messages.isEmpty && !broker.stuckQueues.contains(queue) {
             reasons.append("\(messages.count) messages in \(queue)")
         }
         for consumer in broker.consumers where !consumer.isIdle {
@@ -398,6 +400,7 @@ final class World: @unchecked Sendable {
                         uniquingKeysWith: +
                     ),
                     refusals: broker.refusals,
+                    forbidden: broker.everForbidden,
                     settings: ledger.settings,
                     strangers: strangers.mapValues(\.identity),
                     returnsOfStrangers: broker.returnsOfStrangers

@@ -34,6 +34,7 @@ struct Part {
         broker: String,
         grace: Duration = .seconds(60),
         topology: Topology = Part.topology,
+        confirmTimeout: Duration = .seconds(30),
         handlers: (Subscriber) -> Void = { _ in },
         feeds: (MessagingRuntime) -> Void = { _ in }
     ) async throws {
@@ -53,6 +54,7 @@ struct Part {
             topology: topology
         )
         configuration.retryPolicy = RetryPolicy(attempts: 3, base: .milliseconds(10), factor: 2, cap: .milliseconds(50))
+        configuration.confirmTimeout = confirmTimeout
         let messaging = try MessagingRuntime(configuration, database: database, logger: testLogger)
         self.messaging = messaging
         handlers(messaging.subscriber)
