@@ -136,7 +136,9 @@ struct Checker {
             case "dead":
                 if isFinal { found.append("\(subscriber.name) has a dead letter that nothing ails: \(row.errorClass)") }
                 if !row.hasBody { found.append("\(subscriber.name) has a dead letter without its body") }
-                if ["simulation.deferred", "broker.away", "delivery.deferred-too-long"].contains(row.errorClass) {
+                if ["simulation.deferred", "broker.away", "broker.unconfirmed", "delivery.deferred-too-long"].contains(
+                    row.errorClass
+                ) {
                     found.append("\(subscriber.name) buried what was only put off: \(row.errorClass)")
                 }
             case "held", "discarded":

@@ -147,6 +147,8 @@ final class World: @unchecked Sendable {
         check(isFinal: false)
         isMended = true
         broker.maximumSize = .max
+        // What the broker refused a moment ago need not be tried again yet.
+        if faults.contains(.closedChannels) { run(milliseconds: 6_000) { false } }
         for _ in 0..<40 where settled {
             for service in services { service.operate(discarding: 4) }
             run(milliseconds: 1_000) { false }
