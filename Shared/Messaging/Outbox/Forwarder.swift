@@ -376,7 +376,7 @@ final class Forwarder: Sendable {
     private func store(offset: Int64, completion: @escaping @Sendable () -> Void = {}) {
         database.submit { [table] transaction in
             // Which subjects have something waiting is what `next` has to know.
-            try table.waiting.refresh(for: table.subscriber, in: transaction)
+            try table.learnWhatWaits(in: transaction)
             _ = try transaction.execute(
                 """
                 INSERT INTO warren_offsets (name, position, updated_at) VALUES ($1, $2, $3)
