@@ -36,6 +36,9 @@ public final class MessagingRuntime: Sendable {
     private let operationRunner: OperationRunner
     private let counterBox: CounterBox
     private let feeds = FeedRoster()
+    private let backlogReader: BacklogReader
+    private let resettlement: Resettlement
+    private let clockKeeper: ClockKeeper
     let retention: Retention
 
     /// Makes the messaging of a service; nothing connects before `run`.
@@ -98,16 +101,20 @@ public final class MessagingRuntime: Sendable {
         let counters = CounterBox()
         let onScheduled = Signal()
         let isolation = SuspectIsolation()
+        let clock = SteadyClock()
         let subscribedTypes = configuration.topology.subscribedTypes
         let table = DeliveryTable(
             subscriber: configuration.service,
             ordering: configuration.ordering,
-            afterDeadLetter: configuration.afterDeadLetter
+            afterDeadLetter: configuration.afterDeadLetter,
+            timeoutSource: TimeoutDesk.source(of: configuration.source),
+            clock: clock
         )
         let forwarderTable = DeliveryTable(
             subscriber: DeliveryTable.forwarder,
             ordering: .perSubject,
-            afterDeadLetter: .hold
+            afterDeadLetter: .hold,
+            clock: clock
         )
         let stalled = StalledTypes(
             timeout: configuration.confirmTimeout,
@@ -214,7 +221,14 @@ public final class MessagingRuntime: Sendable {
             database: database,
             events: configuration.eventRetention,
             deliveries: configuration.deliveryRetention,
-            logger: logger.labelled("messaging.retention")
+            logger: logger.labelled("messaging.retention"),
+            clock: clock
+        )
+        self.clockKeeper = ClockKeeper(
+            clock: clock,
+            database: database,
+            memory: retention.memory,
+            logger: logger.labelled("messaging.clock")
         )
         self.events = events
         self.subscriber = subscriber
@@ -223,6 +237,13 @@ public final class MessagingRuntime: Sendable {
         self.consumer = consumer
         self.brokerDeadLetterConsumer = brokerDeadLetterConsumer
         self.counterBox = counters
+        self.backlogReader = BacklogReader(database: database)
+        self.resettlement = Resettlement(
+            database: database,
+            table: table,
+            logger: logger.labelled("messaging.settings"),
+            onScheduled: onScheduled
+        )
         self.database = database
         self.logger = logger
     }
@@ -239,15 +260,23 @@ public final class MessagingRuntime: Sendable {
             Task { await brokerDeadLetterConsumer.run() },
         ]
         let forwarding = Task { await forwarder.run() }
-        let scheduling = Task { await scheduler.run() }
+        // Nothing is handled before it is known what time it is, and the rows of a former name are this subscriber's.
+        let settling = Task {
+            guard await clockKeeper.begin() else { return false }
+            return await resettlement.takeOver()
+        }
+        let timing = Task { if await settling.value { await clockKeeper.run() } }
+        let releasing = Task { if await settling.value { await resettlement.release() } }
+        let scheduling = Task { if await settling.value { await scheduler.run() } }
         let handover = Task {
+            guard await settling.value else { return false }
             guard await feeds.handOver(after: { await consumer.untilReady() }) else { return false }
             await consumer.untilReady()
             await brokerDeadLetters.untilDrained()
             return !Task.isCancelled
         }
-        let following = Task { await feeds.run() }
-        let retaining = Task { await retention.run() }
+        let following = Task { if await settling.value { await feeds.run() } }
+        let retaining = Task { if await settling.value { await retention.run() } }
         let operating = Task { await operationRunner.run() }
         let receiving = Task {
             guard await handover.value else { return }
@@ -255,18 +284,21 @@ public final class MessagingRuntime: Sendable {
                 await inbox.receive(burst)
             }
         }
-        let draining = Task { await brokerDeadLetters.drain(brokerDeadLetterConsumer) }
+        let draining = Task { if await settling.value { await brokerDeadLetters.drain(brokerDeadLetterConsumer) } }
         let cancelled = Signal()
         while !Task.isCancelled { await cancelled.wait() }
 
         let isOrderly = await finishes(within: grace) { [self] in
             consumer.stopConsuming()
             brokerDeadLetterConsumer.stopConsuming()
-            for background in [following, retaining, operating] { background.cancel() }
+            settling.cancel()
+            for background in [following, retaining, operating, releasing, timing] { background.cancel() }
             handover.cancel()
             await following.value
             await retaining.value
             await operating.value
+            await releasing.value
+            await timing.value
             scheduling.cancel()
             await scheduling.value
             await receiving.value
@@ -348,25 +380,7 @@ public final class MessagingRuntime: Sendable {
     ///
     /// - Throws: `DatabaseError`.
     public func backlog() async throws -> Backlog {
-        let now = WallClock.milliseconds()
-        @Sendable func age(_ since: Int64?) -> Double? { since.map { Double(max(0, now - $0)) / 1000 } }
-        return try await database.read { transaction in
-            let waiting = try transaction.first(
-                """
-                SELECT COUNT(*), MIN(time) FROM warren_events
-                WHERE position > COALESCE((SELECT position FROM warren_offsets WHERE name = 'forwarder'), 0)
-                """
-            )
-            let oldestEvent: Int64? = try waiting?[1]
-            return Backlog(
-                unforwarded: try waiting?[0] ?? 0,
-                oldestUnforwardedAge: age(oldestEvent),
-                scheduled: try DeliveryTable.count(of: .scheduled, in: transaction),
-                oldestScheduledAge: age(try DeliveryTable.oldestScheduled(in: transaction)),
-                held: try DeliveryTable.count(of: .held, in: transaction),
-                dead: try DeadLetters.keptCount(DeadLetterFilter(), in: transaction) ?? 0
-            )
-        }
+        try await backlogReader.read(now: WallClock.milliseconds())
     }
 
     /// What happened since start, for metrics.

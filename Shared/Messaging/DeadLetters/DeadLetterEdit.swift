@@ -59,7 +59,9 @@ extension DeadLetters {
                 now: now,
                 in: transaction
             )
-            transitions.tables[original.subscriber]?.waiting.change()
+            transitions.tables[original.subscriber]?.waiting.change(
+                SubjectKey(source: envelope.source, subject: envelope.subject)
+            )
             let record = DeliveryRecord(
                 key: DeliveryKey(source: envelope.source, eventID: envelope.id),
                 type: envelope.type.rawValue,
@@ -72,6 +74,7 @@ extension DeadLetters {
                 record,
                 subscriber: original.subscriber,
                 sequence: discarded.sequence ?? envelope.sequence.map { Int64($0) },
+                lead: transitions.clock.lead,
                 now: now,
                 in: transaction
             )

@@ -26,6 +26,13 @@ struct DeadLetterTransitions: Sendable {
 
     /// The tables by their subscribers.
     let tables: [String: DeliveryTable]
+    /// What rows are due by.
+    let clock: SteadyClock
+
+    init(tables: [String: DeliveryTable]) {
+        self.tables = tables
+        clock = tables.values.first?.clock ?? SteadyClock()
+    }
 
     /// Does it and changes `letter` accordingly.
     ///
@@ -62,8 +69,10 @@ struct DeadLetterTransitions: Sendable {
             throw DeadLetterError.wrongState(letter.id, error.state)
         }
         if action == .retry, let table, try table.isPreceded(letter, in: transaction) { life.hold() }
-        if action != .discard { table?.waiting.change() }
-        try DeliveryTable.move(letter.id, to: life, now: now, in: transaction)
+        if action != .discard {
+            table?.waiting.change(SubjectKey(source: letter.source, subject: letter.subject))
+        }
+        try DeliveryTable.move(letter.id, to: life, lead: clock.lead, now: now, in: transaction)
         counts.move(type: letter.type, errorClass: letter.errorClass, from: letter.state, to: life.state)
         try DeadLetterTransitions.record(action.rawValue, of: letter.id, by: doer, now: now, in: transaction)
         if life.state == .discarded || life.state == .held, let table {

@@ -21,8 +21,8 @@ public final class DeadLetters: Sendable {
     ///
     /// - Throws: `DeadLetterError.notFound`; `DatabaseError`.
     public func show(_ id: Int64) async throws -> DeadLetter {
-        try await database.read { transaction in
-            guard let letter = try DeliveryTable.wholeLetter(id, in: transaction) else {
+        try await database.read { [transitions] transaction in
+            guard let letter = try DeliveryTable.wholeLetter(id, lead: transitions.clock.lead, in: transaction) else {
                 throw DeadLetterError.notFound(id)
             }
             return letter

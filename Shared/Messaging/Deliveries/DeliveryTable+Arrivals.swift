@@ -13,14 +13,12 @@ extension DeliveryTable {
                 EXISTS (SELECT 1 FROM warren_deliveries WHERE subscriber = $1 AND source = $2 AND event_id = $3),
                 EXISTS (
                     SELECT 1 FROM warren_deliveries
-                    WHERE subscriber = $1 AND source = $2 AND subject = $4
-                        AND status <> 'processed' AND status <> 'discarded' AND (status <> 'dead' OR $5 = 1))
+                    WHERE subscriber = $1 AND source = $2 AND subject = $4 AND \(obstacles))
             """,
             subscriber,
             record.key.source,
             record.key.eventID,
-            record.subject,
-            afterDeadLetter == .hold
+            record.subject
         )
         guard let row else { return (false, false) }
         return (try row[0], try row[1] && ordering == .perSubject)
@@ -57,7 +55,7 @@ extension DeliveryTable {
         now: Int64,
         in transaction: Transaction
     ) throws -> Int64? {
-        waiting.change()
+        waiting.change(record.subjectKey)
         _ = seen.take(record.key)
         let row = try transaction.first(
             """
@@ -77,14 +75,14 @@ extension DeliveryTable {
             life.state.rawValue,
             life.attempts,
             isSuspect,
-            life.dueAt,
+            life.dueAt.map(clock.steady),
             record.receivedAt,
             now,
             error?.errorClass,
             error?.message,
             record.body,
             record.properties.json,
-            life.deferredSince
+            life.deferredSince.map(clock.steady)
         )
         guard let row else { return nil }
         try DeadLetterGroupCounts.add(

@@ -39,11 +39,11 @@ extension DeliveryTable {
             due.life.generation,
             life.state.rawValue,
             life.attempts,
-            life.dueAt,
+            life.dueAt.map(clock.steady),
             error.errorClass,
             error.message,
             now,
-            life.deferredSince
+            life.deferredSince.map(clock.steady)
         )
         guard changes == 1 else { return false }
         try DeadLetterGroupCounts.add(
@@ -71,6 +71,21 @@ extension DeliveryTable {
             due.life.generation,
             now,
             due.life.attempts
+        )
+        guard let row else { return false }
+        due.body = try row[0]
+        return true
+    }
+
+    /// Reads the event of an attempt that counts as begun.
+    ///
+    /// - Returns: false when the row is no longer what it was.
+    static func readBegun(_ due: inout Due, in transaction: Transaction) throws -> Bool {
+        due.life.attempts += 1
+        let row = try transaction.first(
+            "SELECT body FROM warren_deliveries WHERE id = $1 AND generation = $2 AND status = 'scheduled'",
+            due.id,
+            due.life.generation
         )
         guard let row else { return false }
         due.body = try row[0]

@@ -9,21 +9,23 @@ extension DeliveryTable {
         """
 
     /// A delivery that is not processed, as a listing shows it.
-    static func letter(_ id: Int64, in transaction: Transaction) throws -> DeadLetter? {
+    ///
+    /// - Parameter lead: how far the wall clock is ahead, by which an operator is told when it is due.
+    static func letter(_ id: Int64, lead: Int64 = 0, in transaction: Transaction) throws -> DeadLetter? {
         try transaction.first(
             "SELECT \(columns) FROM warren_deliveries WHERE id = $1 AND status <> 'processed'",
             id
-        ).map { try DeadLetter($0) }
+        ).map { try DeadLetter($0, lead: lead) }
     }
 
     /// A delivery that is not processed, with its body, properties and attempts.
-    static func wholeLetter(_ id: Int64, in transaction: Transaction) throws -> DeadLetter? {
+    static func wholeLetter(_ id: Int64, lead: Int64, in transaction: Transaction) throws -> DeadLetter? {
         let row = try transaction.first(
             "SELECT \(columns), body, properties FROM warren_deliveries WHERE id = $1 AND status <> 'processed'",
             id
         )
         guard let row else { return nil }
-        var letter = try DeadLetter(row)
+        var letter = try DeadLetter(row, lead: lead)
         letter.body = try row["body"] ?? []
         letter.properties = try row["properties"] ?? "{}"
         letter.attempts = try transaction.query(
@@ -49,7 +51,15 @@ extension DeliveryTable {
     }
 
     /// Writes down what an operator has decided on a row.
-    static func move(_ id: Int64, to life: DeliveryLife, now: Int64, in transaction: Transaction) throws {
+    ///
+    /// - Parameter lead: how far the wall clock is ahead.
+    static func move(
+        _ id: Int64,
+        to life: DeliveryLife,
+        lead: Int64,
+        now: Int64,
+        in transaction: Transaction
+    ) throws {
         try transaction.execute(
             """
             UPDATE warren_deliveries
@@ -61,7 +71,7 @@ extension DeliveryTable {
             life.state.rawValue,
             life.generation,
             life.attempts,
-            life.dueAt,
+            life.dueAt.map { $0 - lead },
             now
         )
     }
@@ -103,6 +113,7 @@ extension DeliveryTable {
         _ record: DeliveryRecord,
         subscriber: String,
         sequence: Int64?,
+        lead: Int64,
         now: Int64,
         in transaction: Transaction
     ) throws -> Int64 {
@@ -111,7 +122,7 @@ extension DeliveryTable {
             INSERT INTO warren_deliveries
                 (subscriber, source, event_id, type, subject, sequence, status, due_at, received_at, updated_at, body,
                 properties)
-            VALUES ($1, $2, $3, $4, $5, $6, 'scheduled', $7, $7, $7, $8, $9)
+            VALUES ($1, $2, $3, $4, $5, $6, 'scheduled', $10, $7, $7, $8, $9)
             RETURNING id
             """,
             subscriber,
@@ -122,7 +133,8 @@ extension DeliveryTable {
             sequence,
             now,
             record.body,
-            record.properties.json
+            record.properties.json,
+            now - lead
         )
         guard let row else { throw DatabaseError(code: .misuse, reason: "the corrected event was not written") }
         return try row[0]
@@ -131,7 +143,7 @@ extension DeliveryTable {
 
 extension DeadLetter {
     /// Reads a row of the listing's columns.
-    fileprivate init(_ row: Row) throws {
+    fileprivate init(_ row: Row, lead: Int64) throws {
         let status: String = try row["status"]
         self.init(
             id: try row["id"],
@@ -143,7 +155,7 @@ extension DeadLetter {
             state: DeliveryState(rawValue: status) ?? .dead,
             generation: try row["generation"],
             attemptCount: try row["attempts"],
-            dueAt: try row["due_at"],
+            dueAt: (try row["due_at"] as Int64?).map { $0.addingReportingOverflow(lead).partialValue },
             receivedAt: try row["received_at"],
             updatedAt: try row["updated_at"],
             errorClass: try row["error_class"],

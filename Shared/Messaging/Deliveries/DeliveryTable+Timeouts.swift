@@ -12,7 +12,6 @@ extension DeliveryTable {
         now: Int64,
         in transaction: Transaction
     ) throws {
-        waiting.change()
         let row = try transaction.first(
             """
             INSERT INTO warren_deliveries
@@ -25,7 +24,7 @@ extension DeliveryTable {
             record.key.eventID,
             record.type,
             record.subject,
-            due,
+            clock.steady(due),
             record.receivedAt,
             now,
             record.body

@@ -2,19 +2,32 @@ internal import Database
 
 /// Counting what waits, and removing receipts.
 extension DeliveryTable {
-    /// How many deliveries are in a state that is not `processed`.
-    static func count(of state: DeliveryState, in transaction: Transaction) throws -> Int {
-        try transaction.first(
-            "SELECT COUNT(*) FROM warren_deliveries WHERE status = $1 AND status <> 'processed'",
-            state.rawValue
-        )?[0] ?? 0
+    /// Counts the next `limit` deliveries of a state that is not `processed`, by an index.
+    ///
+    /// - Returns: how many there are, and the last of them; nil where none is left.
+    static func count(
+        of state: DeliveryState,
+        after id: Int64,
+        limit: Int,
+        in transaction: Transaction
+    ) throws -> (count: Int, last: Int64?) {
+        let row = try transaction.first(
+            """
+            SELECT COUNT(*), MAX(id) FROM (
+                SELECT id FROM warren_deliveries WHERE status = $1 AND status <> 'processed' AND id > $2
+                ORDER BY id LIMIT $3) AS counted
+            """,
+            state.rawValue,
+            id,
+            limit
+        )
+        guard let row else { return (0, nil) }
+        return (try row[0], try row[1])
     }
 
     /// When the oldest scheduled delivery was received; nil without one.
     static func oldestScheduled(in transaction: Transaction) throws -> Int64? {
-        try transaction.first(
-            "SELECT MIN(received_at) FROM warren_deliveries WHERE status = 'scheduled' AND status <> 'processed'"
-        )?[0]
+        try transaction.first("SELECT MIN(received_at) FROM warren_deliveries WHERE status = 'scheduled'")?[0]
     }
 
     /// Some rows in their order, and which of them are receipts that may go.
@@ -31,6 +44,7 @@ extension DeliveryTable {
     static func receipts(
         after cursor: Int64,
         olderThan cutoff: Int64,
+        now: Int64,
         limit: Int,
         in transaction: Transaction
     ) throws -> Receipts {
@@ -47,7 +61,9 @@ extension DeliveryTable {
         for row in rows {
             let id: Int64 = try row[0]
             slice.last = id
-            if try row[1] < cutoff { slice.isYoung = false }
+            let receivedAt: Int64 = try row[1]
+            // From the future: the clock was ahead then, and what follows may be older.
+            if receivedAt < cutoff || receivedAt > now { slice.isYoung = false }
             if try row[2] { slice.old.append(id) }
         }
         return slice

@@ -2,6 +2,8 @@ internal import Database
 internal import Events
 
 /// The statements on `warren_deliveries` and `warren_attempts` for one subscriber.
+///
+/// `due_at` and `deferred_since` are stored by the steady clock; here and everywhere else they are the wall clock's.
 struct DeliveryTable: Sendable {
     /// The pseudo-subscriber whose deliveries are events that the broker has not taken yet.
     static let forwarder = "(forwarder)"
@@ -11,8 +13,12 @@ struct DeliveryTable: Sendable {
     let subscriber: String
     let ordering: Subscriber.Ordering
     let afterDeadLetter: Subscriber.AfterDeadLetter
+    /// The source of the service's own timeouts, which stand each for itself; nil where there are none.
+    var timeoutSource: String?
+    /// What rows are due by.
+    var clock = SteadyClock()
     /// Which subjects need not be asked for.
-    let waiting = WaitingSubjects()
+    var waiting = WaitingSubjects()
     /// Which events need not be asked for.
     let seen = SeenEvents()
 
@@ -21,11 +27,15 @@ struct DeliveryTable: Sendable {
         var id: Int64
         var subscriber: String
         var isSuspect: Bool
+        /// Whether it counts as at work already: its predecessor has let it go.
+        var isBegun = false
         var life: DeliveryLife
         var receivedAt: Int64
         var source: String
         var type: String
         var subject: String
+        /// How far the wall clock was ahead when it was read: the times in `life` are that clock's.
+        var lead: Int64 = 0
         /// The event; empty until the attempt has begun, so that what waits for its turn takes up no memory.
         var body: [UInt8] = []
     }

@@ -19,6 +19,8 @@ final class RetryScheduler: Sendable {
     private static let readAtOnce = 256
 
     private let tables: [String: DeliveryTable]
+    /// What rows are due by.
+    private let clock: SteadyClock
     private let database: Database
     private let logger: Logger
     private let wake: Signal
@@ -40,6 +42,7 @@ final class RetryScheduler: Sendable {
         attempt: @escaping Attempt
     ) {
         self.tables = Dictionary(uniqueKeysWithValues: tables.map { ($0.subscriber, $0) })
+        clock = tables.first?.clock ?? SteadyClock()
         self.database = database
         self.logger = logger
         self.wake = wake
@@ -79,10 +82,15 @@ final class RetryScheduler: Sendable {
     private func recover() async {
         while !Task.isCancelled {
             do {
-                try await database.write { [tables] transaction in
-                    try DeliveryTable.recover(tables: tables, now: WallClock.milliseconds(), in: transaction)
+                let hasMore = try await database.write { [tables] transaction in
+                    try DeliveryTable.recover(
+                        tables: tables,
+                        limit: RetryScheduler.readAtOnce,
+                        now: WallClock.milliseconds(),
+                        in: transaction
+                    )
                 }
-                return
+                if !hasMore { return }
             } catch {
                 logger.error("the delivery table cannot be written", [LogField("error", error: error)])
                 if let error = error as? DatabaseError, error.code == .closed { return }
@@ -130,10 +138,12 @@ final class RetryScheduler: Sendable {
     private func read(
         besides busy: [Int64: Bool]
     ) async throws -> (due: [DeliveryTable.Due], next: ContinuousClock.Instant?) {
-        let now = WallClock.milliseconds()
+        let clock = clock
+        let now = clock.now
         let (due, next) = try await database.read { transaction in
             let rows = try DeliveryTable.due(
                 at: now,
+                lead: clock.lead,
                 limit: busy.count + RetryScheduler.readAtOnce,
                 in: transaction
             )

@@ -160,7 +160,7 @@ final class OperationRunner: Sendable {
     private func isSchedulerFull() async throws -> Bool {
         // Said first: what the scheduler gets through after the look must not be missed.
         isWaitingForRoom.store(true, ordering: .relaxed)
-        let now = WallClock.milliseconds()
+        let now = transitions.clock.now
         let due = try await database.read { transaction in
             try DeliveryTable.dueCount(at: now, limit: OperationRunner.outstanding, in: transaction)
         }
