@@ -35,6 +35,8 @@ public final class MessagingRuntime: Sendable {
     private let scheduler: RetryScheduler
     private let operationRunner: OperationRunner
     private let counterBox: CounterBox
+    private let clock: AttemptClock
+    private let isolation: SuspectIsolation
     private let feeds = FeedRoster()
     let retention: Retention
 
@@ -128,15 +130,22 @@ public final class MessagingRuntime: Sendable {
             onCommit: { forwarder.committed($0) }
         )
         let subscriber = Subscriber()
+        let clock = AttemptClock(limit: configuration.attemptTimeout, logger: logger.labelled("messaging.attempts"))
+        func failures(_ label: String, _ policy: RetryPolicy, _ deferralLimit: Duration?) -> FailureRecord {
+            FailureRecord(
+                policy: policy,
+                deferralLimit: deferralLimit,
+                counters: counters,
+                logger: logger.labelled("messaging.\(label)")
+            )
+        }
         func retryAttempt(_ policy: RetryPolicy, deferralLimit: Duration?) -> RetryAttempt {
             RetryAttempt(
                 database: database,
                 events: events,
-                policy: policy,
-                deferralLimit: deferralLimit,
+                failures: failures("retries", policy, deferralLimit),
                 limits: configuration.eventLimits,
-                counters: counters,
-                logger: logger.labelled("messaging.retries")
+                clock: clock
             )
         }
         let deadLetters = DeadLetters(
@@ -162,14 +171,14 @@ public final class MessagingRuntime: Sendable {
             wake: onScheduled,
             operations: operationRunner,
             isolation: isolation
-        ) { due, dueTable in
+        ) { due, dueTable, place in
             if dueTable.subscriber == DeliveryTable.forwarder {
                 let publish = RetryAttempt.Work.publish { envelope, body in
                     try await publisher.publishOrDefer(envelope, body, subscribedTypes: subscribedTypes)
                 }
-                await publishing.run(due, of: dueTable, publish)
+                await publishing.run(due, of: dueTable, publish, in: place)
             } else {
-                await handling.run(due, of: dueTable, .handle(subscriber))
+                await handling.run(due, of: dueTable, .handle(subscriber), in: place)
             }
         }
         self.inbox = Inbox(
@@ -177,11 +186,9 @@ public final class MessagingRuntime: Sendable {
             database: database,
             events: events,
             subscriber: subscriber,
-            policy: configuration.retryPolicy,
-            deferralLimit: configuration.deferralLimit,
+            failures: failures("inbox", configuration.retryPolicy, configuration.deferralLimit),
             limits: configuration.eventLimits,
-            counters: counters,
-            logger: logger.labelled("messaging.inbox"),
+            clock: clock,
             onScheduled: onScheduled,
             isolation: isolation,
             acknowledge: { consumer.ack($0) }
@@ -190,9 +197,10 @@ public final class MessagingRuntime: Sendable {
             table: table,
             database: database,
             limits: configuration.eventLimits,
-            counters: counters,
-            logger: logger.labelled("messaging.dead-letters")
+            failures: failures("dead-letters", configuration.retryPolicy, configuration.deferralLimit)
         )
+        self.clock = clock
+        self.isolation = isolation
         self.deadLetters = deadLetters
         self.operations = operations
         self.operationRunner = operationRunner
@@ -227,6 +235,9 @@ public final class MessagingRuntime: Sendable {
         ]
         let forwarding = Task { await forwarder.run() }
         let scheduling = Task { await scheduler.run() }
+        let timing = Task { [clock, isolation, scheduler] in
+            await clock.run(over: [isolation.lanes, scheduler.suspects])
+        }
         let handover = Task {
             guard await feeds.handOver(after: { await consumer.untilReady() }) else { return false }
             await consumer.untilReady()
@@ -266,12 +277,14 @@ public final class MessagingRuntime: Sendable {
         }
         if !isOrderly {
             logger.warning("work was still in flight at the end of the grace; it is repeated after the next start")
+            // One short write; a database that does not take it leaves suspects.
+            _ = await finishes(within: .seconds(2)) { [scheduler] in await scheduler.cancel() }
             inbox.cancel()
-            scheduler.cancel()
             forwarding.cancel()
             receiving.cancel()
             draining.cancel()
         }
+        timing.cancel()
         for connection in connections { connection.cancel() }
         for connection in connections { await connection.value }
         await forwarding.value

@@ -193,8 +193,8 @@ struct Checker {
             if row.keptAttempts > 20 { found.append("\(service.name) keeps \(row.keptAttempts) attempts of \(key)") }
             guard row.subscriber == service.name else { continue }
             let crashes = facts.crashes["\(service.name) \(key)"] ?? 0
-            // Its first delivery is not counted, and it is charged for who kills from outside.
-            let first = 1 + copies(of: row, for: service)
+            // Its first three ends are not charged, and it is charged for who kills from outside.
+            let first = 3 + copies(of: row, for: service)
             let allowed = (row.generation + 1) * service.attemptLimit + first + facts.kills[service.name, default: 0]
             if crashes > allowed { found.append("\(service.name) was ended \(crashes) times by \(key)") }
             if let number = numbers[key], service.harmless.contains(number), row.status == "dead",

@@ -61,13 +61,13 @@ struct DeadLetterTransitions: Sendable {
         } catch {
             throw DeadLetterError.wrongState(letter.id, error.state)
         }
-        if action == .retry, let table, try table.isPreceded(letter, in: transaction) { life.hold() }
+        let subject = SubjectKey(source: letter.source, subject: letter.subject)
+        if action == .retry, let table, try table.hasToWait(letter.id, subject, in: transaction) { life.hold() }
         if action != .discard { table?.waiting.change() }
         try move(letter, to: life, now: now, in: transaction)
         counts.move(type: letter.type, errorClass: letter.errorClass, from: letter.state, to: life.state)
         try DeadLetterTransitions.record(action.rawValue, of: letter.id, by: doer, now: now, in: transaction)
         if life.state == .discarded || life.state == .held, let table {
-            let subject = SubjectKey(source: letter.source, subject: letter.subject)
             _ = try table.releaseNext(subject, now: now, in: transaction)
         }
         letter.state = life.state
@@ -120,27 +120,29 @@ struct DeadLetterTransitions: Sendable {
 }
 
 extension DeliveryTable {
-    /// Whether an earlier delivery of its subject waits, so that a dead letter which is retried has to be held: several
-    /// dead letters of one subject are there where `afterDeadLetter` lets successors pass, or a discard was taken back.
+    /// Whether a row that is to be due has to be held: an earlier delivery of its subject waits, or another one is scheduled,
+    /// perhaps at work, and two of a subject must not be.
     ///
+    /// Several dead letters of one subject are there where `afterDeadLetter` lets successors pass, or a discard was taken back.
     /// Messages that could not be read have no subject, and timeouts go by their time.
-    fileprivate func isPreceded(_ letter: DeadLetter, in transaction: Transaction) throws -> Bool {
-        guard ordering == .perSubject, !letter.source.isEmpty else { return false }
+    func hasToWait(_ id: Int64, _ subject: SubjectKey, in transaction: Transaction) throws -> Bool {
+        guard ordering == .perSubject, !subject.source.isEmpty else { return false }
         let row = try transaction.first(
             """
-            SELECT 1 FROM warren_deliveries AS earlier, warren_deliveries AS this
-            WHERE this.id = $1 AND earlier.subscriber = $2 AND earlier.source = $3 AND earlier.subject = $4
-                AND earlier.status <> 'processed' AND earlier.status <> 'discarded'
-                AND (earlier.status <> 'dead' OR $5 = 1) AND earlier.id <> this.id
-                AND (COALESCE(earlier.sequence, 0), earlier.id) < (COALESCE(this.sequence, 0), this.id)
+            SELECT 1 FROM warren_deliveries AS other, warren_deliveries AS this
+            WHERE this.id = $1 AND other.subscriber = $2 AND other.source = $3 AND other.subject = $4
+                AND other.status <> 'processed' AND other.status <> 'discarded' AND other.id <> this.id
+                AND (other.status = 'scheduled' OR ((other.status <> 'dead' OR $5 = 1)
+                    AND (COALESCE(other.sequence, 0), COALESCE(other.place, other.id))
+                        < (COALESCE(this.sequence, 0), COALESCE(this.place, this.id))))
                 AND NOT EXISTS (
-                    SELECT 1 FROM warren_timeouts WHERE delivery_id = this.id OR delivery_id = earlier.id)
+                    SELECT 1 FROM warren_timeouts WHERE delivery_id = this.id OR delivery_id = other.id)
             LIMIT 1
             """,
-            letter.id,
+            id,
             subscriber,
-            letter.source,
-            letter.subject,
+            subject.source,
+            subject.subject,
             afterDeadLetter == .hold
         )
         return row != nil

@@ -20,14 +20,18 @@ struct DeliveryTable: Sendable {
     struct Due: Sendable {
         var id: Int64
         var subscriber: String
-        var isSuspect: Bool
+        var suspicion: Suspicion
         var life: DeliveryLife
         var receivedAt: Int64
         var source: String
         var type: String
         var subject: String
+        /// Whether the attempt that has begun is counted already.
+        var isCharged = false
         /// The event; empty until the attempt has begun, so that what waits for its turn takes up no memory.
         var body: [UInt8] = []
+
+        var subjectKey: SubjectKey { SubjectKey(source: source, subject: subject) }
     }
 
     /// A failed attempt, for the record.
@@ -115,7 +119,7 @@ struct DeliveryTable: Sendable {
     func insert(
         _ record: DeliveryRecord,
         life: DeliveryLife,
-        isSuspect: Bool = false,
+        suspicion: Suspicion = Suspicion(level: 0),
         error: HandlerError? = nil,
         now: Int64,
         in transaction: Transaction
@@ -139,7 +143,7 @@ struct DeliveryTable: Sendable {
             record.sequence.map { Int64($0) },
             life.state.rawValue,
             life.attempts,
-            isSuspect,
+            suspicion.level,
             life.dueAt,
             record.receivedAt,
             now,
@@ -180,6 +184,8 @@ struct DeliveryTable: Sendable {
     }
 
     /// Records the outcome of a failed attempt.
+    ///
+    /// One that it failed and did not end the process with speaks for it.
     func fail(
         _ due: Due,
         life: DeliveryLife,
@@ -191,7 +197,8 @@ struct DeliveryTable: Sendable {
             """
             UPDATE warren_deliveries
             SET status = $3, attempts = $4, running_since = NULL, due_at = $5, error_class = $6, error_message = $7,
-                updated_at = $8, deferred_since = $9
+                updated_at = $8, deferred_since = $9,
+                suspect = CASE WHEN $10 = 1 AND suspect > 0 THEN suspect - 1 ELSE suspect END
             WHERE id = $1 AND generation = $2 AND status = 'scheduled'
             """,
             due.id,
@@ -202,7 +209,8 @@ struct DeliveryTable: Sendable {
             error.errorClass,
             error.message,
             now,
-            life.deferredSince
+            life.deferredSince,
+            life.state == .scheduled && life.attempts == due.life.attempts
         )
         guard changes == 1 else { return false }
         try DeadLetterGroupCounts.add(
@@ -217,19 +225,21 @@ struct DeliveryTable: Sendable {
 
     /// Marks an attempt as begun, and reads the event.
     ///
-    /// A suspect's attempt is counted here, before it can end the process.
-    func begin(_ due: inout Due, now: Int64, in transaction: Transaction) throws -> Bool {
+    /// The attempt of a suspect that is alone is counted here, before it can end the process.
+    func begin(_ due: inout Due, isAlone: Bool, now: Int64, in transaction: Transaction) throws -> Bool {
         due.life.attempts += 1
+        due.isCharged = due.suspicion.isCharged(alone: isAlone)
         let row = try transaction.first(
             """
             UPDATE warren_deliveries
-            SET running_since = $3, attempts = CASE WHEN suspect = 1 THEN $4 ELSE attempts END
+            SET running_since = $3, attempts = CASE WHEN $5 = 1 THEN $4 ELSE attempts END
             WHERE id = $1 AND generation = $2 AND status = 'scheduled' RETURNING body
             """,
             due.id,
             due.life.generation,
             now,
-            due.life.attempts
+            due.life.attempts,
+            due.isCharged
         )
         guard let row else { return false }
         due.body = try row[0]
@@ -274,7 +284,7 @@ struct DeliveryTable: Sendable {
                 SELECT id FROM warren_deliveries
                 WHERE subscriber = $1 AND source = $2 AND subject = $3
                     AND status <> 'processed' AND status <> 'discarded' AND status = 'held'
-                ORDER BY COALESCE(sequence, 0), id LIMIT 1)
+                ORDER BY COALESCE(sequence, 0), COALESCE(place, id) LIMIT 1)
             AND NOT EXISTS (
                 SELECT 1 FROM warren_deliveries
                 WHERE subscriber = $1 AND source = $2 AND subject = $3

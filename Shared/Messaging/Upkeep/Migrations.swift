@@ -143,6 +143,12 @@ extension MigrationSet {
                 ALTER TABLE warren_deliveries ADD COLUMN deferred_since INTEGER;
                 """
             ),
+            .init(
+                "the place of an edited dead letter",
+                """
+                ALTER TABLE warren_deliveries ADD COLUMN place INTEGER;
+                """
+            ),
         ]
     )
 }
