@@ -41,6 +41,9 @@ public struct MessagingConfiguration: Sendable {
     public var retryPolicy = RetryPolicy.standard
     /// How long a handler may put a delivery off, since it first did; then it becomes a dead letter.
     public var deferralLimit = Duration.seconds(86_400)
+    /// How long an attempt may take, and a message may wait for its turn; less than half of the broker's `consumer_timeout`
+    /// (30 minutes unless configured), within which the broker must have its acknowledgement.
+    public var attemptTimeout = Duration.seconds(300)
     /// How events that the broker refuses are tried again.
     ///
     /// Not the handlers' policy: a broker may refuse for a while what it takes later, such as a quorum queue that several

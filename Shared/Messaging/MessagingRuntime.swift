@@ -35,6 +35,8 @@ public final class MessagingRuntime: Sendable {
     private let scheduler: RetryScheduler
     private let operationRunner: OperationRunner
     private let counterBox: CounterBox
+    private let attemptClock: AttemptClock
+    private let isolation: SuspectIsolation
     private let feeds = FeedRoster()
     private let backlogReader: BacklogReader
     private let resettlement: Resettlement
@@ -148,15 +150,25 @@ public final class MessagingRuntime: Sendable {
             onCommit: { forwarder.committed($0) }
         )
         let subscriber = Subscriber()
+        let attemptClock = AttemptClock(
+            limit: configuration.attemptTimeout,
+            logger: logger.labelled("messaging.attempts")
+        )
+        func failures(_ label: String, _ policy: RetryPolicy, _ deferralLimit: Duration?) -> FailureRecord {
+            FailureRecord(
+                policy: policy,
+                deferralLimit: deferralLimit,
+                counters: counters,
+                logger: logger.labelled("messaging.\(label)")
+            )
+        }
         func retryAttempt(_ policy: RetryPolicy, deferralLimit: Duration?) -> RetryAttempt {
             RetryAttempt(
                 database: database,
                 events: events,
-                policy: policy,
-                deferralLimit: deferralLimit,
+                failures: failures("retries", policy, deferralLimit),
                 limits: configuration.eventLimits,
-                counters: counters,
-                logger: logger.labelled("messaging.retries")
+                clock: attemptClock
             )
         }
         let deadLetters = DeadLetters(
@@ -182,14 +194,14 @@ public final class MessagingRuntime: Sendable {
             wake: onScheduled,
             operations: operationRunner,
             isolation: isolation
-        ) { due, dueTable in
+        ) { due, dueTable, place in
             if dueTable.subscriber == DeliveryTable.forwarder {
                 let publish = RetryAttempt.Work.publish { envelope, body in
                     try await desk.publishOrDefer(envelope, body)
                 }
-                await publishing.run(due, of: dueTable, publish)
+                await publishing.run(due, of: dueTable, publish, in: place)
             } else {
-                await handling.run(due, of: dueTable, .handle(subscriber))
+                await handling.run(due, of: dueTable, .handle(subscriber), in: place)
             }
         }
         self.inbox = Inbox(
@@ -197,11 +209,9 @@ public final class MessagingRuntime: Sendable {
             database: database,
             events: events,
             subscriber: subscriber,
-            policy: configuration.retryPolicy,
-            deferralLimit: configuration.deferralLimit,
+            failures: failures("inbox", configuration.retryPolicy, configuration.deferralLimit),
             limits: configuration.eventLimits,
-            counters: counters,
-            logger: logger.labelled("messaging.inbox"),
+            clock: attemptClock,
             onScheduled: onScheduled,
             isolation: isolation,
             acknowledge: { consumer.ack($0) }
@@ -210,9 +220,10 @@ public final class MessagingRuntime: Sendable {
             table: table,
             database: database,
             limits: configuration.eventLimits,
-            counters: counters,
-            logger: logger.labelled("messaging.dead-letters")
+            failures: failures("dead-letters", configuration.retryPolicy, configuration.deferralLimit)
         )
+        self.attemptClock = attemptClock
+        self.isolation = isolation
         self.deadLetters = deadLetters
         self.operations = operations
         self.operationRunner = operationRunner
@@ -268,6 +279,9 @@ public final class MessagingRuntime: Sendable {
         let timing = Task { if await settling.value { await clockKeeper.run() } }
         let releasing = Task { if await settling.value { await resettlement.release() } }
         let scheduling = Task { if await settling.value { await scheduler.run() } }
+        let ticking = Task { [attemptClock, isolation, scheduler] in
+            await attemptClock.run(over: [isolation.lanes, scheduler.suspects])
+        }
         let handover = Task {
             guard await settling.value else { return false }
             guard await feeds.handOver(after: { await consumer.untilReady() }) else { return false }
@@ -311,12 +325,14 @@ public final class MessagingRuntime: Sendable {
         }
         if !isOrderly {
             logger.warning("work was still in flight at the end of the grace; it is repeated after the next start")
+            // One short write; a database that does not take it leaves suspects.
+            _ = await finishes(within: .seconds(2)) { [scheduler] in await scheduler.cancel() }
             inbox.cancel()
-            scheduler.cancel()
             forwarding.cancel()
             receiving.cancel()
             draining.cancel()
         }
+        ticking.cancel()
         for connection in connections { connection.cancel() }
         for connection in connections { await connection.value }
         await forwarding.value

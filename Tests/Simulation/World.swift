@@ -95,6 +95,7 @@ final class World: @unchecked Sendable {
             )
             configuration.publishRetryPolicy = configuration.retryPolicy
             configuration.confirmTimeout = .milliseconds(500)
+            configuration.attemptTimeout = .milliseconds(World.attemptDeadlineMilliseconds)
             configuration.ordering = scheduler.random.once(in: 5) ? .none : .perSubject
             configuration.afterDeadLetter = scheduler.random.once(in: 4) ? .proceed : .hold
             services.append(

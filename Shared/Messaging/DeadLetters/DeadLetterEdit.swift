@@ -18,10 +18,11 @@ extension DeadLetters {
     ///
     /// The corrected event has an id of its own, since it is another event, and names the original as its cause; the
     /// original is discarded as edited, names its successor, and cannot be restored: both would be handled then. In the
-    /// order of its subject the new delivery stands where the old one stood, and what is held behind goes on waiting for
-    /// it. All of it and the audit entries are one transaction.
+    /// order of its subject the new delivery stands where the old one stood: what is held behind goes on waiting for it, and it
+    /// is held itself while an earlier one waits or another one may be at work. All of it and the audit entries are one
+    /// transaction.
     ///
-    /// - Returns: the new delivery, due at once.
+    /// - Returns: the new delivery, due at once or held.
     /// - Throws: `DeadLetterError`; `DatabaseError`.
     public func edit(_ id: Int64, to edit: DeadLetterEdit, actor: String, reason: String) async throws -> DeadLetter {
         let original = try await show(id)
@@ -35,7 +36,8 @@ extension DeadLetters {
         let envelope = try Self.corrected(original, edit)
         let bytes = envelope.encoded()
         let properties = try Self.properties(of: original, successor: envelope)
-        let successor = try await database.write { [transitions] transaction -> Int64 in
+        let table = transitions.tables[original.subscriber]
+        let (successor, isHeld) = try await database.write { [transitions] transaction -> (Int64, Bool) in
             let now = WallClock.milliseconds()
             let discarded = try DeliveryTable.discardEdited(
                 id,
@@ -59,7 +61,7 @@ extension DeadLetters {
                 now: now,
                 in: transaction
             )
-            transitions.tables[original.subscriber]?.waiting.change(
+            table?.waiting.change(
                 SubjectKey(source: envelope.source, subject: envelope.subject)
             )
             let record = DeliveryRecord(
@@ -70,14 +72,17 @@ extension DeadLetters {
                 body: bytes,
                 properties: StoredProperties(json: properties)
             )
+            var place = discarded
+            place.sequence = place.sequence ?? envelope.sequence.map { Int64($0) }
             let successor = try DeliveryTable.insertEdited(
                 record,
                 subscriber: original.subscriber,
-                sequence: discarded.sequence ?? envelope.sequence.map { Int64($0) },
+                at: place,
                 lead: transitions.clock.lead,
                 now: now,
                 in: transaction
             )
+            let isHeld = try table?.holdIfItHasTo(successor, envelope, now: now, in: transaction) ?? false
             for (delivery, why) in [(id, reason), (successor, "made of \(id)\(reason.isEmpty ? "" : ": \(reason)")")] {
                 try transaction.execute(
                     "INSERT INTO warren_audit (at, actor, action, delivery_id, reason) VALUES ($1, $2, $3, $4, $5)",
@@ -88,17 +93,17 @@ extension DeadLetters {
                     why
                 )
             }
-            return successor
+            return (successor, isHeld)
         }
         onScheduled.raise()
         var letter = original
-        (letter.id, letter.eventID, letter.state) = (successor, envelope.id, .scheduled)
+        (letter.id, letter.eventID, letter.state) = (successor, envelope.id, isHeld ? .held : .scheduled)
         (letter.type, letter.subject, letter.source) = (envelope.type.rawValue, envelope.subject, envelope.source)
         (letter.generation, letter.attemptCount, letter.attempts) = (0, 0, [])
         (letter.errorClass, letter.errorMessage) = ("", "")
         (letter.body, letter.properties) = (bytes, properties)
         letter.updatedAt = WallClock.milliseconds()
-        (letter.receivedAt, letter.dueAt) = (letter.updatedAt, letter.updatedAt)
+        (letter.receivedAt, letter.dueAt) = (letter.updatedAt, isHeld ? nil : letter.updatedAt)
         return letter
     }
 
@@ -139,5 +144,21 @@ extension DeadLetters {
             "deliveryId": .string(String(original.id)), "eventId": .string(original.eventID),
         ])
         return String(decoding: try StrictJSON.encode(JSONValue.object(fields)), as: UTF8.self)
+    }
+}
+
+extension DeliveryTable {
+    /// Holds what takes a dead letter's place where it cannot be due, and lets go what can.
+    fileprivate func holdIfItHasTo(
+        _ id: Int64,
+        _ envelope: Envelope,
+        now: Int64,
+        in transaction: Transaction
+    ) throws -> Bool {
+        let subject = SubjectKey(source: envelope.source, subject: envelope.subject)
+        guard try hasToWait(id, subject, in: transaction) else { return false }
+        try transaction.execute("UPDATE warren_deliveries SET status = 'held', due_at = NULL WHERE id = $1", id)
+        _ = try releaseNext(subject, now: now, in: transaction)
+        return true
     }
 }

@@ -68,15 +68,13 @@ struct DeadLetterTransitions: Sendable {
         } catch {
             throw DeadLetterError.wrongState(letter.id, error.state)
         }
-        if action == .retry, let table, try table.isPreceded(letter, in: transaction) { life.hold() }
-        if action != .discard {
-            table?.waiting.change(SubjectKey(source: letter.source, subject: letter.subject))
-        }
+        let subject = SubjectKey(source: letter.source, subject: letter.subject)
+        if action == .retry, let table, try table.hasToWait(letter.id, subject, in: transaction) { life.hold() }
+        if action != .discard { table?.waiting.change(subject) }
         try DeliveryTable.move(letter.id, to: life, lead: clock.lead, now: now, in: transaction)
         counts.move(type: letter.type, errorClass: letter.errorClass, from: letter.state, to: life.state)
         try DeadLetterTransitions.record(action.rawValue, of: letter.id, by: doer, now: now, in: transaction)
         if life.state == .discarded || life.state == .held, let table {
-            let subject = SubjectKey(source: letter.source, subject: letter.subject)
             _ = try table.releaseNext(subject, now: now, in: transaction)
         }
         letter.state = life.state

@@ -50,7 +50,7 @@ extension DeliveryTable {
     func insert(
         _ record: DeliveryRecord,
         life: DeliveryLife,
-        isSuspect: Bool = false,
+        suspicion: Suspicion = Suspicion(level: 0),
         error: HandlerError? = nil,
         now: Int64,
         in transaction: Transaction
@@ -74,7 +74,7 @@ extension DeliveryTable {
             record.sequence.map { Int64($0) },
             life.state.rawValue,
             life.attempts,
-            isSuspect,
+            suspicion.level,
             life.dueAt.map(clock.steady),
             record.receivedAt,
             now,

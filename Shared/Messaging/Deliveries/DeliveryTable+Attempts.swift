@@ -21,6 +21,8 @@ extension DeliveryTable {
     }
 
     /// Records the outcome of a failed attempt.
+    ///
+    /// One that it failed and did not end the process with speaks for it.
     func fail(
         _ due: Due,
         life: DeliveryLife,
@@ -32,7 +34,8 @@ extension DeliveryTable {
             """
             UPDATE warren_deliveries
             SET status = $3, attempts = $4, running_since = NULL, due_at = $5, error_class = $6, error_message = $7,
-                updated_at = $8, deferred_since = $9
+                updated_at = $8, deferred_since = $9,
+                suspect = CASE WHEN $10 = 1 AND suspect > 0 THEN suspect - 1 ELSE suspect END
             WHERE id = $1 AND generation = $2 AND status = 'scheduled'
             """,
             due.id,
@@ -43,7 +46,8 @@ extension DeliveryTable {
             error.errorClass,
             error.message,
             now,
-            life.deferredSince.map(clock.steady)
+            life.deferredSince.map(clock.steady),
+            life.state == .scheduled && life.attempts == due.life.attempts
         )
         guard changes == 1 else { return false }
         try DeadLetterGroupCounts.add(
@@ -58,19 +62,21 @@ extension DeliveryTable {
 
     /// Marks an attempt as begun, and reads the event.
     ///
-    /// A suspect's attempt is counted here, before it can end the process.
-    func begin(_ due: inout Due, now: Int64, in transaction: Transaction) throws -> Bool {
+    /// The attempt of a suspect that is alone is counted here, before it can end the process.
+    func begin(_ due: inout Due, isAlone: Bool, now: Int64, in transaction: Transaction) throws -> Bool {
         due.life.attempts += 1
+        due.isCharged = due.suspicion.isCharged(alone: isAlone)
         let row = try transaction.first(
             """
             UPDATE warren_deliveries
-            SET running_since = $3, attempts = CASE WHEN suspect = 1 THEN $4 ELSE attempts END
+            SET running_since = $3, attempts = CASE WHEN $5 = 1 THEN $4 ELSE attempts END
             WHERE id = $1 AND generation = $2 AND status = 'scheduled' RETURNING body
             """,
             due.id,
             due.life.generation,
             now,
-            due.life.attempts
+            due.life.attempts,
+            due.isCharged
         )
         guard let row else { return false }
         due.body = try row[0]

@@ -39,53 +39,6 @@ extension DeliveryTable {
             limit
         )?[0] ?? 0
     }
-
-    /// Attempts that were at work when the process ended: they are suspects now.
-    ///
-    /// One that was a suspect already has been counted before it ran. What was at work is found by an index, whatever
-    /// else waits, and goes in slices.
-    ///
-    /// - Returns: whether there may be more.
-    static func recover(
-        tables: [String: DeliveryTable],
-        limit: Int,
-        now: Int64,
-        in transaction: Transaction
-    ) throws -> Bool {
-        let rows = try transaction.query(
-            """
-            SELECT id, subscriber, generation, attempts, suspect, running_since FROM warren_deliveries
-            WHERE running_since IS NOT NULL ORDER BY id LIMIT $1
-            """,
-            limit
-        )
-        for row in rows where try row["suspect"] {
-            let subscriber: String = try row["subscriber"]
-            let startedAt: Int64 = try row["running_since"]
-            let attempt = Attempt(
-                startedAt: startedAt,
-                durationMilliseconds: max(0, now - startedAt),
-                error: .transient("process.ended", "the process ended during the attempt")
-            )
-            try tables[subscriber]?.record(
-                attempt,
-                number: try row["attempts"],
-                generation: try row["generation"],
-                of: try row["id"],
-                in: transaction
-            )
-        }
-        guard let last = rows.last else { return false }
-        let lastID: Int64 = try last["id"]
-        try transaction.execute(
-            """
-            UPDATE warren_deliveries SET suspect = 1, running_since = NULL
-            WHERE running_since IS NOT NULL AND id <= $1
-            """,
-            lastID
-        )
-        return rows.count == limit
-    }
 }
 
 extension DeliveryTable.Due {
@@ -94,7 +47,7 @@ extension DeliveryTable.Due {
         self.init(
             id: try row["id"],
             subscriber: try row["subscriber"],
-            isSuspect: try row["suspect"],
+            suspicion: Suspicion(level: try row["suspect"]),
             isBegun: (try row["running_since"] as Int64?) != nil,
             life: DeliveryLife(
                 state: .scheduled,

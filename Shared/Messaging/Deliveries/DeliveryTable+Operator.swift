@@ -79,6 +79,8 @@ extension DeliveryTable {
     /// Where a delivery stands in the order of its subject.
     struct Place {
         var sequence: Int64?
+        /// Among those of one sequence; the row's id unless it has taken another one's place.
+        var place: Int64
     }
 
     /// Discards a dead letter that a corrected event takes the place of.
@@ -96,14 +98,14 @@ extension DeliveryTable {
             """
             UPDATE warren_deliveries SET status = 'discarded', due_at = NULL, updated_at = $3, error_class = $4,
                 error_message = $5
-            WHERE id = $1 AND generation = $2 AND status = 'dead' RETURNING sequence
+            WHERE id = $1 AND generation = $2 AND status = 'dead' RETURNING sequence, COALESCE(place, id)
             """,
             id,
             generation,
             now,
             error.errorClass,
             error.message
-        ).map { Place(sequence: try $0[0]) }
+        ).map { Place(sequence: try $0[0], place: try $0[1]) }
     }
 
     /// Writes what takes a dead letter's place; it is due at once.
@@ -112,7 +114,7 @@ extension DeliveryTable {
     static func insertEdited(
         _ record: DeliveryRecord,
         subscriber: String,
-        sequence: Int64?,
+        at place: Place,
         lead: Int64,
         now: Int64,
         in transaction: Transaction
@@ -121,8 +123,8 @@ extension DeliveryTable {
             """
             INSERT INTO warren_deliveries
                 (subscriber, source, event_id, type, subject, sequence, status, due_at, received_at, updated_at, body,
-                properties)
-            VALUES ($1, $2, $3, $4, $5, $6, 'scheduled', $10, $7, $7, $8, $9)
+                properties, place)
+            VALUES ($1, $2, $3, $4, $5, $6, 'scheduled', $10, $7, $7, $8, $9, $11)
             RETURNING id
             """,
             subscriber,
@@ -130,11 +132,12 @@ extension DeliveryTable {
             record.key.eventID,
             record.type,
             record.subject,
-            sequence,
+            place.sequence,
             now,
             record.body,
             record.properties.json,
-            now - lead
+            now - lead,
+            place.place
         )
         guard let row else { throw DatabaseError(code: .misuse, reason: "the corrected event was not written") }
         return try row[0]

@@ -70,7 +70,7 @@ extension DeliveryTable {
                 SELECT id FROM warren_deliveries
                 WHERE subscriber = $1 AND source = $2 AND subject = $3
                     AND status <> 'processed' AND status <> 'discarded' AND status = 'held'
-                ORDER BY COALESCE(sequence, 0), id LIMIT 1)
+                ORDER BY COALESCE(sequence, 0), COALESCE(place, id) LIMIT 1)
             AND NOT EXISTS (
                 SELECT 1 FROM warren_deliveries
                 WHERE subscriber = $1 AND source = $2 AND subject = $3
@@ -92,29 +92,34 @@ extension DeliveryTable {
         return changes == 1
     }
 
-    /// Whether an earlier delivery of its subject waits, so that a dead letter which is retried has to be held: several
-    /// dead letters of one subject are there where `afterDeadLetter` lets successors pass, or a discard was taken back.
+    /// Whether a row that is to be due has to be held: an earlier delivery of its subject waits, or another one is scheduled,
+    /// perhaps at work, and two of a subject must not be.
     ///
+    /// Several dead letters of one subject are there where `afterDeadLetter` lets successors pass, or a discard was taken back.
     /// Messages that could not be read have no subject, and timeouts go by their time.
-    func isPreceded(_ letter: DeadLetter, in transaction: Transaction) throws -> Bool {
-        guard ordering == .perSubject, !letter.source.isEmpty else { return false }
+    func hasToWait(_ id: Int64, _ subject: SubjectKey, in transaction: Transaction) throws -> Bool {
+        guard ordering == .perSubject, !subject.source.isEmpty else { return false }
+        let isEarlier = """
+            AND COALESCE(other.sequence, 0) <= COALESCE(this.sequence, 0)
+            AND (COALESCE(other.sequence, 0) < COALESCE(this.sequence, 0)
+                OR COALESCE(other.place, other.id) < COALESCE(this.place, this.id))
+            """
         let states: [DeliveryState] = afterDeadLetter == .hold ? [.scheduled, .held, .dead] : [.scheduled, .held]
         return try states.contains { state in
             try transaction.first(
                 """
-                SELECT 1 FROM warren_deliveries AS earlier, warren_deliveries AS this
-                WHERE this.id = $1 AND earlier.subscriber = $2 AND earlier.source = $3 AND earlier.subject = $4
-                    AND earlier.status <> 'processed' AND earlier.status <> 'discarded' AND earlier.status = $5
-                    AND COALESCE(earlier.sequence, 0) <= COALESCE(this.sequence, 0)
-                    AND (COALESCE(earlier.sequence, 0) < COALESCE(this.sequence, 0) OR earlier.id < this.id)
+                SELECT 1 FROM warren_deliveries AS other, warren_deliveries AS this
+                WHERE this.id = $1 AND other.subscriber = $2 AND other.source = $3 AND other.subject = $4
+                    AND other.status <> 'processed' AND other.status <> 'discarded' AND other.status = $5
+                    AND other.id <> this.id \(state == .scheduled ? "" : isEarlier)
                     AND NOT EXISTS (
-                        SELECT 1 FROM warren_timeouts WHERE delivery_id = this.id OR delivery_id = earlier.id)
+                        SELECT 1 FROM warren_timeouts WHERE delivery_id = this.id OR delivery_id = other.id)
                 LIMIT 1
                 """,
-                letter.id,
+                id,
                 subscriber,
-                letter.source,
-                letter.subject,
+                subject.source,
+                subject.subject,
                 state.rawValue
             ) != nil
         }

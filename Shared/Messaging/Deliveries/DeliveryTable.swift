@@ -26,7 +26,7 @@ struct DeliveryTable: Sendable {
     struct Due: Sendable {
         var id: Int64
         var subscriber: String
-        var isSuspect: Bool
+        var suspicion: Suspicion
         /// Whether it counts as at work already: its predecessor has let it go.
         var isBegun = false
         var life: DeliveryLife
@@ -36,8 +36,12 @@ struct DeliveryTable: Sendable {
         var subject: String
         /// How far the wall clock was ahead when it was read: the times in `life` are that clock's.
         var lead: Int64 = 0
+        /// Whether the attempt that has begun is counted already.
+        var isCharged = false
         /// The event; empty until the attempt has begun, so that what waits for its turn takes up no memory.
         var body: [UInt8] = []
+
+        var subjectKey: SubjectKey { SubjectKey(source: source, subject: subject) }
     }
 
     /// A failed attempt, for the record.

@@ -12,48 +12,58 @@ struct RetryAttempt: Sendable {
         case publish(@Sendable (Envelope, [UInt8]) async throws -> Void)
     }
 
+    /// Where an attempt runs.
+    struct Place: Sendable {
+        let lane: Lanes.Lane
+        /// Of a suspect that is to be alone.
+        let turn: SuspectIsolation.Turn?
+        /// Makes the place free, if it is not: called when an attempt has been taken from a handler that goes on.
+        let leave: @Sendable () -> Void
+    }
+
     let database: Database
     let events: EventStore
-    let policy: RetryPolicy
-    /// How long a delivery may be put off; nil for ever.
-    let deferralLimit: Duration?
+    let failures: FailureRecord
     let limits: EventLimits
-    let counters: CounterBox
-    let logger: Logger
+    let clock: AttemptClock
+
+    private var counters: CounterBox { failures.counters }
+    private var logger: Logger { failures.logger }
 
     /// Runs one due row.
-    func run(_ row: DeliveryTable.Due, of table: DeliveryTable, _ work: Work) async {
-        var due = row
+    func run(_ row: DeliveryTable.Due, of table: DeliveryTable, _ work: Work, in place: Place) async {
         let startedAt = WallClock.milliseconds()
-        if row.isSuspect, row.life.attempts >= policy.attempts {
+        let most = failures.policy.attempts
+        if row.suspicion.company == .nobody, row.life.attempts >= most {
             let error = HandlerError.permanent(
                 "process.ended",
-                "the process ended during each of its \(policy.attempts) attempts"
+                "the process ended during each of its \(most) attempts"
             )
             return await fail(row, of: table, error, startedAt: startedAt)
         }
+        let due: DeliveryTable.Due
         do {
-            due = try await begin(due, of: table, now: startedAt)
+            due = try await begin(row, of: table, isAlone: place.turn?.isAlone ?? false, now: startedAt)
         } catch is Gone {
             return
         } catch {
             logger.error("an attempt cannot be begun", [LogField("error", error: error)])
             return await pauseForDatabase()
         }
-        do {
-            switch try await attempt(due, of: table, work) {
-            case .processed: counters.add(to: \.processed)
-            case .duplicate, .blocked: counters.add(to: \.duplicates)
-            }
-        } catch {
-            await fail(due, of: table, HandlerError(error), startedAt: startedAt)
+        if due.isCharged, row.suspicion.level < Suspicion.highest {
+            await place.turn?.beforeCompany { await uncharge(due, begunAt: startedAt) }
         }
+        await attempt(due, of: table, work, in: place, startedAt: startedAt)
     }
 
     /// Marks the attempt as begun where that has not been done with its release, and reads the event.
-    private func begin(_ due: DeliveryTable.Due, of table: DeliveryTable, now: Int64) async throws -> DeliveryTable.Due
-    {
-        if due.isBegun, !due.isSuspect {
+    private func begin(
+        _ due: DeliveryTable.Due,
+        of table: DeliveryTable,
+        isAlone: Bool,
+        now: Int64
+    ) async throws -> DeliveryTable.Due {
+        if due.isBegun, due.suspicion.company != .nobody {
             return try await database.read(on: .reserved) { transaction in
                 var due = due
                 guard try DeliveryTable.readBegun(&due, in: transaction) else { throw Gone() }
@@ -62,7 +72,7 @@ struct RetryAttempt: Sendable {
         }
         return try await database.write { transaction in
             var due = due
-            guard try table.begin(&due, now: now, in: transaction) else { throw Gone() }
+            guard try table.begin(&due, isAlone: isAlone, now: now, in: transaction) else { throw Gone() }
             return due
         }
     }
@@ -73,89 +83,72 @@ struct RetryAttempt: Sendable {
     private func attempt(
         _ due: DeliveryTable.Due,
         of table: DeliveryTable,
-        _ work: Work
-    ) async throws -> Delivery.Outcome {
-        let subject = SubjectKey(source: due.source, subject: due.subject)
-        let takeReceipt: @Sendable (Transaction) throws -> Delivery.Outcome = { transaction in
-            let now = WallClock.milliseconds()
-            guard try table.finish(due, now: now, in: transaction) else { return .duplicate }
-            _ = try table.releaseNext(subject, now: now, in: transaction)
-            return .processed
+        _ work: Work,
+        in place: Place,
+        startedAt: Int64
+    ) async {
+        let envelope: Envelope
+        do throws(EventFault) {
+            // A body that cannot be read now could not be read when it came in; the handler never sees it.
+            envelope = try Envelope(decoding: due.body, limits: limits)
+        } catch {
+            return await fail(due, of: table, HandlerError(error), startedAt: startedAt)
         }
-        // A body that cannot be read now could not be read when it came in; the handler never sees it.
-        let envelope = try Envelope(decoding: due.body, limits: limits)
         let delivery = Delivery(
             envelope: envelope,
             attempt: due.life.attempts,
+            tick: clock.now,
             database: database,
             events: events,
-            takeReceipt: takeReceipt
+            as: RowAttempt(due: due, table: table, attempt: self, startedAt: startedAt, leave: place.leave)
         )
+        place.lane.begin(delivery)
+        do {
+            try await perform(work, delivery, envelope, body: due.body, subscriber: table.subscriber)
+            let outcome = try await delivery.end()
+            guard place.lane.end(delivery) else { return }
+            counters.add(to: outcome == .processed ? \.processed : \.duplicates)
+        } catch {
+            // What the end of the process interrupts has not failed.
+            guard place.lane.end(delivery), !Task.isCancelled else { return }
+            await fail(due, of: table, HandlerError(error), startedAt: startedAt)
+        }
+    }
+
+    private func perform(
+        _ work: Work,
+        _ delivery: Delivery,
+        _ envelope: Envelope,
+        body: [UInt8],
+        subscriber name: String
+    ) async throws {
         switch work {
         case .handle(let subscriber):
             guard let handler = subscriber.handler(of: envelope.type) else {
-                throw HandlerError.permanent(
-                    "event.unknown-type",
-                    "\(table.subscriber) has no handler for \(envelope.type)"
-                )
+                throw HandlerError.permanent("event.unknown-type", "\(name) has no handler for \(envelope.type)")
             }
             try await handler(delivery)
         case .publish(let publish):
-            try await publish(envelope, due.body)
+            try await publish(envelope, body)
             counters.add(to: \.published)
         }
-        return try await delivery.end()
     }
 
-    private func fail(
+    fileprivate func fail(
         _ due: DeliveryTable.Due,
         of table: DeliveryTable,
         _ error: HandlerError,
         startedAt: Int64
     ) async {
-        let ended = WallClock.milliseconds()
-        var life = due.life
-        // The wall clock may have stepped since the row was read.
-        if let since = life.deferredSince { life.deferredSince = since + table.clock.lead - due.lead }
-        let error = life.fail(
-            error,
-            policy: policy,
-            deferralLimit: deferralLimit,
-            now: ended,
-            random: .random(in: 0...1)
-        )
+        let failure = FailureRecord.Failure(error: error, startedAt: startedAt, endedAt: WallClock.milliseconds())
+        let random = Double.random(in: 0...1)
         do {
-            let isRecorded = try await database.write { [life] transaction in
-                guard try table.fail(due, life: life, error: error, now: ended, in: transaction) else { return false }
-                let attempt = DeliveryTable.Attempt(
-                    startedAt: startedAt,
-                    durationMilliseconds: ended - startedAt,
-                    error: error
-                )
-                try table.record(
-                    attempt,
-                    number: due.life.attempts,
-                    generation: due.life.generation,
-                    of: due.id,
-                    in: transaction
-                )
-                if life.state == .dead, table.afterDeadLetter == .proceed {
-                    let subject = SubjectKey(source: due.source, subject: due.subject)
-                    _ = try table.releaseNext(subject, now: ended, in: transaction)
-                }
-                return true
+            let outcome = try await database.write { [failures] transaction in
+                try failures.update(due, failure, random: random, of: table, in: transaction)
             }
-            guard isRecorded else { return }
+            guard let outcome else { return }
             counters.add(to: \.failedAttempts)
-            if life.state == .dead { counters.add(to: \.deadLettered) }
-            logger.noteFailure(
-                error,
-                life,
-                of: due.id,
-                type: due.type,
-                subject: due.subject,
-                attempt: due.life.attempts
-            )
+            failures.note(outcome)
         } catch {
             // The row is still scheduled and due: it runs again, one attempt cheaper than it was.
             logger.error("a failed attempt cannot be recorded", [LogField("error", error: error)])
@@ -163,8 +156,54 @@ struct RetryAttempt: Sendable {
         }
     }
 
+    /// The suspect is not alone any more, so what ends the process may be something else.
+    private func uncharge(_ due: DeliveryTable.Due, begunAt startedAt: Int64) async {
+        do {
+            try await database.write { transaction in
+                try DeliveryTable.uncharge(due, begunAt: startedAt, in: transaction)
+            }
+        } catch {
+            logger.error("a suspect stays charged", [LogField("error", error: error)])
+        }
+    }
+
     /// The row stays due, so it would run again at once, as fast as the database refuses it.
     private func pauseForDatabase() async {
         await Signal().wait(until: .now + .seconds(1))
+    }
+}
+
+/// An attempt at a row of the table.
+private final class RowAttempt: DeliveryAttempt {
+    private let due: DeliveryTable.Due
+    private let table: DeliveryTable
+    private let attempt: RetryAttempt
+    private let startedAt: Int64
+    private let leave: @Sendable () -> Void
+
+    init(
+        due: DeliveryTable.Due,
+        table: DeliveryTable,
+        attempt: RetryAttempt,
+        startedAt: Int64,
+        leave: @escaping @Sendable () -> Void
+    ) {
+        self.due = due
+        self.table = table
+        self.attempt = attempt
+        self.startedAt = startedAt
+        self.leave = leave
+    }
+
+    func takeReceipt(in transaction: Transaction) throws -> Delivery.Outcome {
+        let now = WallClock.milliseconds()
+        guard try table.finish(due, now: now, in: transaction) else { return .duplicate }
+        _ = try table.releaseNext(due.subjectKey, now: now, in: transaction)
+        return .processed
+    }
+
+    func timedOut() async {
+        await attempt.fail(due, of: table, attempt.clock.timeout, startedAt: startedAt)
+        leave()
     }
 }

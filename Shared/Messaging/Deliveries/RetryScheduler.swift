@@ -6,15 +6,14 @@ internal import Telemetry
 /// Runs what waits in the table when it is due: retries, released deliveries, suspects, replayed dead letters, and
 /// events that the broker has not taken.
 ///
-/// It sleeps until the next row is due or it is woken. Suspects - deliveries that were at work, or under way, when a
-/// process ended - run one at a time and with nothing beside them, from the table or from the queue (`SuspectIsolation`), and
-/// their attempt is counted before they run: what kills the process is found and buried, and its neighbours are not charged
-/// for it.
+/// It sleeps until the next row is due or it is woken. A row stands in the line of its subject, with the first deliveries: no
+/// two deliveries of a subject are ever at work, whichever way they come. Deliveries that were at work when a process ended are
+/// suspects, and run in less and less company (`Suspicion`): what kills the process is found and buried, and its neighbours are
+/// not charged for it.
 final class RetryScheduler: Sendable {
     /// Runs one due row to its end: returns when its outcome is durable.
-    typealias Attempt = @Sendable (DeliveryTable.Due, DeliveryTable) async -> Void
+    typealias Attempt = @Sendable (DeliveryTable.Due, DeliveryTable, RetryAttempt.Place) async -> Void
 
-    private static let atOnce = 64
     /// Rows that are read to be started, so that not every one that ends costs a look at the table.
     private static let readAtOnce = 256
 
@@ -24,9 +23,11 @@ final class RetryScheduler: Sendable {
     private let database: Database
     private let logger: Logger
     private let wake: Signal
-    /// The rows at work, and whether each is a suspect.
-    private let running = Mutex<[Int64: Bool]>([:])
-    private let lanes = Lanes()
+    private let atWork: Mutex<RowsAtWork>
+    /// The rows at work as they were read, for those that the end of the process interrupts.
+    private let begun = Mutex<[Int64: DeliveryTable.Due]>([:])
+    /// Where suspects are at work that are to be alone; all others are in those of `isolation`.
+    let suspects = Lanes()
     private let isolation: SuspectIsolation
     private let attempt: Attempt
     /// Told when it has taken what was due.
@@ -49,12 +50,13 @@ final class RetryScheduler: Sendable {
         self.operations = operations
         self.isolation = isolation
         self.attempt = attempt
+        atWork = Mutex(RowsAtWork(patience: isolation.patience))
     }
 
     /// Runs until cancelled; attempts at work go on, see `drained`.
     func run() async {
         await recover()
-        var due: ArraySlice<DeliveryTable.Due> = []
+        var due: [DeliveryTable.Due] = []
         while !Task.isCancelled {
             do {
                 await wake.wait(until: try await startDue(&due))
@@ -68,21 +70,32 @@ final class RetryScheduler: Sendable {
 
     /// Returns when no attempt is at work.
     func drained() async {
-        await lanes.drained()
+        await suspects.drained()
+        await isolation.lanes.drained()
     }
 
-    /// Cancels the attempts at work; they stay scheduled.
-    func cancel() {
-        lanes.cancel()
+    /// Cancels the attempts at work, and takes back that they have begun: the process ends, and none of them has ended it.
+    func cancel() async {
+        // Before they end, which takes them off the list.
+        let rows = begun.withLock { Array($0.values) }
+        suspects.cancel()
+        isolation.lanes.cancel()
+        do {
+            try await database.write { transaction in
+                for row in rows { try DeliveryTable.pardon(row, in: transaction) }
+            }
+        } catch {
+            logger.warning("the attempts at work are suspect after the next start", [LogField("error", error: error)])
+        }
     }
 
-    /// Attempts that were at work when the process ended: they are suspects now.
-    ///
-    /// One that was a suspect already has been counted before it ran.
+    /// Attempts that were at work when the process ended: they are suspected more now.
     private func recover() async {
-        while !Task.isCancelled {
-            do {
-                let hasMore = try await database.write { [tables] transaction in
+        let tables = tables
+        var hasMore = true
+        while hasMore, !Task.isCancelled {
+            let found = await persistently(logger, "the delivery table cannot be written") {
+                try await database.write { transaction in
                     try DeliveryTable.recover(
                         tables: tables,
                         limit: RetryScheduler.readAtOnce,
@@ -90,12 +103,8 @@ final class RetryScheduler: Sendable {
                         in: transaction
                     )
                 }
-                if !hasMore { return }
-            } catch {
-                logger.error("the delivery table cannot be written", [LogField("error", error: error)])
-                if let error = error as? DatabaseError, error.code == .closed { return }
-                await wake.wait(until: .now + .seconds(1))
             }
+            hasMore = found ?? false
         }
     }
 
@@ -105,62 +114,77 @@ final class RetryScheduler: Sendable {
     /// found out when its attempt begins.
     ///
     /// - Parameter due: what has been read and not been started.
-    /// - Returns: when the next row is due, or nil when none waits for its time alone.
-    private func startDue(_ due: inout ArraySlice<DeliveryTable.Due>) async throws -> ContinuousClock.Instant? {
-        let busy = running.withLock { $0 }
-        let free = RetryScheduler.atOnce - busy.count
-        guard free > 0 else { return nil }
+    /// - Returns: when to look again, or nil when no row waits for a time alone.
+    private func startDue(_ due: inout [DeliveryTable.Due]) async throws -> ContinuousClock.Instant? {
+        let (free, count) = atWork.withLock { ($0.free(at: .now), $0.count) }
+        // What is at work makes room when it ends, or takes long.
+        guard free > 0 else { return .now + isolation.patience / 8 }
         var next: ContinuousClock.Instant?
-        if due.count < free {
-            let found = try await read(besides: busy)
-            (due, next) = (found.due[...], found.next)
+        if due.count < free || due.allSatisfy({ $0.suspicion.company != .everybody }) {
+            // Suspects that wait for their turn must not stand before everybody else.
+            (due, next) = try await read(count + due.count + RetryScheduler.readAtOnce)
             operations?.schedulerGotOn()
         }
-        let chosen = choose(from: due, busy: busy, free: free)
-        due = due.dropFirst(chosen.count)
-        for row in chosen {
-            guard let table = tables[row.subscriber] else { continue }
-            running.withLock { $0[row.id] = row.isSuspect }
-            lanes.run(in: .row(row.id)) { _ in
-                if row.isSuspect {
-                    await self.isolation.alone { await self.attempt(row, table) }
-                } else {
-                    await self.attempt(row, table)
-                }
-                self.running.withLock { $0[row.id] = nil }
-                self.wake.raise()
-            }
+        let chosen = atWork.withLock { $0.choose(from: &due, at: .now) }
+        if !due.isEmpty {
+            let patience = ContinuousClock.Instant.now + isolation.patience / 8
+            next = next.map { min($0, patience) } ?? patience
         }
+        guard !chosen.isEmpty else { return next }
+        await isolation.begin()
+        for (row, start) in chosen { self.start(row, start) }
+        isolation.begun()
         return next
     }
 
-    /// The first of what is due and not at work, and when the next row will be.
-    private func read(
-        besides busy: [Int64: Bool]
-    ) async throws -> (due: [DeliveryTable.Due], next: ContinuousClock.Instant?) {
-        let clock = clock
-        let now = clock.now
-        let (due, next) = try await database.read { transaction in
-            let rows = try DeliveryTable.due(
-                at: now,
-                lead: clock.lead,
-                limit: busy.count + RetryScheduler.readAtOnce,
-                in: transaction
-            )
-            let next = try DeliveryTable.nextDue(after: now, in: transaction)
-            return (rows.filter { busy[$0.id] == nil }, next)
+    private func start(_ row: DeliveryTable.Due, _ start: Int) {
+        guard let table = tables[row.subscriber] else { return ended(row.id, start) }
+        begun.withLock { $0[row.id] = row }
+        let leave: @Sendable () -> Void = { [self] in ended(row.id, start) }
+        guard row.suspicion.company == .nobody else {
+            return isolation.lanes.run(in: line(of: row, table)) { lane in
+                await self.attempt(row, table, .init(lane: lane, turn: nil, leave: leave))
+                leave()
+            }
         }
-        return (due, next.map { .now + .milliseconds(max(1, $0 - now)) })
+        suspects.run(in: .row(row.id)) { lane in
+            await self.isolation.alone {
+                await self.attempt(row, table, .init(lane: lane, turn: $0, leave: leave))
+                leave()
+            } turnEnded: {
+                self.atWork.withLock { $0.turnEnded(row.id) }
+                self.wake.raise()
+            }
+        }
     }
 
-    /// Which of the due rows may start, in their order: innocent ones up to the next suspect, or one suspect alone.
-    private func choose(
-        from due: ArraySlice<DeliveryTable.Due>,
-        busy: [Int64: Bool],
-        free: Int
-    ) -> [DeliveryTable.Due] {
-        guard let first = due.first, !busy.values.contains(true) else { return [] }
-        if first.isSuspect { return busy.isEmpty ? [first] : [] }
-        return Array(due.prefix { !$0.isSuspect }.prefix(free))
+    /// The line that a row stands in: its subject's, as first deliveries do, or its own where there is no order.
+    private func line(of row: DeliveryTable.Due, _ table: DeliveryTable) -> LineKey {
+        guard table.ordering == .perSubject, table.subscriber != DeliveryTable.forwarder, !row.source.isEmpty else {
+            return .row(row.id)
+        }
+        return .subject(row.subjectKey)
+    }
+
+    private func ended(_ row: Int64, _ start: Int) {
+        let isGone = atWork.withLock { atWork in
+            atWork.ended(row, start: start)
+            return !atWork.contains(row)
+        }
+        if isGone { begun.withLock { $0[row] = nil } }
+        wake.raise()
+    }
+
+    /// The first of what is due and not at work, and when the next row will be.
+    private func read(_ limit: Int) async throws -> (due: [DeliveryTable.Due], next: ContinuousClock.Instant?) {
+        let clock = clock
+        let now = clock.now
+        // Before the look: what ends meanwhile may still be in it.
+        let busy = atWork.withLock { $0.ids }
+        let (rows, next) = try await database.read { transaction in
+            let rows = try DeliveryTable.due(at: now, lead: clock.lead, limit: limit, in: transaction)
+            return (rows, try DeliveryTable.nextDue(after: now, in: transaction))
+        }
+        return (rows.filter { !busy.contains($0.id) }, next.map { .now + .milliseconds(max(1, $0 - now)) })
     }
 }

@@ -1,4 +1,5 @@
 internal import AMQP
+internal import Events
 import FoundationEssentials
 import JSON
 
@@ -8,13 +9,22 @@ import JSON
 struct StoredProperties: Sendable {
     private enum Source: Sendable {
         case message(MessageProperties, exchange: String, routingKey: String)
+        case feed(String, Envelope?)
         case text(String)
     }
+
+    /// What the broker counts in the headers of a message that it delivers again.
+    private static let counts: Set<String> = ["x-delivery-count", "x-acquired-count"]
 
     private let source: Source
 
     init(_ message: IncomingMessage) {
         source = .message(message.message.properties, exchange: message.exchange, routingKey: message.routingKey)
+    }
+
+    /// What is kept of an event that came by a feed: what it would have come with by the queue, and the feed's name.
+    init(feed: String, _ envelope: Envelope?) {
+        source = .feed(feed, envelope)
     }
 
     init(json: String) {
@@ -30,10 +40,29 @@ struct StoredProperties: Sendable {
             return text
         case .message(let properties, let exchange, let routingKey):
             let value = StoredProperties.value(of: properties, exchange: exchange, routingKey: routingKey)
-            // Every value below can be encoded: numbers that JSON cannot hold are written as text.
-            guard let bytes = try? StrictJSON.encode(value) else { return "{}" }
-            return String(decoding: bytes, as: UTF8.self)
+            return StoredProperties.text(of: value)
+        case .feed(let name, let envelope):
+            var fields: [String: JSONValue] = ["feed": .string(name)]
+            fields["contentType"] = .string("application/cloudevents+json; charset=utf-8")
+            fields["messageId"] = envelope.map { .string($0.id) }
+            fields["type"] = envelope.map { .string($0.type.rawValue) }
+            fields["correlationId"] = envelope?.correlationID.map { .string($0) }
+            return StoredProperties.text(of: .object(fields))
         }
+    }
+
+    /// What is the same whenever the broker delivers the same message: all but where to, and how often.
+    var identity: String {
+        guard case .message(var properties, _, _) = source else { return json }
+        properties.headers?.entries.removeAll { StoredProperties.counts.contains($0.name) }
+        if properties.headers?.entries.isEmpty == true { properties.headers = nil }
+        return StoredProperties.text(of: StoredProperties.value(of: properties, exchange: "", routingKey: ""))
+    }
+
+    /// Every value that is made here can be encoded: numbers that JSON cannot hold are written as text.
+    private static func text(of value: JSONValue) -> String {
+        guard let bytes = try? StrictJSON.encode(value) else { return "{}" }
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     private static func value(of properties: MessageProperties, exchange: String, routingKey: String) -> JSONValue {

@@ -1,4 +1,3 @@
-internal import AMQP
 internal import Database
 internal import Events
 internal import JSON
@@ -12,7 +11,7 @@ internal import Telemetry
 /// queue or by both: it is done once. The feed keeps its own offset (`warren_offsets`, `feed:NAME`), which moves past a
 /// page when every event of it is processed or in the table of deliveries; a crash repeats one page at most. What the
 /// repeated page brings counts as suspect, as redelivered messages do: one of its events may have ended the process, so
-/// they go one at a time, each counted before it is handled. Whether the last run ended in order is kept beside the
+/// each is written down before it is handled. Whether the last run ended in order is kept beside the
 /// offset (`feed:NAME:begun`); after one that did, and at the very beginning, the first page goes as all others.
 ///
 /// # Catching up, then the queue
@@ -41,7 +40,6 @@ internal import Telemetry
 /// to hide positions behind the oldest open transaction, or the first argument fails.
 public final class EventFeed: Sendable {
     private struct State {
-        var connectionNumber: UInt64 = 0
         var problem: String?
     }
 
@@ -169,7 +167,7 @@ public final class EventFeed: Sendable {
                 _ = try transaction.execute("DELETE FROM warren_offsets WHERE name = $1", begunName)
             }
         } catch {
-            // Nothing is lost: the next run takes its first page's events one at a time.
+            // Nothing is lost: the next run writes its first page's events down before they are handled.
             logger.warning(
                 "a feed cannot note its end",
                 [LogField("feed.name", name), LogField("error", error: error)]
@@ -230,13 +228,9 @@ public final class EventFeed: Sendable {
     ///
     /// - Returns: whether it is settled; false when the service stops first.
     private func take(_ page: FeedPage, isSuspect: Bool, isLast: Bool) async -> Bool {
-        let messages = messages(of: page, isSuspect: isSuspect)
-        if !messages.isEmpty {
-            let settled = Countdown(from: messages.count)
-            let acks = AckBatch { tags in
-                for _ in tags { settled.step() }
-            }
-            await inbox.receive(messages, acknowledging: acks)
+        if !page.batch.isEmpty {
+            let settled = Countdown(from: page.batch.count)
+            await inbox.receive(page.batch, ofFeed: name, isSuspect: isSuspect) { settled.step() }
             guard await settled.wait() else { return false }
         }
         let stored: Void? = await persistently { [database, offsetName, doneName] in
@@ -246,32 +240,6 @@ public final class EventFeed: Sendable {
             }
         }
         return stored != nil
-    }
-
-    /// The events as the broker would have delivered them.
-    private func messages(of page: FeedPage, isSuspect: Bool) -> [IncomingMessage] {
-        let connection = state.withLock { state in
-            state.connectionNumber += 1
-            return state.connectionNumber
-        }
-        return page.batch.enumerated().map { index, bytes in
-            let message: Message
-            if let envelope = try? Envelope(decoding: bytes) {
-                message = Publication(envelope, body: bytes).message
-            } else {
-                // The inbox says what is wrong with it and keeps the bytes.
-                var properties = MessageProperties()
-                properties.contentType = "application/cloudevents+json; charset=utf-8"
-                message = Message(body: bytes, properties: properties)
-            }
-            return IncomingMessage(
-                tag: .init(connection: connection, number: UInt64(index + 1)),
-                redelivered: isSuspect,
-                exchange: "",
-                routingKey: message.properties.type ?? "",
-                message: message
-            )
-        }
     }
 
     // MARK: Offsets
@@ -295,46 +263,10 @@ public final class EventFeed: Sendable {
     }
 
     private func persistently<Result: Sendable>(_ operation: () async throws -> Result) async -> Result? {
-        while !Task.isCancelled {
-            do {
-                return try await operation()
-            } catch {
-                logger.error("a feed's offset cannot be used", [LogField("error", error: error)])
-                if let error = error as? DatabaseError, error.code == .closed { return nil }
-                await Signal().wait(until: .now + .seconds(1))
-            }
-        }
-        return nil
+        await Messaging.persistently(logger, "a feed's offset cannot be used", operation)
     }
 
     private func report(_ problem: String?) {
         state.withLock { $0.problem = problem }
-    }
-}
-
-/// Counts down to zero and wakes one waiter.
-private final class Countdown: Sendable {
-    private let count: Mutex<Int>
-    private let signal = Signal()
-
-    init(from count: Int) {
-        self.count = Mutex(count)
-    }
-
-    func step() {
-        let isOver = count.withLock { count in
-            count -= 1
-            return count <= 0
-        }
-        if isOver { signal.raise() }
-    }
-
-    /// Whether it came to zero before the task was cancelled.
-    func wait() async -> Bool {
-        while count.withLock({ $0 > 0 }) {
-            if Task.isCancelled { return false }
-            await signal.wait()
-        }
-        return true
     }
 }

@@ -10,6 +10,8 @@ final class AckBatch: Sendable {
     struct Ticket: Sendable {
         let tag: IncomingMessage.Tag
         let batch: AckBatch
+        /// What came by the same way and had no identity.
+        let copies: UnreadableCopies
 
         /// The delivery is where it belongs.
         func add() { batch.add(tag) }

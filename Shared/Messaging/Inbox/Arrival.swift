@@ -1,14 +1,15 @@
 internal import AMQP
 internal import Events
 
-/// A message that came in and what it turned out to be.
+/// What came in, by the queue or a feed, and what it turned out to be.
 ///
 /// An object, because it is handed on many times.
 final class Arrival: Sendable {
     /// What can be read of it.
     enum Content: Sendable {
         case event(Envelope)
-        case unreadable(EventFault)
+        /// It has no identity: its key is its own, and begins with what it has in common with its copies.
+        case unreadable(EventFault, copies: String)
     }
 
     let record: DeliveryRecord
@@ -21,12 +22,46 @@ final class Arrival: Sendable {
     /// Whatever is wrong with it, the result can be stored.
     ///
     /// - Parameter service: the source of the service's own events.
-    init(_ message: IncomingMessage, limits: EventLimits, now: Int64, for service: String) {
-        isSuspect = message.redelivered || message.isRepeat(by: service)
-        let body = message.message.body
-        let properties = StoredProperties(message)
-        do throws(EventFault) {
-            let envelope = try Arrival.read(message, limits: limits)
+    convenience init(_ message: IncomingMessage, limits: EventLimits, now: Int64, for service: String) {
+        let properties = message.message.properties
+        self.init(
+            Result { () throws(EventFault) in try Arrival.read(message, limits: limits) },
+            body: message.message.body,
+            properties: StoredProperties(message),
+            type: properties.type ?? message.routingKey,
+            isSuspect: message.redelivered || message.isRepeat(by: service),
+            now: now
+        )
+    }
+
+    /// Reads an event of a feed.
+    ///
+    /// Whatever is wrong with it, the result can be stored.
+    ///
+    /// - Parameter isSuspect: whether its page may have been handed over before, and have ended the process.
+    convenience init(_ event: [UInt8], ofFeed feed: String, isSuspect: Bool, limits: EventLimits, now: Int64) {
+        let envelope = Result { () throws(EventFault) in try Envelope(decoding: event, limits: limits) }
+        self.init(
+            envelope,
+            body: event,
+            properties: StoredProperties(feed: feed, try? envelope.get()),
+            type: "",
+            isSuspect: isSuspect,
+            now: now
+        )
+    }
+
+    private init(
+        _ envelope: Result<Envelope, EventFault>,
+        body: [UInt8],
+        properties: StoredProperties,
+        type: String,
+        isSuspect: Bool,
+        now: Int64
+    ) {
+        self.isSuspect = isSuspect
+        switch envelope {
+        case .success(let envelope):
             content = .event(envelope)
             record = DeliveryRecord(
                 key: DeliveryKey(source: envelope.source, eventID: envelope.id),
@@ -37,14 +72,13 @@ final class Arrival: Sendable {
                 body: body,
                 properties: properties
             )
-        } catch {
-            content = .unreadable(error)
-            // Nothing inside can be trusted as an identity; the same bytes under the same id again are the same delivery,
-            // which is what a redelivery after a crash brings.
-            let id = Arrival.cleaned(message.message.properties.messageID ?? "")
+        case .failure(let fault):
+            // Nothing inside can be trusted as an identity: equal bytes may be two messages.
+            let copies = "unreadable:\(Arrival.digest(body))\(Arrival.digest(Array(properties.identity.utf8))):"
+            content = .unreadable(fault, copies: copies)
             record = DeliveryRecord(
-                key: DeliveryKey(source: "", eventID: "unreadable:\(id):\(Arrival.digest(body))"),
-                type: Arrival.cleaned(message.message.properties.type ?? message.routingKey),
+                key: DeliveryKey(source: "", eventID: copies + UUIDv7.make()),
+                type: Arrival.cleaned(type),
                 subjectKey: SubjectKey(source: "", subject: ""),
                 receivedAt: now,
                 body: body,

@@ -14,10 +14,18 @@ struct BrokerDeadLetters: Sendable {
     let table: DeliveryTable
     let database: Database
     let limits: EventLimits
-    let counters: CounterBox
-    let logger: Logger
+    let failures: FailureRecord
     /// What lay there when the service started is in the table.
     let drained = Flag()
+    private let copies = UnreadableCopies()
+    private var logger: Logger { failures.logger }
+
+    init(table: DeliveryTable, database: Database, limits: EventLimits, failures: FailureRecord) {
+        self.table = table
+        self.database = database
+        self.limits = limits
+        self.failures = failures
+    }
 
     /// Drains the connection until it stops consuming.
     func drain(_ source: any ConsumingConnection) async {
@@ -56,17 +64,9 @@ struct BrokerDeadLetters: Sendable {
             let arrival = Arrival(message, limits: limits, now: now, for: "")
             let reason = BrokerDeadLetters.reason(of: message.message.properties.headers)
             let error = HandlerError.permanent("broker.\(reason)", "the broker gave up on the message: \(reason)")
-            guard let isNew = await store(arrival, error, now: now) else { return }
-            if isNew {
-                counters.add(to: \.deadLettered)
-                logger.warning(
-                    "broker gave up on a delivery",
-                    [
-                        LogField("messaging.event.type", arrival.record.type),
-                        LogField("error.class", error.errorClass),
-                    ]
-                )
-            }
+            let failure = FailureRecord.Failure(error: error, startedAt: now, endedAt: now)
+            guard let outcome = await store(arrival, failure, connection: message.tag.connection) else { return }
+            if let outcome { failures.note(outcome) }
             acknowledge(message.tag)
         }
     }
@@ -74,27 +74,28 @@ struct BrokerDeadLetters: Sendable {
     /// Writes one, and repeats it until the database takes it: unacknowledged, it would come again only with the next
     /// connection.
     ///
-    /// - Returns: whether it was not here before; nil when the service stops first, and then it does come again.
-    private func store(_ arrival: Arrival, _ error: HandlerError, now: Int64) async -> Bool? {
-        let pause = Signal()
-        while !Task.isCancelled {
-            do {
-                return try await database.write { [table] transaction in
-                    let life = DeliveryLife(state: .dead, attempts: 1)
-                    // A row that is there already knows more than the broker does.
-                    let id = try table.insert(arrival.record, life: life, error: error, now: now, in: transaction)
-                    guard let id else { return false }
-                    let attempt = DeliveryTable.Attempt(startedAt: now, durationMilliseconds: 0, error: error)
-                    try table.record(attempt, number: 1, generation: 0, of: id, in: transaction)
-                    return true
+    /// - Returns: what has become of it, nil if it was here before, as which it may have become anything; nothing at all when
+    ///   the service stops first, and then it does come again.
+    private func store(
+        _ arrival: Arrival,
+        _ failure: FailureRecord.Failure,
+        connection: UInt64
+    ) async -> FailureRecord.Outcome?? {
+        await persistently(logger, "a message that the broker gave up on cannot be stored") {
+            try await database.write { [table, failures, copies] transaction -> FailureRecord.Outcome? in
+                if arrival.isSuspect, case .unreadable(_, let alike) = arrival.content,
+                    try copies.match(arrival, alike: alike, of: table, connection: connection, in: transaction)
+                {
+                    return nil
                 }
-            } catch {
-                logger.error("a message that the broker gave up on cannot be stored", [LogField("error", error: error)])
-                if let error = error as? DatabaseError, error.code == .closed { return nil }
-                await pause.wait(until: .now + .seconds(1))
+                // A row that is there already knows more than the broker does.
+                let outcome = try failures.insert(arrival.record, failure, random: 0, of: table, in: transaction)
+                if let outcome {
+                    transaction.afterCommit { copies.wrote(outcome.id, connection: connection) }
+                }
+                return outcome
             }
         }
-        return nil
     }
 
     /// The `reason` of the latest entry of `x-death` (RabbitMQ, "Dead Letter Exchanges").

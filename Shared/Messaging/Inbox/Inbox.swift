@@ -15,16 +15,17 @@ final class Inbox: Sendable {
     private let database: Database
     private let events: EventStore
     private let subscriber: Subscriber
-    private let policy: RetryPolicy
-    private let deferralLimit: Duration
+    private let failures: FailureRecord
     private let limits: EventLimits
-    private let counters: CounterBox
-    private let logger: Logger
+    private let clock: AttemptClock
     /// Raised when the table has something for the scheduler.
     private let onScheduled: Signal
     private let queueAcks: AckBatch
+    private let queueCopies = UnreadableCopies()
     private let isolation: SuspectIsolation
     private var lanes: Lanes { isolation.lanes }
+    private var counters: CounterBox { failures.counters }
+    private var logger: Logger { failures.logger }
 
     /// - Parameter acknowledge: is given the messages that may be acknowledged; it must not block.
     init(
@@ -32,11 +33,9 @@ final class Inbox: Sendable {
         database: Database,
         events: EventStore,
         subscriber: Subscriber,
-        policy: RetryPolicy,
-        deferralLimit: Duration,
+        failures: FailureRecord,
         limits: EventLimits,
-        counters: CounterBox,
-        logger: Logger,
+        clock: AttemptClock,
         onScheduled: Signal,
         isolation: SuspectIsolation,
         acknowledge: @escaping @Sendable ([IncomingMessage.Tag]) -> Void
@@ -45,11 +44,9 @@ final class Inbox: Sendable {
         self.database = database
         self.events = events
         self.subscriber = subscriber
-        self.policy = policy
-        self.deferralLimit = deferralLimit
+        self.failures = failures
         self.limits = limits
-        self.counters = counters
-        self.logger = logger
+        self.clock = clock
         self.onScheduled = onScheduled
         self.isolation = isolation
         queueAcks = AckBatch(acknowledge)
@@ -62,25 +59,62 @@ final class Inbox: Sendable {
         case blocked
     }
 
-    /// Starts on a burst of messages; each is acknowledged when it is safe.
+    /// Starts on a burst of messages from the queue; each is acknowledged when it is safe.
     ///
     /// Returns when all have begun, so that what arrives meanwhile forms the next burst.
-    ///
-    /// - Parameter acknowledgements: where they go; to the queue unless given.
-    func receive(_ burst: [IncomingMessage], acknowledging acknowledgements: AckBatch? = nil) async {
-        let acks = acknowledgements ?? queueAcks
+    func receive(_ burst: [IncomingMessage]) async {
         CrashPoint.reach("inbox.received")
+        let now = WallClock.milliseconds()
+        await receive(
+            burst.map { Arrival($0, limits: limits, now: now, for: events.source) },
+            tags: burst.map(\.tag),
+            acknowledging: queueAcks,
+            queueCopies
+        )
+    }
+
+    /// Starts on a page of events from a feed.
+    ///
+    /// Returns when all have begun.
+    ///
+    /// - Parameters:
+    ///   - isSuspect: whether the page may have been handed over before, and one of them have ended the process.
+    ///   - settled: called as often as there are events, when each is processed or in the table.
+    func receive(
+        _ page: [[UInt8]],
+        ofFeed feed: String,
+        isSuspect: Bool,
+        settled: @escaping @Sendable () -> Void
+    ) async {
+        let now = WallClock.milliseconds()
+        await receive(
+            page.map { Arrival($0, ofFeed: feed, isSuspect: isSuspect, limits: limits, now: now) },
+            tags: page.indices.map { IncomingMessage.Tag(connection: 1, number: UInt64($0 + 1)) },
+            acknowledging: AckBatch { tags in
+                for _ in tags { settled() }
+            },
+            UnreadableCopies()
+        )
+    }
+
+    private func receive(
+        _ arrivals: [Arrival],
+        tags: [IncomingMessage.Tag],
+        acknowledging acks: AckBatch,
+        _ copies: UnreadableCopies
+    ) async {
         await isolation.begin()
         defer { isolation.begun() }
-        counters.add(burst.count, to: \.received)
-        let now = WallClock.milliseconds()
-        let arrivals = burst.map { Arrival($0, limits: limits, now: now, for: events.source) }
+        counters.add(arrivals.count, to: \.received)
         let areNew = arrivals.map { table.seen.take($0.record.key) }
         guard let known = await standings(of: arrivals, areNew) else { return }
-        for (index, message) in burst.enumerated() {
-            let (arrival, isNew, standing) = (arrivals[index], areNew[index], known[index])
+        let begun = clock.now
+        for (index, arrival) in arrivals.enumerated() {
+            let (isNew, standing) = (areNew[index], known[index])
+            let ack = AckBatch.Ticket(tag: tags[index], batch: acks, copies: copies)
             lanes.run(in: line(of: arrival)) { lane in
-                let ack = AckBatch.Ticket(tag: message.tag, batch: acks)
+                // What has waited so long that the broker may lose its patience goes to the table, and so do those after it.
+                if self.clock.isOver(since: begun) { lane.isBlocked = true }
                 if await self.process(arrival, ack, isNew: isNew, standing, in: lane) { ack.add() }
                 acks.flush()
             }
@@ -104,7 +138,9 @@ final class Inbox: Sendable {
         for (index, line) in lines.enumerated() where busy.insert(line).inserted { first.append(index) }
         let asked = Set(doubtful).intersection(first).sorted()
         guard !asked.isEmpty else { return known }
-        let standings = await persistently { try await self.standings(of: asked.map { arrivals[$0] }) }
+        let standings = await persistently(logger, Self.refused) {
+            try await self.standings(of: asked.map { arrivals[$0] })
+        }
         guard let standings else { return nil }
         for (index, standing) in zip(asked, standings) { known[index] = standing }
         return known
@@ -151,7 +187,7 @@ final class Inbox: Sendable {
                 if isNew, table.isClear(arrival.record.subjectKey) {
                     .fresh
                 } else {
-                    await persistently { try await self.standings(of: [arrival])[0] }
+                    await persistently(logger, Self.refused) { try await self.standings(of: [arrival])[0] }
                 }
         }
         guard let standing else { return false }
@@ -160,13 +196,14 @@ final class Inbox: Sendable {
             return true
         }
         guard case .event(let envelope) = arrival.content else {
-            if case .unreadable(let fault) = arrival.content { return await bury(arrival, HandlerError(fault)) }
-            return false
+            guard case .unreadable(let fault, let alike) = arrival.content else { return false }
+            return await bury(arrival, fault, alike, ack)
         }
         guard let handler = subscriber.handler(of: envelope.type) else {
-            return await bury(
+            return await fail(
                 arrival,
-                .permanent("event.unknown-type", "\(table.subscriber) has no handler for \(envelope.type)")
+                .permanent("event.unknown-type", "\(table.subscriber) has no handler for \(envelope.type)"),
+                startedAt: WallClock.milliseconds()
             )
         }
         if arrival.isSuspect || standing == .blocked || lane.isBlocked {
@@ -183,71 +220,119 @@ final class Inbox: Sendable {
         in lane: Lanes.Lane
     ) async -> Bool {
         let startedAt = WallClock.milliseconds()
-        let delivery = Delivery(envelope: envelope, attempt: 1, database: database, events: events) {
-            [table] transaction in
-            if try table.isBlocked(arrival.record.subjectKey, in: transaction) { return .blocked }
-            transaction.afterCommit { ack.add() }
-            let isNew = try table.insertReceipt(arrival.record, now: WallClock.milliseconds(), in: transaction)
-            return isNew ? .processed : .duplicate
-        }
+        let delivery = Delivery(
+            envelope: envelope,
+            attempt: 1,
+            tick: clock.now,
+            database: database,
+            events: events,
+            as: FirstAttempt(arrival, ack, inbox: self, startedAt: startedAt)
+        )
+        lane.begin(delivery)
         do {
             try await handler(delivery)
-            switch try await delivery.end() {
+            let outcome = try await delivery.end()
+            guard lane.end(delivery) else { return false }
+            switch outcome {
             case .processed: counters.add(to: \.processed)
             case .duplicate: counters.add(to: \.duplicates)
             case .blocked: return await store(arrival)
             }
             return false
-        } catch is Delivery.Blocked {
-            return await store(arrival)
         } catch {
+            guard lane.end(delivery) else { return false }
+            if error is Delivery.Blocked { return await store(arrival) }
             if Task.isCancelled { return false }
             lane.isBlocked = true
             return await fail(arrival, HandlerError(error), startedAt: startedAt) && !delivery.isSettled
         }
     }
 
+    /// A first attempt, whose receipt is its row.
+    private final class FirstAttempt: DeliveryAttempt {
+        private let arrival: Arrival
+        private let ack: AckBatch.Ticket
+        private let inbox: Inbox
+        private let startedAt: Int64
+
+        init(_ arrival: Arrival, _ ack: AckBatch.Ticket, inbox: Inbox, startedAt: Int64) {
+            self.arrival = arrival
+            self.ack = ack
+            self.inbox = inbox
+            self.startedAt = startedAt
+        }
+
+        func takeReceipt(in transaction: Transaction) throws -> Delivery.Outcome {
+            let table = inbox.table
+            if try table.isBlocked(arrival.record.subjectKey, in: transaction) { return .blocked }
+            transaction.afterCommit { [ack] in ack.add() }
+            let isNew = try table.insertReceipt(arrival.record, now: WallClock.milliseconds(), in: transaction)
+            return isNew ? .processed : .duplicate
+        }
+
+        func timedOut() async {
+            if await inbox.fail(arrival, inbox.clock.timeout, startedAt: startedAt) { ack.add() }
+            ack.batch.flush()
+        }
+    }
+
     /// Writes a failed first attempt.
     private func fail(_ arrival: Arrival, _ error: HandlerError, startedAt: Int64) async -> Bool {
         counters.add(to: \.failedAttempts)
+        let failure = FailureRecord.Failure(error: error, startedAt: startedAt, endedAt: WallClock.milliseconds())
         let random = Double.random(in: 0...1)
-        let ended = WallClock.milliseconds()
-        let recorded = await persistently { [table, database, policy, deferralLimit] in
-            try await database.write { transaction -> (id: Int64?, life: DeliveryLife, error: HandlerError) in
-                var life = DeliveryLife(state: .scheduled, attempts: 1)
-                let error = life.fail(error, policy: policy, deferralLimit: deferralLimit, now: ended, random: random)
-                guard let id = try table.insert(arrival.record, life: life, error: error, now: ended, in: transaction)
-                else {
-                    return (nil, life, error)
-                }
-                let attempt = DeliveryTable.Attempt(
-                    startedAt: startedAt,
-                    durationMilliseconds: ended - startedAt,
-                    error: error
-                )
-                try table.record(attempt, number: 1, generation: 0, of: id, in: transaction)
-                return (id, life, error)
+        let recorded = await persistently(logger, Self.refused) { [table, database, failures] in
+            try await database.write { transaction -> FailureRecord.Outcome? in
+                try failures.insert(arrival.record, failure, random: random, of: table, in: transaction)
             }
         }
         guard let recorded else { return false }
-        // A copy of it may have been quicker; that one has said so.
-        if let id = recorded.id {
-            logger.noteFailure(recorded.error, recorded.life, of: id, arrival.record, attempt: 1)
-            if recorded.life.state == .dead { counters.add(to: \.deadLettered) }
-        }
+        if let recorded { failures.note(recorded) }
         onScheduled.raise()
         return true
     }
 
-    /// Writes a delivery that no attempt can help.
-    private func bury(_ arrival: Arrival, _ error: HandlerError) async -> Bool {
-        await fail(arrival, error, startedAt: WallClock.milliseconds())
+    /// Writes a message that cannot be read, unless it is there: it may be the copy of one that is.
+    private func bury(
+        _ arrival: Arrival,
+        _ fault: EventFault,
+        _ alike: String,
+        _ ack: AckBatch.Ticket
+    ) async -> Bool {
+        let connection = ack.tag.connection
+        if arrival.isSuspect {
+            let isCopy = await persistently(logger, Self.refused) { [table, database] in
+                try await database.write { transaction in
+                    try ack.copies.match(arrival, alike: alike, of: table, connection: connection, in: transaction)
+                }
+            }
+            guard let isCopy else { return false }
+            if isCopy {
+                counters.add(to: \.duplicates)
+                return true
+            }
+        }
+        counters.add(to: \.failedAttempts)
+        let now = WallClock.milliseconds()
+        let failure = FailureRecord.Failure(error: HandlerError(fault), startedAt: now, endedAt: now)
+        let recorded = await persistently(logger, Self.refused) { [table, database, failures] in
+            try await database.write { transaction -> FailureRecord.Outcome? in
+                let outcome = try failures.insert(arrival.record, failure, random: 0, of: table, in: transaction)
+                if let outcome {
+                    transaction.afterCommit { ack.copies.wrote(outcome.id, connection: connection) }
+                }
+                return outcome
+            }
+        }
+        guard let recorded else { return false }
+        if let recorded { failures.note(recorded) }
+        return true
     }
 
     /// Writes a delivery that has to wait: behind an earlier one of its subject, or because it is suspected of having
-    /// ended the process and must be counted before it runs.
+    /// ended the process and must be written down before it runs.
     private func store(_ arrival: Arrival) async -> Bool {
-        let isStored: Bool? = await persistently { [table, database] in
+        let isStored: Bool? = await persistently(logger, Self.refused) { [table, database] in
             try await database.write { transaction in
                 let now = WallClock.milliseconds()
                 let isBlocked = try table.isBlocked(arrival.record.subjectKey, in: transaction)
@@ -255,7 +340,7 @@ final class Inbox: Sendable {
                 let id = try table.insert(
                     arrival.record,
                     life: life,
-                    isSuspect: arrival.isSuspect,
+                    suspicion: arrival.isSuspect ? .first : Suspicion(level: 0),
                     now: now,
                     in: transaction
                 )
@@ -268,58 +353,6 @@ final class Inbox: Sendable {
         return true
     }
 
-    /// Repeats a database operation until it succeeds.
-    ///
-    /// The message stays unacknowledged meanwhile, so nothing is lost. - Returns: nil when the service stops first.
-    private func persistently<Result: Sendable>(
-        _ operation: @Sendable () async throws -> Result
-    ) async -> Result? {
-        let pause = Signal()
-        while !Task.isCancelled {
-            do {
-                return try await operation()
-            } catch {
-                logger.error("database refused a delivery; it stays in the queue", [LogField("error", error: error)])
-                if let error = error as? DatabaseError, error.code == .closed { return nil }
-                await pause.wait(until: .now + .seconds(1))
-            }
-        }
-        return nil
-    }
-}
-
-extension Logger {
-    /// Says what became of a failed attempt, and of which delivery: the id is the one that it has as a dead letter.
-    func noteFailure(
-        _ error: HandlerError,
-        _ life: DeliveryLife,
-        of id: Int64,
-        type: String,
-        subject: String,
-        attempt: Int
-    ) {
-        let fields = [
-            LogField("messaging.delivery.id", id),
-            LogField("messaging.event.type", type),
-            LogField("messaging.event.subject", subject),
-            LogField("messaging.attempt", attempt),
-            LogField("error.class", error.errorClass),
-            LogField("error.message", error.message),
-        ]
-        if life.state == .dead {
-            warning("delivery is dead", fields)
-        } else {
-            info("delivery failed and is scheduled again", fields)
-        }
-    }
-
-    fileprivate func noteFailure(
-        _ error: HandlerError,
-        _ life: DeliveryLife,
-        of id: Int64,
-        _ record: DeliveryRecord,
-        attempt: Int
-    ) {
-        noteFailure(error, life, of: id, type: record.type, subject: record.subject, attempt: attempt)
-    }
+    /// The message stays unacknowledged while it is tried again, so nothing is lost.
+    private static let refused: StaticString = "database refused a delivery; it stays in the queue"
 }

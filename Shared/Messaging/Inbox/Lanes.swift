@@ -9,19 +9,62 @@ enum LineKey: Hashable, Sendable {
 }
 
 /// Runs work in tasks: what shares a line one after the other, the rest side by side.
+///
+/// An attempt that takes too long can be taken from its handler: then its line goes on without it, in another task.
 final class Lanes: Sendable {
     typealias Work = @Sendable (Lane) async -> Void
 
     /// A line while it has work.
     final class Lane: Sendable {
-        private let blocked = Atomic(false)
+        fileprivate let number: Int
+        private let blocked: Atomic<Bool>
+        private let left = Atomic(false)
         /// What waits for its turn.
-        fileprivate let waiting = Mutex<[Work]>([])
+        fileprivate let waiting: Mutex<[Work]>
+        /// The attempt at work, if it can be given up.
+        private let attempt = Mutex<Delivery?>(nil)
+
+        fileprivate init(_ number: Int, isBlocked: Bool = false, waiting: [Work] = []) {
+            self.number = number
+            blocked = Atomic(isBlocked)
+            self.waiting = Mutex(waiting)
+        }
 
         /// An earlier delivery in this line failed, so the ones after it must ask before they run.
         var isBlocked: Bool {
             get { blocked.load(ordering: .acquiring) }
             set { blocked.store(newValue, ordering: .releasing) }
+        }
+
+        /// The line goes on without the task that this one has.
+        fileprivate var isLeft: Bool {
+            get { left.load(ordering: .acquiring) }
+            set { left.store(newValue, ordering: .releasing) }
+        }
+
+        /// An attempt begins.
+        func begin(_ delivery: Delivery) {
+            attempt.withLock { $0 = delivery }
+        }
+
+        /// The attempt's handler has ended, and so has everything that can take the attempt from it.
+        ///
+        /// - Returns: false where that has happened: then the attempt is nobody's concern here any more.
+        func end(_ delivery: Delivery) -> Bool {
+            attempt.withLock { $0 = nil }
+            return !delivery.isGivenUp
+        }
+
+        /// Takes the attempt from its handler if it began before that tick.
+        fileprivate func giveUp(begunBefore tick: Int) -> Work? {
+            attempt.withLock { attempt in
+                guard let delivery = attempt, delivery.tick < tick else { return nil }
+                switch delivery.giveUp() {
+                case .goesOn: return nil
+                case .isSettled: return { _ in }
+                case .isOpen: return { _ in await delivery.timedOut() }
+                }
+            }
         }
     }
 
@@ -29,6 +72,8 @@ final class Lanes: Sendable {
         /// The lines that have work.
         var lanes: [LineKey: Lane] = [:]
         var tasks: [Int: Task<Void, Never>] = [:]
+        /// The numbers of tasks that were left behind and have not ended.
+        var strays: Set<Int> = []
         var nextTask = 0
         var isCancelled = false
         var observers: [CheckedContinuation<Void, Never>] = []
@@ -43,6 +88,9 @@ final class Lanes: Sendable {
         }
     }
 
+    /// Whether handlers are at work whose attempts have been given up.
+    var hasStrays: Bool { state.withLock { !$0.strays.isEmpty } }
+
     /// Runs work in its line.
     func run(in key: LineKey, _ work: @escaping Work) {
         state.withLock { state in
@@ -50,31 +98,59 @@ final class Lanes: Sendable {
                 lane.waiting.withLock { $0.append(work) }
                 return
             }
-            let lane = Lane()
-            state.lanes[key] = lane
-            let number = state.nextTask
-            state.nextTask += 1
-            // The task is entered under the lock that it takes to leave, so it cannot leave before it is entered.
-            let task = Task {
-                await work(lane)
-                while let next = self.next(in: key, lane) { await next(lane) }
-                self.ended(number)
-            }
-            state.tasks[number] = task
-            if state.isCancelled { task.cancel() }
+            let lane = Lane(state.nextTask)
+            start(lane, as: key, work, &state)
         }
+    }
+
+    /// The task is entered under the lock that it takes to leave, so it cannot leave before it is entered.
+    private func start(_ lane: Lane, as key: LineKey, _ work: @escaping Work, _ state: inout State) {
+        state.lanes[key] = lane
+        state.nextTask += 1
+        let task = Task {
+            await work(lane)
+            while let next = self.next(in: key, lane) { await next(lane) }
+            self.ended(lane.number)
+        }
+        state.tasks[lane.number] = task
+        if state.isCancelled { task.cancel() }
     }
 
     /// What comes next in a line; nil, and the line is gone, when nothing does.
     private func next(in key: LineKey, _ lane: Lane) -> Work? {
         state.withLock { state in
+            if lane.isLeft { return nil }
             let next = lane.waiting.withLock { $0.isEmpty ? nil : $0.removeFirst() }
             if next == nil { state.lanes[key] = nil }
             return next
         }
     }
 
-    /// Returns when nothing is in work.
+    /// Takes attempts that began before that tick from their handlers, whose tasks are cancelled; their lines go on, with what
+    /// is to be written down first.
+    ///
+    /// - Returns: how many there were.
+    func giveUp(begunBefore tick: Int) -> Int {
+        let (left, count) = state.withLock { state -> ([Task<Void, Never>], Int) in
+            guard !state.isCancelled else { return ([], 0) }
+            var left: [Task<Void, Never>] = []
+            var count = 0
+            for (key, lane) in state.lanes {
+                guard let record = lane.giveUp(begunBefore: tick) else { continue }
+                count += 1
+                lane.isLeft = true
+                state.strays.insert(lane.number)
+                if let task = state.tasks.removeValue(forKey: lane.number) { left.append(task) }
+                let waiting = lane.waiting.withLock { waiting in exchange(&waiting, with: []) }
+                start(Lane(state.nextTask, isBlocked: true, waiting: waiting), as: key, record, &state)
+            }
+            return (left, count)
+        }
+        for task in left { task.cancel() }
+        return count
+    }
+
+    /// Returns when nothing is in work, handlers aside whose attempts have been given up.
     func drained() async {
         await withCheckedContinuation { continuation in
             let isIdle = state.withLock { state in
@@ -97,6 +173,7 @@ final class Lanes: Sendable {
 
     private func ended(_ number: Int) {
         let observers = state.withLock { state -> [CheckedContinuation<Void, Never>] in
+            if state.strays.remove(number) != nil { return [] }
             state.tasks[number] = nil
             guard state.tasks.isEmpty else { return [] }
             defer { state.observers = [] }

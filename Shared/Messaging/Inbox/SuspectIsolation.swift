@@ -1,12 +1,13 @@
 import Synchronization
 
-/// Keeps first deliveries out while a suspect runs, so that a process that ends then was ended by the suspect and by no
-/// neighbour.
+/// Keeps everything else out while a suspect runs that is to be alone, so that a process that ends then was ended by the suspect
+/// and by no neighbour.
 ///
-/// Fair by turns: a suspect waits until the first deliveries that have begun are done; those that come meanwhile wait for this
-/// one suspect, and all of them begin before the next one. So neither side starves, and each waits for one turn of the other
-/// at most. A turn lasts 10 s at most: a suspect whose turn does not come until then runs beside what is at work, and first
-/// deliveries go on beside a suspect that takes longer. Only such a suspect can be charged for a neighbour.
+/// All other work runs in its `lanes`: first deliveries, and rows of the table that may have company. Fair by turns: a suspect
+/// waits until what has begun there is done; what comes meanwhile waits for this one suspect, and all of it begins before the
+/// next one. So neither side starves, and each waits for one turn of the other at most. A turn lasts 10 s at most: a suspect
+/// whose turn does not come until then runs beside what is at work, and everything goes on beside a suspect that takes longer.
+/// Such a suspect knows that it is not alone.
 ///
 /// First deliveries pass it by bursts: without a suspect that is two locks that nobody else holds, for all of a burst.
 final class SuspectIsolation: Sendable {
@@ -16,6 +17,8 @@ final class SuspectIsolation: Sendable {
         var isClosed = false
         /// Counts the suspects.
         var turn = 0
+        /// Suspects at work.
+        var suspects = 0
         var waiting: [CheckedContinuation<Void, Never>] = []
         /// Told when no burst is beginning.
         var observers: [Signal] = []
@@ -28,9 +31,42 @@ final class SuspectIsolation: Sendable {
         }
     }
 
-    /// Where first deliveries are at work.
+    /// What a suspect knows of its turn.
+    final class Turn: Sendable {
+        private struct State {
+            var isAlone: Bool
+            var whenOver: (@Sendable () async -> Void)?
+        }
+
+        private let state: Mutex<State>
+
+        fileprivate init(isAlone: Bool) { state = Mutex(State(isAlone: isAlone)) }
+
+        /// Whether nothing else is at work.
+        var isAlone: Bool { state.withLock { $0.isAlone } }
+
+        /// Has this done before something is let in beside the suspect; at once, if that has happened.
+        func beforeCompany(_ work: @escaping @Sendable () async -> Void) async {
+            let isAlone = state.withLock { state in
+                if state.isAlone { state.whenOver = work }
+                return state.isAlone
+            }
+            if !isAlone { await work() }
+        }
+
+        fileprivate func expectCompany() async {
+            let work = state.withLock { state in
+                state.isAlone = false
+                return exchange(&state.whenOver, with: nil)
+            }
+            await work?()
+        }
+    }
+
+    /// Where everything is at work that may have company.
     let lanes = Lanes()
-    private let patience: Duration
+    /// How long one side waits for the other.
+    let patience: Duration
     private let state = Mutex(State())
 
     /// - Parameter patience: how long one side waits for the other.
@@ -70,27 +106,33 @@ final class SuspectIsolation: Sendable {
         for observer in observers { observer.raise() }
     }
 
-    /// Runs a suspect with no first delivery beside it.
+    /// Runs a suspect with nothing beside it.
     ///
-    /// To be called for one suspect at a time.
-    func alone(_ body: () async -> Void) async {
-        let turn = state.withLock { state in
+    /// To be called for one suspect at a time, the next one when the first one's turn has ended.
+    ///
+    /// - Parameter turnEnded: called once, when the body has ended or, before that, others are let in beside it.
+    func alone(_ body: (Turn) async -> Void, turnEnded: @escaping @Sendable () -> Void) async {
+        let (number, others) = state.withLock { state in
             state.isClosed = true
             state.turn += 1
-            return state.turn
+            state.suspects += 1
+            return (state.turn, state.suspects - 1)
         }
-        _ = await finishes(within: patience) { [self] in
+        let isDrained = await finishes(within: patience) { [self] in
             await untilBegun()
             await lanes.drained()
         }
+        let turn = Turn(isAlone: isDrained && others == 0 && !lanes.hasStrays)
         let limit = Task { [self] in
             // Cancelled when the suspect has ended in time.
             guard (try? await Task.sleep(for: patience)) != nil else { return }
-            open(turn)
+            await turn.expectCompany()
+            if open(number) { turnEnded() }
         }
-        await body()
+        await body(turn)
         limit.cancel()
-        open(turn)
+        state.withLock { $0.suspects -= 1 }
+        if open(number) { turnEnded() }
     }
 
     private func untilBegun() async {
@@ -104,14 +146,17 @@ final class SuspectIsolation: Sendable {
     }
 
     /// Ends a suspect's turn: all that waits is let in.
-    private func open(_ turn: Int) {
-        let waiting = state.withLock { state -> [CheckedContinuation<Void, Never>] in
-            guard state.isClosed, state.turn == turn else { return [] }
+    /// - Returns: false if it had ended.
+    private func open(_ turn: Int) -> Bool {
+        let waiting = state.withLock { state -> [CheckedContinuation<Void, Never>]? in
+            guard state.isClosed, state.turn == turn else { return nil }
             state.isClosed = false
             state.beginning += state.waiting.count
             defer { state.waiting = [] }
             return state.waiting
         }
+        guard let waiting else { return false }
         for continuation in waiting { continuation.resume() }
+        return true
     }
 }

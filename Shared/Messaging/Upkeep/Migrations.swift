@@ -144,11 +144,17 @@ extension MigrationSet {
                 """
             ),
             .init(
+                "the place of an edited dead letter",
+                """
+                ALTER TABLE warren_deliveries ADD COLUMN place INTEGER;
+                """
+            ),
+            .init(
                 "costs that stay linear",
                 """
                 DROP INDEX warren_deliveries_waiting;
                 CREATE INDEX warren_deliveries_line
-                    ON warren_deliveries (subscriber, source, subject, status, COALESCE(sequence, 0), id)
+                    ON warren_deliveries (subscriber, source, subject, status, COALESCE(sequence, 0), COALESCE(place, id))
                     WHERE status <> 'processed' AND status <> 'discarded';
                 CREATE INDEX warren_deliveries_running ON warren_deliveries (id) WHERE running_since IS NOT NULL;
                 CREATE INDEX warren_deliveries_oldest ON warren_deliveries (received_at) WHERE status = 'scheduled';

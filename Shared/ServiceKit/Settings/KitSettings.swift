@@ -111,6 +111,12 @@ struct KitSettings {
         in: .seconds(1)...(.seconds(30 * 86_400)),
         help: "How long a handler may put a delivery off without costing it attempts. Then it becomes a dead letter."
     )
+    let attemptTimeout = Setting<Duration>.duration(
+        "WARREN_ATTEMPT_TIMEOUT",
+        default: "5m",
+        in: .seconds(1)...(.seconds(14 * 60)),
+        help: "How long a handler may take until its attempt has failed. Below half of the broker's consumer_timeout."
+    )
 
     let confirmTimeout = Setting<Duration>.duration(
         "WARREN_CONFIRM_TIMEOUT",
@@ -138,6 +144,7 @@ struct KitSettings {
             queueType.declaration, prefetch.declaration, topology.declaration, retryAttempts.declaration,
             retryBase.declaration, retryFactor.declaration, retryCap.declaration, deferralLimit.declaration,
             confirmTimeout.declaration,
+            attemptTimeout.declaration,
         ] + retention.declarations
     }
 
@@ -177,6 +184,7 @@ struct KitSettings {
         configuration.retryPolicy = retryPolicy(in: settings)
         configuration.deferralLimit = settings[deferralLimit]
         configuration.confirmTimeout = settings[confirmTimeout]
+        configuration.attemptTimeout = settings[attemptTimeout]
         configuration.ordering = description.ordering
         configuration.afterDeadLetter = description.afterDeadLetter
         configuration.eventRetention = settings[retention.events]

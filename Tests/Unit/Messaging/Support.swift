@@ -54,6 +54,7 @@ final class Bench: Sendable {
     let operationRunner: OperationRunner
     let acknowledged = Acknowledgements()
     let isolation: SuspectIsolation
+    let clock: AttemptClock
     private let path: String
     private let tags = Atomic<UInt64>(1)
 
@@ -79,6 +80,8 @@ final class Bench: Sendable {
         (self.stalled, self.desk) = (stalled, desk)
         let isolation = SuspectIsolation(patience: patience)
         self.isolation = isolation
+        let clock = AttemptClock(limit: .seconds(300), logger: logger)
+        self.clock = clock
         let database = try await Database.open(
             "sqlite:\(path)",
             migrations: [
@@ -112,15 +115,16 @@ final class Bench: Sendable {
             limits: .standard,
             timeouts: TimeoutDesk(table: table, onScheduled: onScheduled)
         ) { forwarder.committed($0) }
+        func failures(_ deferralLimit: Duration?) -> FailureRecord {
+            FailureRecord(policy: policy, deferralLimit: deferralLimit, counters: counters, logger: logger)
+        }
         func retryAttempt(deferralLimit: Duration?) -> RetryAttempt {
             RetryAttempt(
                 database: database,
                 events: events,
-                policy: policy,
-                deferralLimit: deferralLimit,
+                failures: failures(deferralLimit),
                 limits: .standard,
-                counters: counters,
-                logger: logger
+                clock: clock
             )
         }
         let (handling, publishing) = (retryAttempt(deferralLimit: deferralLimit), retryAttempt(deferralLimit: nil))
@@ -145,25 +149,23 @@ final class Bench: Sendable {
             wake: onScheduled,
             operations: operationRunner,
             isolation: isolation
-        ) { due, table in
+        ) { due, table, place in
             guard table.subscriber == DeliveryTable.forwarder else {
-                return await handling.run(due, of: table, .handle(subscriber))
+                return await handling.run(due, of: table, .handle(subscriber), in: place)
             }
             let publish = RetryAttempt.Work.publish { envelope, body in
                 try await desk.publishOrDefer(envelope, body)
             }
-            await publishing.run(due, of: table, publish)
+            await publishing.run(due, of: table, publish, in: place)
         }
         self.inbox = Inbox(
             table: table,
             database: database,
             events: events,
             subscriber: subscriber,
-            policy: policy,
-            deferralLimit: deferralLimit,
+            failures: failures(deferralLimit),
             limits: .standard,
-            counters: counters,
-            logger: logger,
+            clock: clock,
             onScheduled: onScheduled,
             isolation: isolation,
             acknowledge: { tags in acknowledged.withLock { $0 += tags.map(\.number) } }
@@ -223,6 +225,28 @@ final class Bench: Sendable {
         )
     }
 
+    /// So many processes have ended while the rows that wait were at work.
+    func suspect(_ level: Int) async throws {
+        try await database.write { transaction in
+            _ = try transaction.execute("UPDATE warren_deliveries SET suspect = $1 WHERE status <> 'processed'", level)
+        }
+    }
+
+    /// What a row says beside its life.
+    func column<Value: DatabaseConvertible & Sendable>(
+        _ name: String,
+        of type: Value.Type = Value.self
+    ) async throws -> [Value] {
+        try await database.read { transaction in
+            try transaction.query("SELECT \(name) FROM warren_deliveries ORDER BY id").map { try $0[0] }
+        }
+    }
+
+    /// Lets an attempt's deadline go by.
+    func letDeadlinePass() {
+        for _ in 0...AttemptClock.ticks { clock.beat([isolation.lanes, scheduler.suspects]) }
+    }
+
     /// Hands in a burst and waits until every message of it is where it belongs.
     func receive(_ messages: IncomingMessage...) async {
         await inbox.receive(messages)
@@ -230,10 +254,10 @@ final class Bench: Sendable {
     }
 
     /// Runs the scheduler until the table is as the test waits for it.
-    func settle(until condition: @escaping @Sendable ([Life]) -> Bool) async throws {
+    func settle(until condition: @escaping @Sendable ([Life]) async throws -> Bool) async throws {
         let running = Task { await scheduler.run() }
         defer { running.cancel() }
-        try await eventually { condition(try await self.lives()) }
+        try await eventually { try await condition(try await self.lives()) }
         running.cancel()
         await running.value
         await scheduler.drained()

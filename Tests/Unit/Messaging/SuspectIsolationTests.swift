@@ -6,7 +6,7 @@ import Testing
 @testable import Messaging
 
 /// What happened, in its order, and gates that the test opens.
-private final class Course: Sendable {
+final class Course: Sendable {
     private let entries = Mutex<[String]>([])
     private let gates = Mutex<[Int: Flag]>([:])
 
@@ -31,7 +31,7 @@ private final class Course: Sendable {
     }
 }
 
-@Suite("A suspect and the first deliveries", .timeLimit(.minutes(5)))
+@Suite("A suspect that is to be alone and the first deliveries", .timeLimit(.minutes(5)))
 struct IsolationTests {
     @Test("do not run together: what comes while a suspect runs waits for it")
     func waitsForSuspect() async throws {
@@ -39,6 +39,7 @@ struct IsolationTests {
             let course = Course()
             bench.subscriber.on(Happened.self) { try await course.handle($0, $1) }
             await bench.receive(try bench.message(Happened(subject: "suspect", number: 1), redelivered: true))
+            try await bench.suspect(3)
             let scheduling = Task { await bench.scheduler.run() }
             try await eventually { course.all == ["suspect begins"] }
             course.gate(2).set()
@@ -66,6 +67,7 @@ struct IsolationTests {
             course.gate(1).set()
             await bench.inbox.receive([try bench.message(Happened(subject: "suspect", number: 1), redelivered: true)])
             try await eventually { try await bench.lives().map(\.subject) == ["suspect"] }
+            try await bench.suspect(3)
             let scheduling = Task { await bench.scheduler.run() }
             try await eventually { bench.isolation.isClosed || course.all.count > 1 }
             // What a process that ends now leaves behind.
@@ -88,6 +90,7 @@ struct IsolationTests {
             bench.subscriber.on(Happened.self) { try await course.handle($0, $1) }
             await bench.receive(try bench.message(Happened(subject: "first suspect", number: 1), redelivered: true))
             await bench.receive(try bench.message(Happened(subject: "second suspect", number: 1), redelivered: true))
+            try await bench.suspect(3)
             let scheduling = Task { await bench.scheduler.run() }
             try await eventually { course.all == ["first suspect begins"] }
             let message = try bench.message(Happened(subject: "neighbour", number: 2))
@@ -121,6 +124,8 @@ struct IsolationTests {
             await bench.inbox.receive([
                 try bench.message(Happened(subject: "slow suspect", number: 2), redelivered: true)
             ])
+            try await eventually { try await bench.lives().count == 1 }
+            try await bench.suspect(3)
             let scheduling = Task { await bench.scheduler.run() }
             // The suspect runs although the neighbour has not ended, and another neighbour although the suspect has not.
             try await eventually { course.all.contains("slow suspect begins") }
@@ -129,6 +134,9 @@ struct IsolationTests {
             try await eventually { course.all.contains("neighbour ends") }
             #expect(!course.all.contains("slow neighbour ends"))
             #expect(!course.all.contains("slow suspect ends"))
+            // In company it is not charged.
+            let attempts = try await bench.lives().map(\.attempts)
+            #expect(attempts.first == 0)
             course.gate(1).set()
             course.gate(2).set()
             try await eventually { try await bench.lives().filter { $0.status == "processed" }.count == 3 }

@@ -1,0 +1,92 @@
+/// The rows at work, and which of those that are due may begin beside them: a pure value.
+///
+/// What takes longer than `patience` gives its place up, so that what hangs does not hold up what does not.
+struct RowsAtWork {
+    /// Rows at work, those aside that take long.
+    static let atOnce = 64
+    /// Rows at work in all.
+    static let most = 256
+
+    private struct Entry {
+        var start: Int
+        var company: Suspicion.Company
+        var since: ContinuousClock.Instant
+    }
+
+    private var entries: [Int64: Entry] = [:]
+    private var starts = 0
+    /// The row that has, or waits for, the turn of those that run alone.
+    private var alone: Int64?
+    private let patience: Duration
+
+    init(patience: Duration) {
+        self.patience = patience
+    }
+
+    /// How many there are.
+    var count: Int { entries.count }
+
+    /// Whether a row is at work.
+    func contains(_ row: Int64) -> Bool { entries[row] != nil }
+
+    /// The ids of all.
+    var ids: Set<Int64> { Set(entries.keys) }
+
+    /// How many rows may begin now.
+    func free(at now: ContinuousClock.Instant) -> Int {
+        let quick = entries.values.count { $0.since + patience > now }
+        return max(0, min(RowsAtWork.atOnce - quick, RowsAtWork.most - entries.count))
+    }
+
+    /// Takes from `due` what may begin now, in its order; the rest stays.
+    mutating func choose(
+        from due: inout [DeliveryTable.Due],
+        at now: ContinuousClock.Instant
+    ) -> [(row: DeliveryTable.Due, start: Int)] {
+        var free = free(at: now)
+        var group = entries.values.count { $0.company == .smallGroup && $0.since + patience > now }
+        var chosen: [(DeliveryTable.Due, Int)] = []
+        var left: [DeliveryTable.Due] = []
+        for row in due {
+            guard free > 0, !contains(row.id) else {
+                if !contains(row.id) { left.append(row) }
+                continue
+            }
+            switch row.suspicion.company {
+            case .everybody: break
+            case .smallGroup:
+                guard group < Suspicion.groupSize else {
+                    left.append(row)
+                    continue
+                }
+                group += 1
+            case .nobody:
+                guard alone == nil else {
+                    left.append(row)
+                    continue
+                }
+                alone = row.id
+            }
+            free -= 1
+            starts += 1
+            entries[row.id] = Entry(start: starts, company: row.suspicion.company, since: now)
+            chosen.append((row, starts))
+        }
+        due = left
+        return chosen
+    }
+
+    /// The turn of a row that runs alone is over; it may be at work still.
+    mutating func turnEnded(_ row: Int64) {
+        if alone == row { alone = nil }
+    }
+
+    /// A row is not at work any more.
+    ///
+    /// - Parameter start: which of its starts has ended: an attempt that was given up may end much later.
+    mutating func ended(_ row: Int64, start: Int) {
+        guard entries[row]?.start == start else { return }
+        entries[row] = nil
+        turnEnded(row)
+    }
+}
