@@ -99,30 +99,71 @@ extension DeliveryTable {
     /// Messages that could not be read have no subject, and timeouts go by their time.
     func hasToWait(_ id: Int64, _ subject: SubjectKey, in transaction: Transaction) throws -> Bool {
         guard ordering == .perSubject, !subject.source.isEmpty else { return false }
-        let isEarlier = """
-            AND COALESCE(other.sequence, 0) <= COALESCE(this.sequence, 0)
-            AND (COALESCE(other.sequence, 0) < COALESCE(this.sequence, 0)
-                OR COALESCE(other.place, other.id) < COALESCE(this.place, this.id))
+        return try has(.scheduled, beside: id, subject, in: transaction)
+            || isPreceded(id, subject, in: transaction)
+    }
+
+    /// Holds a row that is due although an earlier delivery of its subject waits: it was scheduled while order did not matter,
+    /// or a discard was taken back since.
+    ///
+    /// - Returns: whether it was held; then what can go instead has been let go.
+    func holdBehindEarlier(_ due: Due, now: Int64, in transaction: Transaction) throws -> Bool {
+        guard ordering == .perSubject, !due.source.isEmpty, due.source != timeoutSource,
+            try isPreceded(due.id, due.subjectKey, in: transaction)
+        else { return false }
+        let changes = try transaction.execute(
             """
+            UPDATE warren_deliveries SET status = 'held', due_at = NULL, running_since = NULL, updated_at = $3
+            WHERE id = $1 AND generation = $2 AND status = 'scheduled'
+            """,
+            due.id,
+            due.life.generation,
+            now
+        )
+        if changes == 1 { _ = try releaseNext(due.subjectKey, now: now, in: transaction) }
+        return changes == 1
+    }
+
+    /// Whether an earlier delivery of the subject than that row waits: a step in the index for each state.
+    private func isPreceded(_ id: Int64, _ subject: SubjectKey, in transaction: Transaction) throws -> Bool {
         let states: [DeliveryState] = afterDeadLetter == .hold ? [.scheduled, .held, .dead] : [.scheduled, .held]
         return try states.contains { state in
-            try transaction.first(
-                """
-                SELECT 1 FROM warren_deliveries AS other, warren_deliveries AS this
-                WHERE this.id = $1 AND other.subscriber = $2 AND other.source = $3 AND other.subject = $4
-                    AND other.status <> 'processed' AND other.status <> 'discarded' AND other.status = $5
-                    AND other.id <> this.id \(state == .scheduled ? "" : isEarlier)
-                    AND NOT EXISTS (
-                        SELECT 1 FROM warren_timeouts WHERE delivery_id = this.id OR delivery_id = other.id)
-                LIMIT 1
-                """,
-                id,
-                subscriber,
-                subject.source,
-                subject.subject,
-                state.rawValue
-            ) != nil
+            try has(
+                state,
+                beside: id,
+                subject,
+                where: """
+                    AND COALESCE(other.sequence, 0) <= COALESCE(this.sequence, 0)
+                    AND (COALESCE(other.sequence, 0) < COALESCE(this.sequence, 0)
+                        OR COALESCE(other.place, other.id) < COALESCE(this.place, this.id))
+                    """,
+                in: transaction
+            )
         }
+    }
+
+    private func has(
+        _ state: DeliveryState,
+        beside id: Int64,
+        _ subject: SubjectKey,
+        where condition: String = "",
+        in transaction: Transaction
+    ) throws -> Bool {
+        try transaction.first(
+            """
+            SELECT 1 FROM warren_deliveries AS other, warren_deliveries AS this
+            WHERE this.id = $1 AND other.subscriber = $2 AND other.source = $3 AND other.subject = $4
+                AND other.status <> 'processed' AND other.status <> 'discarded' AND other.status = $5
+                AND other.id <> this.id \(condition)
+                AND NOT EXISTS (SELECT 1 FROM warren_timeouts WHERE delivery_id = this.id OR delivery_id = other.id)
+            LIMIT 1
+            """,
+            id,
+            subscriber,
+            subject.source,
+            subject.subject,
+            state.rawValue
+        ) != nil
     }
 
     /// The next subjects of which a delivery stands in the way of later ones, in the order of an index; timeouts are left

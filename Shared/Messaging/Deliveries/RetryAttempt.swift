@@ -70,14 +70,16 @@ struct RetryAttempt: Sendable {
                 return due
             }
         }
-        return try await database.write { transaction in
+        let begun = try await database.write { transaction -> DeliveryTable.Due? in
             var due = due
-            guard try table.begin(&due, isAlone: isAlone, now: now, in: transaction) else { throw Gone() }
-            return due
+            if try table.holdBehindEarlier(due, now: now, in: transaction) { return nil }
+            return try table.begin(&due, isAlone: isAlone, now: now, in: transaction) ? due : nil
         }
+        guard let begun else { throw Gone() }
+        return begun
     }
 
-    /// The row is no longer what it was when it was read.
+    /// The row is no longer what it was when it was read, or has to wait.
     private struct Gone: Error {}
 
     private func attempt(
