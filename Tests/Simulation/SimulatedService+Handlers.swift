@@ -78,7 +78,7 @@ extension SimulatedService {
             throw HandlerError.permanent("simulation.permanent", "no retry helps")
         case .defers(let count) where call <= count:
             throw HandlerError.deferred(
-                until: WallClock.milliseconds() + 50,
+                until: WallClock.milliseconds() + (world.faults.contains(.clockSteps) ? 800 : 50),
                 "simulation.deferred",
                 "not now"
             )
