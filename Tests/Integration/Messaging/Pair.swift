@@ -34,6 +34,7 @@ struct Part {
         broker: String,
         grace: Duration = .seconds(60),
         topology: Topology = Part.topology,
+        queueType: MessagingConfiguration.QueueType = .quorum,
         handlers: (Subscriber) -> Void = { _ in },
         feeds: (MessagingRuntime) -> Void = { _ in }
     ) async throws {
@@ -52,6 +53,7 @@ struct Part {
             brokerURLs: [broker],
             topology: topology
         )
+        configuration.queueType = queueType
         configuration.retryPolicy = RetryPolicy(attempts: 3, base: .milliseconds(10), factor: 2, cap: .milliseconds(50))
         let messaging = try MessagingRuntime(configuration, database: database, logger: testLogger)
         self.messaging = messaging
