@@ -270,10 +270,12 @@ public final class MessagingRuntime: Sendable {
             Task { await consumer.run() },
             Task { await brokerDeadLetterConsumer.run() },
         ]
-        let forwarding = Task { await forwarder.run() }
-        // Nothing is handled before it is known what time it is, and the rows of a former name are this subscriber's.
+        let resuming = Task { await clockKeeper.begin() }
+        // What the broker refuses becomes a row, which is due by the clock.
+        let forwarding = Task { if await resuming.value { await forwarder.run() } }
+        // Nothing is handled before the rows of a former name are this subscriber's.
         let settling = Task {
-            guard await clockKeeper.begin() else { return false }
+            guard await resuming.value else { return false }
             return await resettlement.takeOver()
         }
         let timing = Task { if await settling.value { await clockKeeper.run() } }
@@ -305,6 +307,7 @@ public final class MessagingRuntime: Sendable {
         let isOrderly = await finishes(within: grace) { [self] in
             consumer.stopConsuming()
             brokerDeadLetterConsumer.stopConsuming()
+            resuming.cancel()
             settling.cancel()
             for background in [following, retaining, operating, releasing, timing] { background.cancel() }
             handover.cancel()

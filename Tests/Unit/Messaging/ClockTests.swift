@@ -129,29 +129,34 @@ struct ClockTests {
                 afterDeadLetter: .hold,
                 clock: clock
             )
-            let began = machine.wall
-            try await bench.database.write { transaction in
-                let record = DeliveryRecord(
-                    key: DeliveryKey(source: "/s", eventID: "1"),
-                    type: "t",
-                    subjectKey: SubjectKey(source: "/s", subject: "a"),
-                    receivedAt: began,
-                    body: [],
-                    properties: StoredProperties(json: "{}")
-                )
-                let life = DeliveryLife(state: .scheduled, dueAt: began + 60_000, deferredSince: began)
-                _ = try table.insert(record, life: life, now: began, in: transaction)
+            func wait(_ id: String) async throws {
+                let now = machine.wall
+                try await bench.database.write { transaction in
+                    let record = DeliveryRecord(
+                        key: DeliveryKey(source: "/s", eventID: id),
+                        type: "t",
+                        subjectKey: SubjectKey(source: "/s", subject: id),
+                        receivedAt: now,
+                        body: [],
+                        properties: StoredProperties(json: "{}")
+                    )
+                    let life = DeliveryLife(state: .scheduled, dueAt: now + 60_000, deferredSince: now)
+                    _ = try table.insert(record, life: life, now: now, in: transaction)
+                }
             }
             func due() async throws -> [DeliveryTable.Due] {
                 try await bench.database.read { transaction in
                     try DeliveryTable.due(at: clock.now, lead: clock.lead, limit: 10, in: transaction)
                 }
             }
+            try await wait("before")
             machine.step(step)
+            try await wait("after")
             machine.pass(59_000)
             #expect(try await due().isEmpty)
             machine.pass(2_000)
-            let row = try #require(try await due().first)
+            #expect(try await due().map(\.subject).sorted() == ["after", "before"])
+            let row = try #require(try await due().first { $0.subject == "before" })
             // As the wall clock tells it now, it has been put off for a minute.
             #expect(abs(machine.wall - (row.life.deferredSince ?? 0) - 61_000) <= 1)
             let shown = try await bench.database.read { transaction in
