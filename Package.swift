@@ -96,6 +96,7 @@ let package = Package(
         systemLibrary("CSQLite", pkgConfig: "sqlite3", debian: "libsqlite3-dev"),
         systemLibrary("CMicroHTTPD", pkgConfig: "libmicrohttpd", debian: "libmicrohttpd-dev"),
         systemLibrary("CCurl", pkgConfig: "libcurl", debian: "libcurl4-openssl-dev"),
+        systemLibrary("CJWT", pkgConfig: "libjwt", debian: "libjwt-dev"),
 
         // The kit.
         kit("Telemetry"),
@@ -105,7 +106,7 @@ let package = Package(
         kit("JSON"),
         kit("Events", ["JSON", "Telemetry"]),
         kit("Messaging", ["AMQP", "Database", "Events", "JSON", "Telemetry"], settings: strict + crashPoints),
-        kit("HTTP", ["CMicroHTTPD", "CCurl", "JSON", "Telemetry"], settings: wrapsC),
+        kit("HTTP", ["CMicroHTTPD", "CCurl", "CJWT", "JSON", "Telemetry"], settings: wrapsC),
         kit("ServiceKit", ["JSON", "Messaging", "Database", "Events", "HTTP", "Telemetry"]),
         kit("ShopEvents", ["Events", "Messaging"]),
 

@@ -47,5 +47,5 @@ await runService(service) { context in
     )
     PaymentHandlers(events: context.events, provider: gateway, logger: context.logger.labelled("payment"))
         .register(on: context.subscriber)
-    PaymentAPI(database: context.database).register(context.route)
+    PaymentAPI(database: context.database).register { context.route($0, $1, $2) }
 }

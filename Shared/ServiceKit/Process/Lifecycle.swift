@@ -1,3 +1,4 @@
+import HTTP
 import Telemetry
 
 /// Runs a program's HTTP server and its other parts until it is asked to stop or one of them fails, then stops them in
@@ -30,19 +31,25 @@ struct Lifecycle: Sendable {
         var partsGrace: Duration { parts * 9 / 10 }
     }
 
+    /// An HTTP server of the program.
+    struct Server: Sendable {
+        let name: String
+        /// The key of its port in the log: `http.port`.
+        let portKey: StaticString
+        /// Serves until it is cancelled; throws when it cannot.
+        let serve: @Sendable () async throws -> Void
+        /// Waits until HTTP is served and gives the port.
+        let port: @Sendable () async throws -> Int
+    }
+
     private enum Happening: Sendable {
-        case serving(port: Int)
+        case serving(server: String, port: Int)
         case stopRequested
         case ended(part: String, error: (any Error)?)
     }
 
-    private static let httpName = "http"
-
-    /// Serves until it is cancelled; throws when it cannot.
-    let serve: @Sendable () async throws -> Void
-    /// Waits until HTTP is served and gives the port.
-    let port: @Sendable () async throws -> Int
-    /// Started once HTTP is served, cancelled together.
+    let servers: [Server]
+    /// Started once all of HTTP is served, cancelled together.
     let parts: [Part]
     /// Called one after the other, the last one first.
     let closers: [@Sendable () async -> Void]
@@ -56,18 +63,28 @@ struct Lifecycle: Sendable {
     func run() async -> Int32 {
         let (happenings, report) = AsyncStream.makeStream(of: Happening.self)
         stop.onRequest { report.yield(.stopRequested) }
-        let http = start(Part(name: Self.httpName, mayEnd: false, run: serve), reportingTo: report)
-        Task {
-            // Where there is no port, the server's own end says why.
-            if let port = try? await port() { report.yield(.serving(port: port)) }
+        let http = servers.map { server in
+            let task = start(Part(name: server.name, mayEnd: false, run: server.serve), reportingTo: report)
+            Task {
+                // Where there is no port, the server's own end says why.
+                if let port = try? await server.port() { report.yield(.serving(server: server.name, port: port)) }
+            }
+            return (name: server.name, task: task)
         }
+        var ports: [String: Int] = [:]
         var running: [(name: String, task: Task<Void, Never>)] = []
         var watch: Task<Void, Never>?
         var code: Int32 = 0
         loop: for await happening in happenings {
             switch happening {
-            case .serving(let port):
-                logger.info("the program serves", [LogField("http.port", port)])
+            case .serving(let server, let port):
+                ports[server] = port
+                guard ports.count == servers.count else { continue }
+                // In the order of the servers.
+                logger.info(
+                    "the program serves",
+                    servers.map { LogField($0.portKey, ports[$0.name] ?? 0) }
+                )
                 running = parts.map { ($0.name, start($0, reportingTo: report)) }
                 watch = Task { await logReadiness() }
             case .stopRequested:
@@ -83,7 +100,7 @@ struct Lifecycle: Sendable {
         stop.request()
         watch?.cancel()
         logger.info("the program stops")
-        let isOrderly = await stopAll([(Self.httpName, http)], then: running)
+        let isOrderly = await stopAll(http, then: running)
         return isOrderly ? code : 1
     }
 
@@ -158,5 +175,16 @@ struct Lifecycle: Sendable {
                 return
             }
         }
+    }
+}
+
+extension Lifecycle.Server {
+    init(_ server: HTTPServer, _ name: String, portKey: StaticString, _ budget: Lifecycle.Budget) {
+        self.init(
+            name: name,
+            portKey: portKey,
+            serve: { try await server.run(grace: budget.http * 9 / 10) },
+            port: { try await server.port() }
+        )
     }
 }

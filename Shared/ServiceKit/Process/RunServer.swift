@@ -81,13 +81,22 @@ struct ServerRun: Sendable {
         metrics.registerProcessMetrics()
         metrics.registerBuildInformation(service: name)
         let readiness = Readiness(probes: parts.checks)
-        let health = HealthRoutes(readiness: readiness, metrics: metrics, refreshMetrics: {})
-        let router = try RouterAssembly.router(of: health.routes + parts.routes, metrics: metrics)
+        let health = HealthRoutes(readiness: readiness, metrics: metrics, metricsAccess: .anyone, refreshMetrics: {})
+        let doors = Doors(
+            hosts: HostPolicy(names: prepared.hosts, listeningOn: prepared.address),
+            operations: OperationsAccess(tokens: nil),
+            api: APIAccess()
+        )
+        let router = try RouterAssembly.router(
+            of: health.probes + health.gauges + parts.routes,
+            behind: doors,
+            metrics: metrics,
+            logger: logger
+        )
         let server = try HTTPServer(address: prepared.address, router: router, logger: logger.labelled("http"))
         let budget = Lifecycle.Budget(grace: prepared.grace)
         return Lifecycle(
-            serve: { try await server.run(grace: budget.http * 9 / 10) },
-            port: { try await server.port() },
+            servers: [Lifecycle.Server(server, "http", portKey: "http.port", budget)],
             parts: parts.backgrounds,
             closers: parts.closers,
             readiness: readiness,

@@ -55,13 +55,17 @@ struct ServiceRun: Sendable {
                 LogField("service.name", description.name),
                 LogField("service.version", Warren.version),
                 LogField("http.address", prepared.address),
+                LogField("operations.address", settings[kit.access.operationsAddress]),
                 LogField("messaging.broker", settings[kit.broker].map(LocatorText.redacted).joined(separator: ",")),
                 LogField("database.url", settings[kit.database]),
                 LogField("settings.given", settings.given.joined(separator: ",")),
             ]
         )
-        if settings[kit.operationsToken] == nil {
-            logger.info("the operations API has no token and answers on loopback only")
+        if settings[kit.access.operationsTokens] == nil {
+            logger.info("the operations API has no tokens and answers on loopback only")
+        }
+        if settings[kit.access.apiTokens] == nil, settings[kit.access.webKey] == nil {
+            logger.info("the service's API has no tokens and answers on loopback only")
         }
     }
 
@@ -118,7 +122,7 @@ struct ServiceRun: Sendable {
                 metrics: metrics,
                 wiring: wiring,
                 runtime: runtime,
-                operationsToken: settings[kit.operationsToken]
+                operationsToken: settings[kit.access.operationsToken]
             )
         )
         let parts = wiring.seal()
@@ -130,26 +134,42 @@ struct ServiceRun: Sendable {
         metrics.registerDatabaseMetrics { database.statistics }
         backlog.register(in: metrics)
         let readiness = Readiness(probes: [Self.probe(of: database), Self.probe(of: runtime)] + parts.checks)
-        let access = OperationsAccess(token: settings[kit.operationsToken])
-        let common = KitRoutes(
-            health: HealthRoutes(readiness: readiness, metrics: metrics) { await backlog.refresh() },
-            operations: OperationsRoutes(
-                service: description.name,
-                source: operations,
-                access: access,
-                logger: logger.labelled("operations")
-            ),
-            events: EventRoutes(service: description.name, log: runtime.eventLog, access: access)
+        let health = HealthRoutes(readiness: readiness, metrics: metrics, metricsAccess: .operators(.read)) {
+            await backlog.refresh()
+        }
+        let operationsRoutes = OperationsRoutes(
+            service: description.name,
+            source: operations,
+            logger: logger.labelled("operations")
         )
+        let eventRoutes = EventRoutes(service: description.name, log: runtime.eventLog)
         // Requests that wait for events end with the service; they would take up the grace otherwise.
         process.stop.onRequest { runtime.eventLog.stopWaiting() }
-        let router = try RouterAssembly.router(of: common.routes + parts.routes, metrics: metrics)
-        let server = try HTTPServer(address: prepared.address, router: router, logger: logger.labelled("http"))
+        let access = (
+            operations: try kit.access.operations(in: settings, logger: logger),
+            api: try kit.access.api(in: settings, logger: logger)
+        )
+        func server(_ address: String, _ routes: [Wiring.Route]) throws -> HTTPServer {
+            let doors = Doors(
+                hosts: HostPolicy(names: prepared.hosts, listeningOn: address),
+                operations: access.operations,
+                api: access.api
+            )
+            let router = try RouterAssembly.router(of: routes, behind: doors, metrics: metrics, logger: logger)
+            return try HTTPServer(address: address, router: router, logger: logger.labelled("http"))
+        }
+        let publicServer = try server(prepared.address, health.probes + parts.routes)
+        let operationsServer = try server(
+            settings[kit.access.operationsAddress],
+            health.probes + health.gauges + operationsRoutes.routes + eventRoutes.routes
+        )
         let budget = Lifecycle.Budget(grace: prepared.grace)
         let messaging = Lifecycle.Part(name: "messaging", mayEnd: false) { await runtime.run(grace: budget.partsGrace) }
         return Lifecycle(
-            serve: { try await server.run(grace: budget.http * 9 / 10) },
-            port: { try await server.port() },
+            servers: [
+                Lifecycle.Server(publicServer, "http", portKey: "http.port", budget),
+                Lifecycle.Server(operationsServer, "operations", portKey: "operations.port", budget),
+            ],
             parts: [messaging] + parts.backgrounds,
             closers: parts.closers,
             readiness: readiness,

@@ -40,15 +40,21 @@ struct LifecycleTests {
     ) async -> Int32 {
         let (serving, isServing) = AsyncStream.makeStream(of: Void.self)
         let lifecycle = Lifecycle(
-            serve: serve ?? {
-                isServing.yield()
-                await Self.untilCancelled()
-                tell("http ends")
-            },
-            port: {
-                for await _ in serving { return 1234 }
-                throw Failure()
-            },
+            servers: [
+                Lifecycle.Server(
+                    name: "http",
+                    portKey: "http.port",
+                    serve: serve ?? {
+                        isServing.yield()
+                        await Self.untilCancelled()
+                        tell("http ends")
+                    },
+                    port: {
+                        for await _ in serving { return 1234 }
+                        throw Failure()
+                    }
+                )
+            ],
             parts: parts,
             closers: closers,
             readiness: readiness,
@@ -136,8 +142,14 @@ struct LifecycleTests {
         let (ready, isReady) = AsyncStream.makeStream(of: Void.self)
         let sink = ReadySink(forward: log) { isReady.yield() }
         let lifecycle = Lifecycle(
-            serve: { await Self.untilCancelled() },
-            port: { 1 },
+            servers: [
+                Lifecycle.Server(
+                    name: "http",
+                    portKey: "http.port",
+                    serve: { await Self.untilCancelled() },
+                    port: { 1 }
+                )
+            ],
             parts: [
                 Lifecycle.Part(name: "asking", mayEnd: true) {
                     for await _ in ready { break }

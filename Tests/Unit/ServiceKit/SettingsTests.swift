@@ -177,7 +177,7 @@ struct SettingsTests {
         #expect(settings[kit.broker] == ["amqp://guest:guest@127.0.0.1:5672/"])
         #expect(settings[kit.database] == "sqlite:order.db")
         #expect(settings[kit.common.address] == "127.0.0.1:8081")
-        #expect(settings[kit.operationsToken] == nil)
+        #expect(settings[kit.access.operationsToken] == nil)
         #expect(settings[kit.common.logLevel] == .info)
         #expect(settings[kit.common.logFormat] == .json)
         #expect(settings[kit.queueType] == .quorum)
@@ -199,7 +199,7 @@ struct SettingsTests {
             kit.declarations
         )
         #expect(settings[kit.broker] == ["amqp://a:b@one", "amqps://[::1]:5671/%2F"])
-        #expect(settings[kit.operationsToken] == "t")
+        #expect(settings[kit.access.operationsToken] == "t")
         let policy = kit.retryPolicy(in: settings)
         #expect(policy.attempts == 2 && policy.base == .milliseconds(50))
         #expect(policy.factor == 1.5 && policy.cap == .seconds(120))
