@@ -32,6 +32,7 @@ func kit(_ name: String, _ dependencies: [Target.Dependency] = [], settings: [Sw
         dependencies: dependencies,
         path: "Shared/\(name)",
         exclude: documents[name] ?? [],
+        resources: served[name],
         swiftSettings: settings
     )
 }
@@ -42,6 +43,7 @@ func service(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
         dependencies: dependencies,
         path: "Services/\(name)",
         exclude: documents[name] ?? [],
+        resources: served[name],
         swiftSettings: strict
     )
 }
@@ -62,12 +64,18 @@ let documents: [String: [String]] = [
     "CommandLine": ["README.md"],
     "InteropTests": ["peer.py", "prepare", "requirements.txt"],
     "Messaging": ["README.md"],
-    "ServiceKit": ["Operations/openapi.yaml"],
     "ShopEvents": ["asyncapi.yaml"],
-    "Order": ["README.md", "openapi.yaml"],
+    "Order": ["README.md"],
     "Notification": ["README.md"],
     "Payment": ["README.md"],
     "Sandbox": ["README.md"],
+]
+
+/// Documents that programs serve: in their code, so that a program is one file.
+let served: [String: [Resource]] = [
+    "ServiceKit": [.embedInCode("Operations/openapi.yaml")],
+    "Order": [.embedInCode("openapi.yaml")],
+    "Payment": [.embedInCode("openapi.yaml")],
 ]
 
 let package = Package(

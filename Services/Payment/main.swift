@@ -35,6 +35,7 @@ var service = ServiceDescription(
 )
 // A request that ended as a dead letter must not keep its order's cancellation waiting.
 service.afterDeadLetter = .proceed
+service.openAPI = PackageResources.openapi_yaml
 
 await runService(service) { context in
     let client = HTTPClient()

@@ -158,10 +158,12 @@ struct ServiceRun: Sendable {
             let router = try RouterAssembly.router(of: routes, behind: doors, metrics: metrics, logger: logger)
             return try HTTPServer(address: address, router: router, logger: logger.labelled("http"))
         }
-        let publicServer = try server(prepared.address, health.probes + parts.routes)
+        let document = description.openAPI.map { [Wiring.Route.document($0)] } ?? []
+        let publicServer = try server(prepared.address, health.probes + document + parts.routes)
         let operationsServer = try server(
             settings[kit.access.operationsAddress],
             health.probes + health.gauges + operationsRoutes.routes + eventRoutes.routes
+                + [.document(PackageResources.openapi_yaml)]
         )
         let budget = Lifecycle.Budget(grace: prepared.grace)
         let messaging = Lifecycle.Part(name: "messaging", mayEnd: false) { await runtime.run(grace: budget.partsGrace) }

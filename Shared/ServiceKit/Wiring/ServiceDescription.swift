@@ -17,6 +17,10 @@ public struct ServiceDescription: Sendable {
     public var migrations: [MigrationSet]
     /// The settings of the service's own, beside those of the kit.
     public var settings: [SettingDeclaration]
+    /// The OpenAPI document of the service's own API, served at `/openapi.yaml`; nil where it has none.
+    ///
+    /// With `resources: [.embedInCode("openapi.yaml")]` in the manifest it is `PackageResources.openapi_yaml`.
+    public var openAPI: [UInt8]?
     /// In what order the service handles deliveries.
     public var ordering: Subscriber.Ordering = .perSubject
     /// What becomes of a subject's later deliveries when one of them is dead.

@@ -173,7 +173,11 @@ struct EventRoutesTests {
     func feed() async throws {
         try await withEventService(token: "secret-secret-secret") { service async throws in
             try await service.append(3)
-            let transport = HTTPFeedTransport(url: service.url + "/", token: "secret-secret-secret", client: service.client)
+            let transport = HTTPFeedTransport(
+                url: service.url + "/",
+                token: "secret-secret-secret",
+                client: service.client
+            )
             let types = ["dev.warren.test.rang", "dev.warren.test.other&x"]
             let page = try await transport.page(FeedRequest(after: 1, limit: 10, types: types, wait: .zero))
             #expect(page.next == 3 && page.head == 3)

@@ -31,6 +31,8 @@ struct ProcessTests {
                         #expect(try await get(path, at: ports.http).status == 404, "\(path)")
                     }
                     #expect(try await get("/hello", at: ports.operations).status == 404)
+                    #expect(try await get("/openapi.yaml", at: ports.http) == (200, "openapi: 3.1.0\n"))
+                    #expect(try await get("/openapi.yaml", at: ports.operations).text.contains("/dead-letters:"))
                     #expect(try await get("/livez", at: ports.operations).status == 200)
                     let ready = try await get("/readyz?verbose", at: ports.http)
                     #expect(ready.status == 503)
@@ -40,7 +42,8 @@ struct ProcessTests {
                     #expect(failing.contains("[-] broker.consumer: ") && !failing.contains("database"))
                     let letters = try await get("/dead-letters", at: ports.operations)
                     #expect(letters == (200, #"{"service":"test","items":[],"next":null,"complete":true}"#))
-                    #expect(try await get("/backlog", at: ports.operations).text.contains(#""oldestUnforwardedAge":null"#))
+                    let backlog = try await get("/backlog", at: ports.operations).text
+                    #expect(backlog.contains(#""oldestUnforwardedAge":null"#))
                     #expect(try await get("/audit", at: ports.operations).status == 200)
                     #expect(try await get("/dead-letters/groups", at: ports.operations).status == 200)
                     #expect(try await get("/dead-letters/1", at: ports.operations).status == 404)
@@ -269,13 +272,15 @@ enum TestService {
             "WARREN_OPERATIONS_ADDRESS": "127.0.0.1:\(ports.operations)",
             "WARREN_SHUTDOWN_GRACE": "60s",
         ]
+        var description = ServiceDescription(
+            name: "test",
+            summary: "A service under test.",
+            httpPort: ports.http,
+            topology: Topology([Topology.Subscription("test", to: ["dev.warren.test.happened"])])
+        )
+        description.openAPI = Array("openapi: 3.1.0\n".utf8)
         let run = ServiceRun(
-            description: ServiceDescription(
-                name: "test",
-                summary: "A service under test.",
-                httpPort: ports.http,
-                topology: Topology([Topology.Subscription("test", to: ["dev.warren.test.happened"])])
-            ),
+            description: description,
             process: .current(
                 arguments: ["test-service"],
                 environment: defaults.merging(environment) { $1 }

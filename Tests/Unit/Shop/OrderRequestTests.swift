@@ -41,7 +41,8 @@ struct OrderIdempotencyKeyTests {
         let keys = IdempotencyKeys()
         let key = try IdempotencyKey("one", of: "local")
         try await keys.holding(key) {
-            let problem = await #expect(throws: Problem.self) { try await keys.holding(IdempotencyKey("\"one\"", of: "local")) {} }
+            let same = try IdempotencyKey("\"one\"", of: "local")
+            let problem = await #expect(throws: Problem.self) { try await keys.holding(same) {} }
             #expect(problem?.status == 409)
             try await keys.holding(IdempotencyKey("two", of: "local")) {}
         }
