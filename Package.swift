@@ -62,7 +62,7 @@ func tests(_ name: String, at path: String, _ dependencies: [Target.Dependency])
 let documents: [String: [String]] = [
     "AMQPInMemory": ["README.md"],
     "CommandLine": ["README.md"],
-    "InteropTests": ["peer.py", "prepare", "requirements.txt"],
+    "InteropTests": ["peer.py", "stripe_client.py", "prepare", "requirements.txt"],
     "Messaging": ["README.md"],
     "ShopEvents": ["asyncapi.yaml"],
     "Order": ["README.md"],
