@@ -13,7 +13,7 @@ struct HealthRoutes: Sendable {
     /// For whoever watches over the process.
     var probes: [Wiring.Route] {
         [
-            Wiring.Route(method: "GET", pattern: "/livez", access: .anyone) { _ in Self.text("ok") },
+            Wiring.Route(method: "GET", pattern: "/livez", access: .anyone) { _ in Self.live },
             Wiring.Route(method: "GET", pattern: "/readyz", access: .anyone) { request in
                 Self.answer(await readiness.findings(), isVerbose: request.queryValue("verbose") != nil)
             },
@@ -29,6 +29,9 @@ struct HealthRoutes: Sendable {
             }
         ]
     }
+
+    /// The answer of whoever is alive.
+    static var live: HTTPResponse { text("ok") }
 
     /// 200 and `ready`, or 503 and a line per failing check; with `isVerbose` a line per check.
     static func answer(_ findings: [Readiness.Finding], isVerbose: Bool) -> HTTPResponse {

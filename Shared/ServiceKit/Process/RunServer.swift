@@ -61,8 +61,21 @@ struct ServerRun: Sendable {
     }
 
     private func start(_ prepared: Startup.Prepared) async -> Int32 {
+        let door = FrontDoor()
+        let budget = Lifecycle.Budget(grace: prepared.grace)
         do {
-            let lifecycle = try await lifecycle(prepared)
+            let server = try HTTPServer(
+                address: prepared.address,
+                router: door.router,
+                logger: prepared.logger.labelled("http")
+            )
+            let lifecycle = Lifecycle(
+                servers: [Lifecycle.Server(server, "http", portKey: "http.port", budget)],
+                wire: { try await wired(prepared, door) },
+                budget: budget,
+                stop: process.stop,
+                logger: prepared.logger
+            )
             return process.stop.isRequested ? 0 : await lifecycle.run()
         } catch {
             prepared.logger.error("the program cannot be started", [LogField("error", error: error)])
@@ -70,7 +83,7 @@ struct ServerRun: Sendable {
         }
     }
 
-    private func lifecycle(_ prepared: Startup.Prepared) async throws -> Lifecycle {
+    private func wired(_ prepared: Startup.Prepared, _ door: FrontDoor) async throws -> Lifecycle.Wired {
         let logger = prepared.logger
         let metrics = MetricsRegistry()
         let wiring = Wiring(logger: logger)
@@ -87,22 +100,14 @@ struct ServerRun: Sendable {
             operations: OperationsAccess(tokens: nil),
             api: APIAccess()
         )
-        let router = try RouterAssembly.router(
-            of: health.probes + health.gauges + parts.routes,
-            behind: doors,
-            metrics: metrics,
-            logger: logger
+        door.open(
+            try RouterAssembly.router(
+                of: health.probes + health.gauges + parts.routes,
+                behind: doors,
+                metrics: metrics,
+                logger: logger
+            )
         )
-        let server = try HTTPServer(address: prepared.address, router: router, logger: logger.labelled("http"))
-        let budget = Lifecycle.Budget(grace: prepared.grace)
-        return Lifecycle(
-            servers: [Lifecycle.Server(server, "http", portKey: "http.port", budget)],
-            parts: parts.backgrounds,
-            closers: parts.closers,
-            readiness: readiness,
-            budget: budget,
-            stop: process.stop,
-            logger: logger
-        )
+        return Lifecycle.Wired(parts: parts.backgrounds, closers: parts.closers, readiness: readiness)
     }
 }

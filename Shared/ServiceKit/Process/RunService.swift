@@ -3,14 +3,16 @@ import Events
 import Glibc
 import HTTP
 import Messaging
+import Synchronization
 import Telemetry
 
 /// The entry point of a service's `main.swift`; does not return.
 ///
-/// Reads the settings (all faults at once, exit 2), opens and migrates the database, wires, serves HTTP, runs messaging
-/// and the background parts, and stops in order on SIGTERM or SIGINT within `WARREN_SHUTDOWN_GRACE` (exit 0). A second
+/// Reads the settings (all faults at once, exit 2), serves HTTP, opens and migrates the database, wires, runs messaging and
+/// the background parts, and stops in order on SIGTERM or SIGINT within `WARREN_SHUTDOWN_GRACE` (exit 0). A second
 /// signal, or the end of the grace, ends the process at once (exit 1), as does a database that cannot be opened or an
-/// address that cannot be bound. The broker being away is no such fault: the service comes up and says `not ready`.
+/// address that cannot be bound. Until it is wired, `/livez` answers, `/readyz` says what it is at, and everything else is
+/// answered by 503 with `Retry-After`. The broker being away is no such fault: the service comes up and says `not ready`.
 public func runService(
     _ description: ServiceDescription,
     wire: @escaping @Sendable (ServiceContext) async throws -> Void
@@ -69,23 +71,38 @@ struct ServiceRun: Sendable {
         }
     }
 
-    /// Opens the database and hands over; closes it whatever happens.
+    /// Serves HTTP, opens the database, wires and runs; closes the database whatever happens.
     private func start(_ prepared: Startup.Prepared, _ kit: KitSettings) async -> Int32 {
         let logger = prepared.logger
-        let database: Database
-        do {
-            database = try await Database.open(
-                prepared.settings[kit.database],
-                migrations: [MessagingRuntime.migrations] + description.migrations,
-                logger: logger.labelled("database")
-            )
-        } catch {
-            logger.error("the database cannot be opened", [LogField("error", error: error)])
-            return 1
-        }
+        let doors = FrontDoors()
+        let opened = OpenedDatabase()
+        let budget = Lifecycle.Budget(grace: prepared.grace)
         let code: Int32
         do {
-            let lifecycle = try await lifecycle(prepared, kit, database)
+            let publicServer = try HTTPServer(
+                address: prepared.address,
+                router: doors.publicDoor.router,
+                logger: logger.labelled("http")
+            )
+            let operationsServer = try HTTPServer(
+                address: prepared.settings[kit.access.operationsAddress],
+                router: doors.operationsDoor.router,
+                logger: logger.labelled("operations")
+            )
+            let lifecycle = Lifecycle(
+                servers: [
+                    Lifecycle.Server(publicServer, "http", portKey: "http.port", budget),
+                    Lifecycle.Server(operationsServer, "operations", portKey: "operations.port", budget),
+                ],
+                wire: {
+                    let database = try await open(prepared, kit, doors)
+                    opened.keep(database)
+                    return try await wired(prepared, kit, database, doors, budget)
+                },
+                budget: budget,
+                stop: process.stop,
+                logger: logger
+            )
             code = process.stop.isRequested ? 0 : await lifecycle.run()
         } catch {
             logger.error("the program cannot be started", [LogField("error", error: error)])
@@ -93,15 +110,62 @@ struct ServiceRun: Sendable {
         }
         // What is left of the grace is the limit: from here on only the database is waited for.
         process.stop.request()
-        await database.close()
+        await opened.database?.close()
         return code
     }
 
-    private func lifecycle(
+    /// The doors of both addresses.
+    private struct FrontDoors: Sendable {
+        let publicDoor = FrontDoor()
+        let operationsDoor = FrontDoor()
+
+        /// Says what the program is at from now on.
+        func starting(_ task: String) {
+            publicDoor.starting(task)
+            operationsDoor.starting(task)
+        }
+    }
+
+    /// What is closed at the end, once there is something to close.
+    private final class OpenedDatabase: Sendable {
+        private let kept = Mutex<Database?>(nil)
+
+        var database: Database? { kept.withLock { $0 } }
+
+        func keep(_ database: Database) { kept.withLock { $0 = database } }
+    }
+
+    private func open(
         _ prepared: Startup.Prepared,
         _ kit: KitSettings,
-        _ database: Database
-    ) async throws -> Lifecycle {
+        _ doors: FrontDoors
+    ) async throws -> Database {
+        do {
+            return try await Database.open(
+                prepared.settings[kit.database],
+                migrations: [MessagingRuntime.migrations] + description.migrations,
+                logger: prepared.logger.labelled("database"),
+                onStep: { step in
+                    switch step {
+                    case .opening: doors.starting("the database is being opened")
+                    case .checking: doors.starting("the database is being checked after an unclean stop")
+                    case .migrating(let name): doors.starting("the database is being migrated to \(name)")
+                    }
+                }
+            )
+        } catch {
+            throw Lifecycle.StartFailure(message: "the database cannot be opened", cause: error)
+        }
+    }
+
+    private func wired(
+        _ prepared: Startup.Prepared,
+        _ kit: KitSettings,
+        _ database: Database,
+        _ doors: FrontDoors,
+        _ budget: Lifecycle.Budget
+    ) async throws -> Lifecycle.Wired {
+        doors.starting("the service is being wired")
         let logger = prepared.logger
         let settings = prepared.settings
         let runtime = try MessagingRuntime(
@@ -149,35 +213,28 @@ struct ServiceRun: Sendable {
             operations: try kit.access.operations(in: settings, logger: logger),
             api: try kit.access.api(in: settings, logger: logger)
         )
-        func server(_ address: String, _ routes: [Wiring.Route]) throws -> HTTPServer {
-            let doors = Doors(
+        func router(_ routes: [Wiring.Route], on address: String) throws -> Router {
+            let guards = Doors(
                 hosts: HostPolicy(names: prepared.hosts, listeningOn: address),
                 operations: access.operations,
                 api: access.api
             )
-            let router = try RouterAssembly.router(of: routes, behind: doors, metrics: metrics, logger: logger)
-            return try HTTPServer(address: address, router: router, logger: logger.labelled("http"))
+            return try RouterAssembly.router(of: routes, behind: guards, metrics: metrics, logger: logger)
         }
         let document = description.openAPI.map { [Wiring.Route.document($0)] } ?? []
-        let publicServer = try server(prepared.address, health.probes + document + parts.routes)
-        let operationsServer = try server(
-            settings[kit.access.operationsAddress],
-            health.probes + health.gauges + operationsRoutes.routes + eventRoutes.routes
-                + [.document(PackageResources.openapi_yaml)]
+        doors.publicDoor.open(try router(health.probes + document + parts.routes, on: prepared.address))
+        doors.operationsDoor.open(
+            try router(
+                health.probes + health.gauges + operationsRoutes.routes + eventRoutes.routes
+                    + [.document(PackageResources.openapi_yaml)],
+                on: settings[kit.access.operationsAddress]
+            )
         )
-        let budget = Lifecycle.Budget(grace: prepared.grace)
         let messaging = Lifecycle.Part(name: "messaging", mayEnd: false) { await runtime.run(grace: budget.partsGrace) }
-        return Lifecycle(
-            servers: [
-                Lifecycle.Server(publicServer, "http", portKey: "http.port", budget),
-                Lifecycle.Server(operationsServer, "operations", portKey: "operations.port", budget),
-            ],
+        return Lifecycle.Wired(
             parts: [messaging] + parts.backgrounds,
             closers: parts.closers,
-            readiness: readiness,
-            budget: budget,
-            stop: process.stop,
-            logger: logger
+            readiness: readiness
         )
     }
 
