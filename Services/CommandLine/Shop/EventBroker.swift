@@ -1,6 +1,5 @@
 import Events
 import Messaging
-import ShopEvents
 import Telemetry
 
 /// Publishes events, so that tests can take them elsewhere.
@@ -16,6 +15,11 @@ protocol EventBroker: Sendable {
         timeout: Duration,
         _ body: (@escaping Publish) async throws -> Void
     ) async throws
+
+    /// Looks at queues, in their order.
+    ///
+    /// - Throws: `PublishFailure`.
+    func queues(_ names: [String], at url: String, timeout: Duration) async throws -> [BrokerView.Queue]
 }
 
 /// The real thing.
@@ -25,9 +29,13 @@ struct RabbitMQ: EventBroker {
         timeout: Duration,
         _ body: (@escaping Publish) async throws -> Void
     ) async throws {
-        let publisher = try EventPublisher(brokerURLs: [url], topology: Shop.topology, logger: .silent)
+        let publisher = try EventPublisher(brokerURLs: [url], logger: .silent)
         try await publisher.withConnection(timeout: timeout) { publisher in
             try await body { envelope in try await publisher.publish(envelope) }
         }
+    }
+
+    func queues(_ names: [String], at url: String, timeout: Duration) async throws -> [BrokerView.Queue] {
+        try await BrokerView(brokerURLs: [url], timeout: timeout).queues(names)
     }
 }

@@ -170,6 +170,7 @@ struct KitSettings {
         configuration.deferralLimit = settings[deferralLimit]
         configuration.ordering = description.ordering
         configuration.afterDeadLetter = description.afterDeadLetter
+        configuration.role = description.role
         configuration.eventRetention = settings[retention.events]
         configuration.deliveryRetention = settings[retention.deliveries]
         return configuration

@@ -33,6 +33,7 @@ struct Part {
         in folder: TemporaryFolder,
         broker: String,
         grace: Duration = .seconds(60),
+        role: MessagingRole = .publishesAndConsumes,
         topology: Topology = Part.topology,
         handlers: (Subscriber) -> Void = { _ in },
         feeds: (MessagingRuntime) -> Void = { _ in }
@@ -52,6 +53,7 @@ struct Part {
             brokerURLs: [broker],
             topology: topology
         )
+        configuration.role = role
         configuration.retryPolicy = RetryPolicy(attempts: 3, base: .milliseconds(10), factor: 2, cap: .milliseconds(50))
         let messaging = try MessagingRuntime(configuration, database: database, logger: testLogger)
         self.messaging = messaging
