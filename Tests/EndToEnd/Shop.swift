@@ -162,9 +162,9 @@ final class Shop: Sendable {
     /// The environment with which the `warren` command finds this shop.
     var commandEnvironment: [String: String] {
         [
-            "WARREN_ORDER_URL": "http://127.0.0.1:\(ports[.order] ?? 0)",
-            "WARREN_PAYMENT_URL": "http://127.0.0.1:\(ports[.payment] ?? 0)",
-            "WARREN_NOTIFICATION_URL": "http://127.0.0.1:\(ports[.notification] ?? 0)",
+            "WARREN_SERVICES": [Program.order, .payment, .notification].map { program in
+                "\(program.queue)=http://127.0.0.1:\(ports[program] ?? 0)"
+            }.joined(separator: ","),
             "WARREN_AMQP_URL": environments[.order]?["WARREN_AMQP_URL"] ?? "",
         ]
     }

@@ -105,7 +105,7 @@ enum OrderCommands {
         for name in ["status", "after"] {
             if let value = invocation.text(name) { query.append((name, value)) }
         }
-        let page = try await invocation.client(of: .order).get("/orders", query: query.map { (name: $0, value: $1) })
+        let page = try await invocation.orders().client.get("/orders", query: query.map { (name: $0, value: $1) })
         invocation.printer.list(
             page["orders"]?.array ?? [],
             columns: [
@@ -122,8 +122,8 @@ enum OrderCommands {
 
 extension Invocation {
     /// Orders, as their customer sees them.
-    func orders() throws -> OrderClient {
-        OrderClient(client: try client(of: .order))
+    func orders() async throws -> OrderClient {
+        OrderClient(client: try client(of: try await service(named: "order")))
     }
 }
 

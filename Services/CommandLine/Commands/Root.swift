@@ -42,16 +42,16 @@ enum Root {
                 fallback: "table"
             )
         ]
-        + ShopService.allCases.map {
-            .text(
-                $0.option,
-                "URL",
-                help: "Where the \($0.rawValue) service is",
-                fallback: $0.fallback,
-                variable: $0.variable
-            )
-        }
         + [
+            .text(
+                ServiceLocation.option,
+                "NAME=URL",
+                help:
+                    "A service and where it is, any that is built on Warren; default: order, payment and notification on "
+                    + "127.0.0.1, ports 8081 to 8083",
+                variable: ServiceLocation.variable,
+                repeats: true
+            ),
             .text(
                 "amqp-url",
                 "URL",

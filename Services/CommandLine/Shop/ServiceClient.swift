@@ -3,14 +3,14 @@ import ServiceKit
 
 /// Talks to one service and turns what can go wrong into failures that say what to do.
 struct ServiceClient: Sendable {
-    let service: ShopService
-    /// Without a slash at its end.
-    let base: String
+    let service: KnownService
     /// For the operations API; a secret.
     let token: String?
     /// Who the audit names.
     let actor: String
     let transport: any HTTPTransport
+
+    var base: String { service.url }
 
     /// Reads a resource.
     func get(
@@ -48,14 +48,14 @@ struct ServiceClient: Sendable {
         } catch let failure as TransportFailure where failure.mayHaveArrived {
             throw CommandFailure(
                 .notMet,
-                "\(service.rawValue) at \(base) did not answer: \(failure.reason)",
+                "\(service.name) at \(base) did not answer: \(failure.reason)",
                 mend: request.method == "GET" ? nil : "It may have been done all the same; look before you repeat it."
             )
         } catch let failure as TransportFailure {
             throw CommandFailure(
                 .unreachable,
-                "\(service.rawValue) cannot be reached at \(base): \(failure.reason)",
-                mend: "Start it, or say where it is with --\(service.option) or \(service.variable)."
+                "\(service.name) cannot be reached at \(base): \(failure.reason)",
+                mend: "Start it, or say where it is with --\(ServiceLocation.option) or \(ServiceLocation.variable)."
             )
         }
     }
@@ -93,21 +93,32 @@ struct ServiceClient: Sendable {
         let response = try await send(request)
         guard (200...299).contains(response.status) else { throw failure(of: response) }
         if response.body.isEmpty { return .null }
-        do {
-            return try JSONValue(parsing: response.body)
-        } catch {
+        guard let answer = try? JSONValue(parsing: response.body) else {
             throw CommandFailure(
                 .failed,
-                "\(service.rawValue) at \(base) answered with something that is no JSON",
-                mend: "Check that \(service.variable) leads to the \(service.rawValue) service of Warren."
+                "\(service.name) at \(base) answered with something that is no JSON",
+                mend: Self.notTheService
             )
         }
+        if let name = answer["service"]?.text, name != service.name, service.url != service.name {
+            throw CommandFailure(
+                .failed,
+                "the service at \(base) calls itself `\(name)`, not `\(service.name)`",
+                mend: "Write \(name)=\(base) in --\(ServiceLocation.option) or \(ServiceLocation.variable)."
+                    + (request.method == "GET" ? "" : " What was asked for was done there.")
+            )
+        }
+        return answer
     }
+
+    /// What to do where somebody else answers.
+    static let notTheService =
+        "Check that --\(ServiceLocation.option) or \(ServiceLocation.variable) leads to a service built on Warren."
 
     /// What an answer that is no success means (RFC 9457 where it is a problem document).
     func failure(of response: ServiceResponse) -> CommandFailure {
         let problem = try? JSONValue(parsing: response.body)
-        var message = "\(service.rawValue): " + (problem?["title"]?.text ?? "status \(response.status)")
+        var message = "\(service.name): " + (problem?["title"]?.text ?? "status \(response.status)")
         if let detail = problem?["detail"]?.text { message += ": \(detail)" }
         let faults = problem?["errors"]?.array ?? []
         let list = faults.compactMap { fault in

@@ -57,21 +57,12 @@ extension Invocation {
         return Array(text.utf8)
     }
 
-    /// A client of one service, from options and environment.
+    /// A client of one service.
     ///
-    /// - Throws: `UsageError` where its URL is none.
-    func client(of service: ShopService) throws -> ServiceClient {
-        var base = try value(service.option)
-        while base.hasSuffix("/") { base.removeLast() }
-        guard base.hasPrefix("http://") || base.hasPrefix("https://"), !base.contains(where: \.isWhitespace) else {
-            throw UsageError(
-                message: "`\(base)` is no URL of a service",
-                mend: "--\(service.option) or \(service.variable) is a URL such as \(service.fallback)."
-            )
-        }
-        return ServiceClient(
+    /// - Throws: `UsageError` where the file with the token cannot be read.
+    func client(of service: KnownService) throws -> ServiceClient {
+        ServiceClient(
             service: service,
-            base: base,
             token: try operationsToken(),
             actor: actor,
             transport: surroundings.http

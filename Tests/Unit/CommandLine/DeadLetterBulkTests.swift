@@ -31,7 +31,8 @@ private final class Desk: Sendable {
             let body = try? JSONValue(parsing: request.body)
             if request.method == "POST", body?["dryRun"] == .bool(true) {
                 return .json([
-                    "service": isPayment ? "payment" : "order", "action": "retry",
+                    "service": isPayment ? "payment" : request.url.contains(":8081") ? "order" : "notification",
+                    "action": "retry",
                     "total": .integer(isPayment ? matching : 0), "complete": .bool(true),
                 ])
             }

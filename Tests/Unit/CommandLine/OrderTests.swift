@@ -65,9 +65,13 @@ struct OrderTests {
     @Test("goes where the option says, else the variable, else to this machine, and escapes what it asks for")
     func address() async {
         let services = FakeServices { _ in .json(order("placed", payment: "requested")) }
-        let environment = ["WARREN_ORDER_URL": "http://order.test/"]
+        let environment = ["WARREN_SERVICES": "order=http://order.test/"]
         _ = await warren("order show a/b", environment: environment, http: services)
-        _ = await warren("order cancel o-1 --order-url https://other.test", environment: environment, http: services)
+        _ = await warren(
+            "order cancel o-1 --service-url order=https://other.test",
+            environment: environment,
+            http: services
+        )
         _ = await warren("order list --status placed --after 7 --limit 3", http: services)
         #expect(
             services.lines == [
@@ -75,9 +79,9 @@ struct OrderTests {
                 "GET http://127.0.0.1:8081/orders?limit=3&status=placed&after=7",
             ]
         )
-        let wrong = await warren("order list", environment: ["WARREN_ORDER_URL": "order:8081"], http: services)
+        let wrong = await warren("order list", environment: ["WARREN_SERVICES": "order=order:8081"], http: services)
         #expect(wrong.code == 2)
-        #expect(wrong.messages.contains("WARREN_ORDER_URL"))
+        #expect(wrong.messages.contains("WARREN_SERVICES"))
     }
 
     @Test("shows what has happened to an order, in the order in which it did")
@@ -160,7 +164,7 @@ struct OrderTests {
         let away = await warren("order place", http: FakeServices())
         #expect(away.code == 7)
         #expect(away.messages.contains("order cannot be reached at http://127.0.0.1:8081: refused"))
-        #expect(away.messages.contains("--order-url or WARREN_ORDER_URL"))
+        #expect(away.messages.contains("--service-url or WARREN_SERVICES"))
         let unknown = await warren(
             "order place --idempotency-key mine",
             http: FakeServices { _ in throw TransportFailure(reason: "timeout", mayHaveArrived: true) }
