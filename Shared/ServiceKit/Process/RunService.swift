@@ -266,8 +266,9 @@ struct ServiceRun: Sendable {
     private static func probe(of runtime: MessagingRuntime) -> Readiness.Probe {
         Readiness.Probe(name: "broker") {
             let problems = runtime.problems()
-            let others = problems.map(\.check).filter { !MessagingRuntime.checks.contains($0) }
-            return (MessagingRuntime.checks + others).map { name in
+            let checks = runtime.checks
+            let others = problems.map(\.check).filter { !checks.contains($0) }
+            return (checks + others).map { name in
                 Readiness.Finding(name: name, problem: problems.first { $0.check == name }?.problem)
             }
         }

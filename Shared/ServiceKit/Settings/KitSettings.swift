@@ -184,6 +184,7 @@ struct KitSettings {
         configuration.confirmTimeout = settings[confirmTimeout]
         configuration.ordering = description.ordering
         configuration.afterDeadLetter = description.afterDeadLetter
+        configuration.role = description.role
         configuration.eventRetention = settings[retention.events]
         configuration.deliveryRetention = settings[retention.deliveries]
         return configuration

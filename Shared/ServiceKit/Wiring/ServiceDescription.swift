@@ -26,6 +26,9 @@ public struct ServiceDescription: Sendable {
     /// What becomes of a subject's later deliveries when one of them is dead.
     public var afterDeadLetter: Subscriber.AfterDeadLetter = .hold
 
+    /// Whether the service publishes, consumes, or does both.
+    public var role: MessagingRole = .publishesAndConsumes
+
     /// Describes a service.
     public init(
         name: String,
