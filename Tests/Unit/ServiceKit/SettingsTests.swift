@@ -220,6 +220,7 @@ struct SettingsTests {
             ("WARREN_RETRY_ATTEMPTS", "0"), ("WARREN_RETRY_BASE", "1"), ("WARREN_RETRY_BASE", "0s"),
             ("WARREN_RETRY_FACTOR", "0.5"), ("WARREN_RETRY_FACTOR", "nan"), ("WARREN_RETRY_CAP", "-1s"),
             ("WARREN_DEFERRAL_LIMIT", "0s"), ("WARREN_DEFERRAL_LIMIT", "31d"),
+            ("WARREN_CONFIRM_TIMEOUT", "999ms"), ("WARREN_CONFIRM_TIMEOUT", "2h"),
             ("WARREN_EVENT_RETENTION", "59m"), ("WARREN_EVENT_RETENTION", "d"), ("WARREN_DELIVERY_RETENTION", "never"),
             ("WARREN_SHUTDOWN_GRACE", "0s"), ("WARREN_SHUTDOWN_GRACE", "99999999999999999999h"),
         ]

@@ -65,7 +65,7 @@ struct StartupTests {
             ("WARREN_LOG_LEVEL", "info"), ("WARREN_LOG_FORMAT", "json"), ("WARREN_QUEUE_TYPE", "quorum"),
             ("WARREN_PREFETCH", "256"), ("WARREN_TOPOLOGY", "declare"), ("WARREN_RETRY_ATTEMPTS", "6"),
             ("WARREN_RETRY_BASE", "1s"), ("WARREN_RETRY_FACTOR", "4"), ("WARREN_RETRY_CAP", "5m"),
-            ("WARREN_DEFERRAL_LIMIT", "24h"),
+            ("WARREN_DEFERRAL_LIMIT", "24h"), ("WARREN_CONFIRM_TIMEOUT", "30s"),
             ("WARREN_EVENT_RETENTION", "30d"), ("WARREN_DELIVERY_RETENTION", "90d"),
             ("WARREN_SHUTDOWN_GRACE", "10s"), ("ORDER_KEY", "none, it must be set"),
         ] {
