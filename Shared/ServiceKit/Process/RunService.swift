@@ -269,7 +269,12 @@ struct ServiceRun: Sendable {
             let checks = runtime.checks
             let others = problems.map(\.check).filter { !checks.contains($0) }
             return (checks + others).map { name in
-                Readiness.Finding(name: name, problem: problems.first { $0.check == name }?.problem)
+                // One subscriber's queue that confirms nothing is no reason to send this service's clients away.
+                Readiness.Finding(
+                    name: name,
+                    problem: problems.first { $0.check == name }?.problem,
+                    isAdvisory: name == "broker.confirms"
+                )
             }
         }
     }

@@ -55,6 +55,20 @@ struct HealthTests {
         #expect(Self.text(response) == "[-] broker.publisher: connecting to amqp://h\n")
     }
 
+    @Test("is ready with what is said only, which stands where all checks are asked for")
+    func advisory() async throws {
+        let stalled = Readiness.Probe(name: "broker") {
+            [.init(name: "broker.confirms", problem: "no confirm of order.placed", isAdvisory: true)]
+        }
+        let router = try Self.router([Self.well, stalled])
+        let plain = await Self.get("/readyz", router)
+        #expect(plain.status == 200)
+        #expect(Self.text(plain) == "ready\n")
+        let verbose = await Self.get("/readyz", verbose: true, router)
+        #expect(verbose.status == 200)
+        #expect(Self.text(verbose) == "[+] database ok\n[!] broker.confirms: no confirm of order.placed\nready\n")
+    }
+
     @Test("names every check when asked to be verbose")
     func verbose() async throws {
         let failing = await Self.get("/readyz", verbose: true, try Self.router([Self.well, Self.broker]))
