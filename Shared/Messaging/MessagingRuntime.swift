@@ -10,8 +10,8 @@ public final class MessagingRuntime: Sendable {
     /// The kit's tables; goes to `Database.open` before the domain's sets.
     public static let migrations = MigrationSet.messaging
 
-    /// The names of all checks that `problems` can report.
-    public static let checks = ["broker.publisher", "broker.consumer", "broker.dead-letters"]
+    /// The names of all checks that `problems` can report, feeds' own aside.
+    public var checks: [String] { connections.map(\.check) + (role.publishes ? ["broker.confirms"] : []) }
 
     /// The service's own events.
     public let events: EventStore
@@ -24,9 +24,11 @@ public final class MessagingRuntime: Sendable {
     /// The service's own events, for reading.
     public let eventLog: EventLog
 
-    private let database: Database
+    let database: Database
+    let onScheduled: Signal
+    private let role: MessagingRole
     private let logger: Logger
-    private let publisher: any PublishingConnection
+    private let publisher: PublishingDesk
     private let consumer: any ConsumingConnection
     private let brokerDeadLetterConsumer: any ConsumingConnection
     private let brokerDeadLetters: BrokerDeadLetters
@@ -58,35 +60,42 @@ public final class MessagingRuntime: Sendable {
             connection.maximumBodySize = 16 << 20
             return connection
         }
+        let none = NoConnection()
+        let (publishes, consumes) = (configuration.role.publishes, configuration.role.consumes)
         self.init(
             configuration,
             database: database,
-            publisher: Publisher(
-                try connection("publisher"),
-                topology: topology,
-                window: configuration.forwarderWindow,
-                logger: logger.labelled("messaging.publisher")
-            ),
-            consumer: Consumer(
-                try connection("consumer"),
-                queue: configuration.service,
-                prefetch: configuration.prefetch,
-                topology: topology,
-                logger: logger.labelled("messaging.consumer")
-            ),
-            brokerDeadLetterConsumer: Consumer(
-                try connection("dead-letters"),
-                queue: Topology.deadLetterQueue(of: configuration.service),
-                prefetch: 16,
-                topology: topology,
-                logger: logger.labelled("messaging.dead-letters")
-            ),
+            publisher: publishes
+                ? Publisher(
+                    try connection("publisher"),
+                    topology: topology,
+                    // The forwarder and the scheduler bound what is under way. What the broker never confirms must not use
+                    // it up.
+                    window: .max,
+                    logger: logger.labelled("messaging.publisher")
+                ) : none,
+            consumer: consumes
+                ? Consumer(
+                    try connection("consumer"),
+                    queue: configuration.service,
+                    prefetch: configuration.prefetch,
+                    topology: topology,
+                    logger: logger.labelled("messaging.consumer")
+                ) : none,
+            brokerDeadLetterConsumer: consumes
+                ? Consumer(
+                    try connection("dead-letters"),
+                    queue: Topology.deadLetterQueue(of: configuration.service),
+                    prefetch: 16,
+                    topology: topology,
+                    logger: logger.labelled("messaging.dead-letters")
+                ) : none,
             logger: logger
         )
     }
 
     /// Makes the messaging of a service over these connections to a broker.
-    init(
+    package init(
         _ configuration: MessagingConfiguration,
         database: Database,
         publisher: any PublishingConnection,
@@ -108,9 +117,21 @@ public final class MessagingRuntime: Sendable {
             ordering: .perSubject,
             afterDeadLetter: .hold
         )
+        let stalled = StalledTypes(
+            timeout: configuration.confirmTimeout,
+            counters: counters,
+            logger: logger.labelled("messaging.publisher")
+        )
+        let desk = PublishingDesk(
+            publisher,
+            subscribedTypes: subscribedTypes,
+            declares: configuration.topologyMode == .declare,
+            stalled: stalled,
+            logger: logger.labelled("messaging.publisher")
+        )
         let forwarder = Forwarder(
             database: database,
-            sink: publisher,
+            desk: desk,
             table: forwarderTable,
             policy: configuration.publishRetryPolicy,
             window: configuration.forwarderWindow,
@@ -124,6 +145,7 @@ public final class MessagingRuntime: Sendable {
             source: configuration.source,
             limits: configuration.eventLimits,
             timeouts: TimeoutDesk(table: table, onScheduled: onScheduled),
+            isPublished: configuration.role.publishes,
             logger: logger.labelled("messaging.local"),
             onCommit: { forwarder.committed($0) }
         )
@@ -165,7 +187,7 @@ public final class MessagingRuntime: Sendable {
         ) { due, dueTable in
             if dueTable.subscriber == DeliveryTable.forwarder {
                 let publish = RetryAttempt.Work.publish { envelope, body in
-                    try await publisher.publishOrDefer(envelope, body, subscribedTypes: subscribedTypes)
+                    try await desk.publishOrDefer(envelope, body)
                 }
                 await publishing.run(due, of: dueTable, publish)
             } else {
@@ -206,11 +228,13 @@ public final class MessagingRuntime: Sendable {
         self.events = events
         self.subscriber = subscriber
         self.forwarder = forwarder
-        self.publisher = publisher
+        self.publisher = desk
         self.consumer = consumer
         self.brokerDeadLetterConsumer = brokerDeadLetterConsumer
         self.counterBox = counters
         self.database = database
+        self.onScheduled = onScheduled
+        self.role = configuration.role
         self.logger = logger
     }
 
@@ -225,10 +249,10 @@ public final class MessagingRuntime: Sendable {
             Task { await consumer.run() },
             Task { await brokerDeadLetterConsumer.run() },
         ]
-        let forwarding = Task { await forwarder.run() }
+        let forwarding = Task { if role.publishes { await forwarder.run() } }
         let scheduling = Task { await scheduler.run() }
         let handover = Task {
-            guard await feeds.handOver(after: { await consumer.untilReady() }) else { return false }
+            guard await feeds.handOver(after: { await consumer.untilReady() }), role.consumes else { return false }
             await consumer.untilReady()
             await brokerDeadLetters.untilDrained()
             return !Task.isCancelled
@@ -315,16 +339,41 @@ public final class MessagingRuntime: Sendable {
 
     /// What is wrong now, one entry per connection and feed; empty when all is well.
     public func problems() -> [(check: String, problem: String)] {
-        let states = [publisher.state, consumer.state, brokerDeadLetterConsumer.state]
-        return feeds.problems
-            + zip(MessagingRuntime.checks, states).compactMap { check, state in
-                switch state {
+        let publishing = [
+            publisher.problem.map { (check: "broker.publisher", problem: $0) },
+            publisher.stalled.problem.map { (check: "broker.confirms", problem: $0) },
+        ]
+        return feeds.problems + (role.publishes ? publishing.compactMap(\.self) : [])
+            + connections.compactMap { connection in
+                let check = connection.check
+                return switch connection.state() {
                 case .ready: nil
                 case .connecting: (check, "connecting to the broker")
                 case .blocked(let reason): (check, "the broker takes no publishes: \(reason)")
                 case .closed(let cause): (check, cause)
                 }
             }
+    }
+
+    /// How messaging stands now.
+    public var state: MessagingState { MessagingState(connections.map { $0.state() }) }
+
+    /// How messaging stands now, and each later state.
+    ///
+    /// Any number of observers; a slow one keeps the newest 256. Ends with `run`.
+    public var states: AsyncStream<MessagingState> { MessagingState.watch(connections) }
+
+    /// The connections that the service has, under the names of their checks.
+    private var connections: [MessagingState.Watched] {
+        let (publisher, consumer, net) = (publisher, consumer, brokerDeadLetterConsumer)
+        let publishing: [MessagingState.Watched] = [
+            .init(check: "broker.publisher", state: { publisher.state }, states: { publisher.states })
+        ]
+        let consuming: [MessagingState.Watched] = [
+            .init(check: "broker.consumer", state: { consumer.state }, states: { consumer.states }),
+            .init(check: "broker.dead-letters", state: { net.state }, states: { net.states }),
+        ]
+        return (role.publishes ? publishing : []) + (role.consumes ? consuming : [])
     }
 
     /// What waits.

@@ -8,14 +8,7 @@ extension Invocation {
     ///
     /// - Throws: `UsageError` where the URL is none, `CommandFailure`, or what `body` throws.
     func withBroker(_ body: (@escaping EventBroker.Publish) async throws -> Void) async throws {
-        let url = try value("amqp-url")
-        guard url.hasPrefix("amqp://") || url.hasPrefix("amqps://") else {
-            // What is written there may hold a password.
-            throw UsageError(
-                message: "the broker's URL does not begin with amqp:// or amqps://",
-                mend: "--amqp-url or WARREN_AMQP_URL is a URL such as amqp://guest:guest@127.0.0.1:5672/."
-            )
-        }
+        let url = try brokerURL()
         let timeout = try duration("timeout") ?? .seconds(10)
         do {
             try await surroundings.broker.withConnection(to: url, timeout: timeout) { publish in
@@ -30,6 +23,35 @@ extension Invocation {
         } catch let failure as PublishFailure {
             throw explain(failure, publishing: nil)
         }
+    }
+
+    /// Looks at queues of the broker.
+    ///
+    /// - Throws: `UsageError` where the URL is none, `CommandFailure`.
+    func queues(_ names: [String]) async throws -> [BrokerView.Queue] {
+        let timeout = try duration("timeout") ?? .seconds(10)
+        do {
+            return try await surroundings.broker.queues(names, at: try brokerURL(), timeout: timeout)
+        } catch let failure as PublishFailure {
+            guard failure.kind == .refused else { throw explain(failure, publishing: nil) }
+            throw CommandFailure(.notAllowed, "the broker does not show its queues: \(failure.reason)")
+        }
+    }
+
+    /// Where the broker is.
+    ///
+    /// - Throws: `UsageError` where the URL is none.
+    func brokerURL() throws -> String {
+        let secret = isGiven("amqp-url") ? nil : try surroundings.text(of: "WARREN_AMQP_URL")
+        let url = try secret ?? value("amqp-url")
+        guard url.hasPrefix("amqp://") || url.hasPrefix("amqps://") else {
+            // What is written there may hold a password.
+            throw UsageError(
+                message: "the broker's URL does not begin with amqp:// or amqps://",
+                mend: "--amqp-url or WARREN_AMQP_URL is a URL such as amqp://guest:guest@127.0.0.1:5672/."
+            )
+        }
+        return url
     }
 }
 
@@ -56,7 +78,8 @@ private func explain(_ failure: PublishFailure, publishing envelope: Envelope?) 
             .failed,
             "the broker gave the event back: no queue listens to \(envelope?.type.rawValue ?? "its type")",
             mend: (meant.map { "Did you mean `\($0)`? " } ?? "")
-                + "Queues listen to these types (dev.warren. left out):\n\(EventCatalogue.subscriptions)"
+                + "It is kept nowhere: only a service's own event store keeps what nobody listens to. A queue is bound to a "
+                + "type when a service starts whose topology says so; `warren describe` shows the queues there are."
         )
     case .refused:
         return CommandFailure(.failed, "the broker did not take the event: \(failure.reason)")
@@ -65,7 +88,7 @@ private func explain(_ failure: PublishFailure, publishing envelope: Envelope?) 
             .unreachable,
             "the broker cannot be used: \(failure.reason)",
             mend: "Start it, or say where it is, and as whom, with --amqp-url or WARREN_AMQP_URL. "
-                + "Its queues are made by the services when they start."
+                + "Its exchanges and queues are made by the services when they start."
         )
     case .timedOut:
         return CommandFailure(

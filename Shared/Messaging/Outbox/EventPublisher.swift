@@ -9,14 +9,16 @@ public import Telemetry
 public final class EventPublisher: Sendable {
     private let publisher: Publisher
 
-    /// Makes a publisher that declares the topology when it connects.
+    /// Makes a publisher that declares nothing: it needs the kit's exchanges, and no queue of anybody.
+    ///
+    /// An event that no queue listens to comes back as `.unroutable`.
     ///
     /// - Throws: `PublishFailure` when a URL is not valid; credentials are redacted.
-    public init(brokerURLs: [String], topology: Topology, logger: Logger) throws {
+    public init(brokerURLs: [String], logger: Logger) throws {
         do {
             publisher = Publisher(
                 try ConnectionConfiguration(urls: brokerURLs, name: "warren"),
-                topology: topology.declarations(queueType: .quorum, mode: .verify),
+                topology: Topology([]).declarations(queueType: .quorum, mode: .verify),
                 logger: logger.labelled("messaging.publisher")
             )
         } catch let error as AMQPError {

@@ -27,13 +27,23 @@ extension Transaction {
     /// Inside a delivery the cause and the correlation id are the delivery's; outside, `correlationID` starts a flow and
     /// is the event's subject unless given. Events of one subject are numbered from 1 in the order of their appending.
     ///
-    /// - Throws: `DatabaseError` with code `.misuse` outside of `EventStore.write` and `Delivery.commit`; `EventFault` with
-    ///   code `.tooLarge` when the event would not fit the limit that every subscriber has.
-    public func append(_ event: some Event, correlationID: String? = nil) throws {
+    /// - Returns: what the event is known by from now on, for an answer that names it or a column that refers to it.
+    /// - Throws: `DatabaseError` with code `.misuse` outside of `EventStore.write` and `Delivery.commit`, and in a service that
+    ///   only consumes; `EventFault`, which names the field, for what no subscriber could read: an attribute that is empty,
+    ///   longer than 255 bytes or holds control characters (type, subject, correlation id); data with U+0000 or nested too
+    ///   deep; more bytes than every subscriber's limit.
+    @discardableResult
+    public func append(_ event: some Event, correlationID: String? = nil) throws -> EventIdentity {
         guard let context = context as? AppendContext else {
             throw DatabaseError(
                 code: .misuse,
                 reason: "append works inside EventStore.write and Delivery.commit only; use one of them"
+            )
+        }
+        guard context.store.isPublished else {
+            throw DatabaseError(
+                code: .misuse,
+                reason: "append needs a service that publishes; this one is set up as .consumesOnly"
             )
         }
         let type = Swift.type(of: event).type
@@ -56,13 +66,7 @@ extension Transaction {
             traceparent: context.cause?.traceparent,
             data: try event.encodedData()
         )
-        let bytes = envelope.encoded()
-        guard bytes.count <= context.store.limits.size else {
-            throw EventFault(
-                .tooLarge,
-                "\(type) has \(bytes.count) bytes, at most \(context.store.limits.size) are allowed"
-            )
-        }
+        let bytes = try envelope.encoded(within: context.store.limits)
         let position = try insert(
             """
             INSERT INTO warren_events (id, source, type, subject, sequence, time, envelope)
@@ -92,5 +96,11 @@ extension Transaction {
         )
         let isHeard = context.local?.hasHandlers(of: type) == true
         if isHeard { context.appended.append(LocalDispatch.Appended(event: event, envelope: envelope)) }
+        return EventIdentity(
+            id: envelope.id,
+            source: envelope.source,
+            subject: envelope.subject,
+            sequence: UInt64(sequence)
+        )
     }
 }

@@ -4,8 +4,8 @@ import Messaging
 
 /// The event API: `GET /events` and `GET /events/types`.
 ///
-/// Events hold personal data and what the service knows, so the rule of the operations API applies: with a token whoever
-/// sends it, without one peers on loopback.
+/// Events hold personal data and what the service knows, so the rule of the operations API applies: with tokens whoever
+/// sends one, without them peers on loopback.
 struct EventRoutes: Sendable {
     static let mediaType = "application/cloudevents-batch+json; charset=utf-8"
     static let nextHeader = "Warren-Next-Position"
@@ -14,7 +14,6 @@ struct EventRoutes: Sendable {
 
     let service: String
     let log: EventLog
-    let access: OperationsAccess
 
     var routes: [Wiring.Route] {
         [
@@ -24,8 +23,7 @@ struct EventRoutes: Sendable {
     }
 
     private func guarded(_ pattern: String, _ handler: @escaping Router.Handler) -> Wiring.Route {
-        Wiring.Route(method: "GET", pattern: pattern) { request in
-            try access.check(request)
+        Wiring.Route(method: "GET", pattern: pattern, access: .operators(.read)) { request in
             do {
                 return try await handler(request)
             } catch let error as DatabaseError where error.isTransient {

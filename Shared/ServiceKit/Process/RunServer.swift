@@ -61,8 +61,21 @@ struct ServerRun: Sendable {
     }
 
     private func start(_ prepared: Startup.Prepared) async -> Int32 {
+        let door = FrontDoor()
+        let budget = Lifecycle.Budget(grace: prepared.grace)
         do {
-            let lifecycle = try await lifecycle(prepared)
+            let server = try HTTPServer(
+                address: prepared.address,
+                router: door.router,
+                logger: prepared.logger.labelled("http")
+            )
+            let lifecycle = Lifecycle(
+                servers: [Lifecycle.Server(server, "http", portKey: "http.port", budget)],
+                wire: { try await wired(prepared, door) },
+                budget: budget,
+                stop: process.stop,
+                logger: prepared.logger
+            )
             return process.stop.isRequested ? 0 : await lifecycle.run()
         } catch {
             prepared.logger.error("the program cannot be started", [LogField("error", error: error)])
@@ -70,7 +83,7 @@ struct ServerRun: Sendable {
         }
     }
 
-    private func lifecycle(_ prepared: Startup.Prepared) async throws -> Lifecycle {
+    private func wired(_ prepared: Startup.Prepared, _ door: FrontDoor) async throws -> Lifecycle.Wired {
         let logger = prepared.logger
         let metrics = MetricsRegistry()
         let wiring = Wiring(logger: logger)
@@ -81,19 +94,20 @@ struct ServerRun: Sendable {
         metrics.registerProcessMetrics()
         metrics.registerBuildInformation(service: name)
         let readiness = Readiness(probes: parts.checks)
-        let health = HealthRoutes(readiness: readiness, metrics: metrics, refreshMetrics: {})
-        let router = try RouterAssembly.router(of: health.routes + parts.routes, metrics: metrics)
-        let server = try HTTPServer(address: prepared.address, router: router, logger: logger.labelled("http"))
-        let budget = Lifecycle.Budget(grace: prepared.grace)
-        return Lifecycle(
-            serve: { try await server.run(grace: budget.http * 9 / 10) },
-            port: { try await server.port() },
-            parts: parts.backgrounds,
-            closers: parts.closers,
-            readiness: readiness,
-            budget: budget,
-            stop: process.stop,
-            logger: logger
+        let health = HealthRoutes(readiness: readiness, metrics: metrics, metricsAccess: .anyone, refreshMetrics: {})
+        let doors = Doors(
+            hosts: HostPolicy(names: prepared.hosts, listeningOn: prepared.address),
+            operations: OperationsAccess(tokens: nil),
+            api: APIAccess()
         )
+        door.open(
+            try RouterAssembly.router(
+                of: health.probes + health.gauges + parts.routes,
+                behind: doors,
+                metrics: metrics,
+                logger: logger
+            )
+        )
+        return Lifecycle.Wired(parts: parts.backgrounds, closers: parts.closers, readiness: readiness)
     }
 }

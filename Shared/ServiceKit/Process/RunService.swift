@@ -3,14 +3,16 @@ import Events
 import Glibc
 import HTTP
 import Messaging
+import Synchronization
 import Telemetry
 
 /// The entry point of a service's `main.swift`; does not return.
 ///
-/// Reads the settings (all faults at once, exit 2), opens and migrates the database, wires, serves HTTP, runs messaging
-/// and the background parts, and stops in order on SIGTERM or SIGINT within `WARREN_SHUTDOWN_GRACE` (exit 0). A second
+/// Reads the settings (all faults at once, exit 2), serves HTTP, opens and migrates the database, wires, runs messaging and
+/// the background parts, and stops in order on SIGTERM or SIGINT within `WARREN_SHUTDOWN_GRACE` (exit 0). A second
 /// signal, or the end of the grace, ends the process at once (exit 1), as does a database that cannot be opened or an
-/// address that cannot be bound. The broker being away is no such fault: the service comes up and says `not ready`.
+/// address that cannot be bound. Until it is wired, `/livez` answers, `/readyz` says what it is at, and everything else is
+/// answered by 503 with `Retry-After`. The broker being away is no such fault: the service comes up and says `not ready`.
 public func runService(
     _ description: ServiceDescription,
     wire: @escaping @Sendable (ServiceContext) async throws -> Void
@@ -55,33 +57,52 @@ struct ServiceRun: Sendable {
                 LogField("service.name", description.name),
                 LogField("service.version", Warren.version),
                 LogField("http.address", prepared.address),
+                LogField("operations.address", settings[kit.access.operationsAddress]),
                 LogField("messaging.broker", settings[kit.broker].map(LocatorText.redacted).joined(separator: ",")),
                 LogField("database.url", settings[kit.database]),
                 LogField("settings.given", settings.given.joined(separator: ",")),
             ]
         )
-        if settings[kit.operationsToken] == nil {
-            logger.info("the operations API has no token and answers on loopback only")
+        if settings[kit.access.operationsTokens] == nil {
+            logger.info("the operations API has no tokens and answers on loopback only")
+        }
+        if settings[kit.access.apiTokens] == nil, settings[kit.access.webKey] == nil {
+            logger.info("the service's API has no tokens and answers on loopback only")
         }
     }
 
-    /// Opens the database and hands over; closes it whatever happens.
+    /// Serves HTTP, opens the database, wires and runs; closes the database whatever happens.
     private func start(_ prepared: Startup.Prepared, _ kit: KitSettings) async -> Int32 {
         let logger = prepared.logger
-        let database: Database
-        do {
-            database = try await Database.open(
-                prepared.settings[kit.database],
-                migrations: [MessagingRuntime.migrations] + description.migrations,
-                logger: logger.labelled("database")
-            )
-        } catch {
-            logger.error("the database cannot be opened", [LogField("error", error: error)])
-            return 1
-        }
+        let doors = FrontDoors()
+        let opened = OpenedDatabase()
+        let budget = Lifecycle.Budget(grace: prepared.grace)
         let code: Int32
         do {
-            let lifecycle = try await lifecycle(prepared, kit, database)
+            let publicServer = try HTTPServer(
+                address: prepared.address,
+                router: doors.publicDoor.router,
+                logger: logger.labelled("http")
+            )
+            let operationsServer = try HTTPServer(
+                address: prepared.settings[kit.access.operationsAddress],
+                router: doors.operationsDoor.router,
+                logger: logger.labelled("operations")
+            )
+            let lifecycle = Lifecycle(
+                servers: [
+                    Lifecycle.Server(publicServer, "http", portKey: "http.port", budget),
+                    Lifecycle.Server(operationsServer, "operations", portKey: "operations.port", budget),
+                ],
+                wire: {
+                    let database = try await open(prepared, kit, doors)
+                    opened.keep(database)
+                    return try await wired(prepared, kit, database, doors, budget)
+                },
+                budget: budget,
+                stop: process.stop,
+                logger: logger
+            )
             code = process.stop.isRequested ? 0 : await lifecycle.run()
         } catch {
             logger.error("the program cannot be started", [LogField("error", error: error)])
@@ -89,15 +110,62 @@ struct ServiceRun: Sendable {
         }
         // What is left of the grace is the limit: from here on only the database is waited for.
         process.stop.request()
-        await database.close()
+        await opened.database?.close()
         return code
     }
 
-    private func lifecycle(
+    /// The doors of both addresses.
+    private struct FrontDoors: Sendable {
+        let publicDoor = FrontDoor()
+        let operationsDoor = FrontDoor()
+
+        /// Says what the program is at from now on.
+        func starting(_ task: String) {
+            publicDoor.starting(task)
+            operationsDoor.starting(task)
+        }
+    }
+
+    /// What is closed at the end, once there is something to close.
+    private final class OpenedDatabase: Sendable {
+        private let kept = Mutex<Database?>(nil)
+
+        var database: Database? { kept.withLock { $0 } }
+
+        func keep(_ database: Database) { kept.withLock { $0 = database } }
+    }
+
+    private func open(
         _ prepared: Startup.Prepared,
         _ kit: KitSettings,
-        _ database: Database
-    ) async throws -> Lifecycle {
+        _ doors: FrontDoors
+    ) async throws -> Database {
+        do {
+            return try await Database.open(
+                prepared.settings[kit.database],
+                migrations: [MessagingRuntime.migrations] + description.migrations,
+                logger: prepared.logger.labelled("database"),
+                onStep: { step in
+                    switch step {
+                    case .opening: doors.starting("the database is being opened")
+                    case .checking: doors.starting("the database is being checked after an unclean stop")
+                    case .migrating(let name): doors.starting("the database is being migrated to \(name)")
+                    }
+                }
+            )
+        } catch {
+            throw Lifecycle.StartFailure(message: "the database cannot be opened", cause: error)
+        }
+    }
+
+    private func wired(
+        _ prepared: Startup.Prepared,
+        _ kit: KitSettings,
+        _ database: Database,
+        _ doors: FrontDoors,
+        _ budget: Lifecycle.Budget
+    ) async throws -> Lifecycle.Wired {
+        doors.starting("the service is being wired")
         let logger = prepared.logger
         let settings = prepared.settings
         let runtime = try MessagingRuntime(
@@ -118,7 +186,7 @@ struct ServiceRun: Sendable {
                 metrics: metrics,
                 wiring: wiring,
                 runtime: runtime,
-                operationsToken: settings[kit.operationsToken]
+                operationsToken: settings[kit.access.operationsToken]
             )
         )
         let parts = wiring.seal()
@@ -130,32 +198,43 @@ struct ServiceRun: Sendable {
         metrics.registerDatabaseMetrics { database.statistics }
         backlog.register(in: metrics)
         let readiness = Readiness(probes: [Self.probe(of: database), Self.probe(of: runtime)] + parts.checks)
-        let access = OperationsAccess(token: settings[kit.operationsToken])
-        let common = KitRoutes(
-            health: HealthRoutes(readiness: readiness, metrics: metrics) { await backlog.refresh() },
-            operations: OperationsRoutes(
-                service: description.name,
-                source: operations,
-                access: access,
-                logger: logger.labelled("operations")
-            ),
-            events: EventRoutes(service: description.name, log: runtime.eventLog, access: access)
+        let health = HealthRoutes(readiness: readiness, metrics: metrics, metricsAccess: .operators(.read)) {
+            await backlog.refresh()
+        }
+        let operationsRoutes = OperationsRoutes(
+            service: description.name,
+            source: operations,
+            logger: logger.labelled("operations")
         )
+        let eventRoutes = EventRoutes(service: description.name, log: runtime.eventLog)
         // Requests that wait for events end with the service; they would take up the grace otherwise.
         process.stop.onRequest { runtime.eventLog.stopWaiting() }
-        let router = try RouterAssembly.router(of: common.routes + parts.routes, metrics: metrics)
-        let server = try HTTPServer(address: prepared.address, router: router, logger: logger.labelled("http"))
-        let budget = Lifecycle.Budget(grace: prepared.grace)
+        let access = (
+            operations: try kit.access.operations(in: settings, logger: logger),
+            api: try kit.access.api(in: settings, logger: logger)
+        )
+        func router(_ routes: [Wiring.Route], on address: String) throws -> Router {
+            let guards = Doors(
+                hosts: HostPolicy(names: prepared.hosts, listeningOn: address),
+                operations: access.operations,
+                api: access.api
+            )
+            return try RouterAssembly.router(of: routes, behind: guards, metrics: metrics, logger: logger)
+        }
+        let document = description.openAPI.map { [Wiring.Route.document($0)] } ?? []
+        doors.publicDoor.open(try router(health.probes + document + parts.routes, on: prepared.address))
+        doors.operationsDoor.open(
+            try router(
+                health.probes + health.gauges + operationsRoutes.routes + eventRoutes.routes
+                    + [.document(PackageResources.openapi_yaml)],
+                on: settings[kit.access.operationsAddress]
+            )
+        )
         let messaging = Lifecycle.Part(name: "messaging", mayEnd: false) { await runtime.run(grace: budget.partsGrace) }
-        return Lifecycle(
-            serve: { try await server.run(grace: budget.http * 9 / 10) },
-            port: { try await server.port() },
+        return Lifecycle.Wired(
             parts: [messaging] + parts.backgrounds,
             closers: parts.closers,
-            readiness: readiness,
-            budget: budget,
-            stop: process.stop,
-            logger: logger
+            readiness: readiness
         )
     }
 
@@ -187,8 +266,9 @@ struct ServiceRun: Sendable {
     private static func probe(of runtime: MessagingRuntime) -> Readiness.Probe {
         Readiness.Probe(name: "broker") {
             let problems = runtime.problems()
-            let others = problems.map(\.check).filter { !MessagingRuntime.checks.contains($0) }
-            return (MessagingRuntime.checks + others).map { name in
+            let checks = runtime.checks
+            let others = problems.map(\.check).filter { !checks.contains($0) }
+            return (checks + others).map { name in
                 Readiness.Finding(name: name, problem: problems.first { $0.check == name }?.problem)
             }
         }

@@ -7,6 +7,8 @@ enum Startup {
         let logger: Logger
         let grace: Duration
         let address: String
+        /// The names that it answers to.
+        let hosts: [String]
         /// Listens for signals as long as it is kept.
         let signals: SignalHandler?
     }
@@ -69,6 +71,7 @@ enum Startup {
                 logger: logger,
                 grace: grace,
                 address: settings[common.address],
+                hosts: settings[common.hosts],
                 signals: process.guardStop(grace, logger)
             )
         )

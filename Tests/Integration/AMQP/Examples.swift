@@ -86,4 +86,16 @@ enum Examples {
         // end
         return publisher
     }
+
+    static func tidy(urls: [String], topology: BrokerTopology, logger: Logger) async throws {
+        // example Alone
+        let administrator = Administrator(try ConnectionConfiguration(urls: urls, name: "janitor"))
+        try await administrator.declare(topology)
+        if let state = try await administrator.queue("jobs"), state.consumers == 0 {
+            logger.info("nobody reads jobs", [LogField("messages", state.readyMessages)])
+            try await administrator.purge(queue: "jobs")
+            try await administrator.delete(queue: "jobs", ifUnused: true)
+        }
+        // end
+    }
 }

@@ -33,7 +33,10 @@ struct Part {
         in folder: TemporaryFolder,
         broker: String,
         grace: Duration = .seconds(60),
+        role: MessagingRole = .publishesAndConsumes,
         topology: Topology = Part.topology,
+        confirmTimeout: Duration = .seconds(30),
+        queueType: MessagingConfiguration.QueueType = .quorum,
         handlers: (Subscriber) -> Void = { _ in },
         feeds: (MessagingRuntime) -> Void = { _ in }
     ) async throws {
@@ -52,7 +55,10 @@ struct Part {
             brokerURLs: [broker],
             topology: topology
         )
+        configuration.queueType = queueType
+        configuration.role = role
         configuration.retryPolicy = RetryPolicy(attempts: 3, base: .milliseconds(10), factor: 2, cap: .milliseconds(50))
+        configuration.confirmTimeout = confirmTimeout
         let messaging = try MessagingRuntime(configuration, database: database, logger: testLogger)
         self.messaging = messaging
         handlers(messaging.subscriber)

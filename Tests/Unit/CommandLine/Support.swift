@@ -1,10 +1,10 @@
 import Events
 import JSON
-import Messaging
 import ServiceKit
 import Synchronization
 
 @testable import CommandLine
+@testable import Messaging
 
 /// What one run of the command came to.
 struct Outcome: Sendable {
@@ -67,7 +67,7 @@ final class FakeServices: HTTPTransport {
 
     var requests: [ServiceRequest] { asked.withLock { $0 } }
 
-    /// What was asked, as `GET http://127.0.0.1:8081/orders`.
+    /// What was asked, as `GET http://127.0.0.1:9081/orders`.
     var lines: [String] { requests.map { "\($0.method) \($0.url)" } }
 
     func send(_ request: ServiceRequest) async throws -> ServiceResponse {
@@ -99,12 +99,20 @@ final class FakeBroker: EventBroker {
     private let limit: Int
     private let taken = Mutex<[Envelope]>([])
     private let isConnected: Bool
+    private let existing: [String: Int]
 
     /// - Parameters:
     ///   - limit: how many events it takes before it fails.
     ///   - failure: how it fails then.
     ///   - isConnected: whether it can be reached.
-    init(limit: Int = .max, failure: PublishFailure? = nil, isConnected: Bool = true) {
+    ///   - queues: how many messages wait in its queues.
+    init(
+        limit: Int = .max,
+        failure: PublishFailure? = nil,
+        isConnected: Bool = true,
+        queues: [String: Int] = [:]
+    ) {
+        existing = queues
         self.limit = limit
         self.failure = failure
         self.isConnected = isConnected
@@ -127,6 +135,18 @@ final class FakeBroker: EventBroker {
             if !isTaken, let failure { throw failure }
         }
     }
+
+    func queues(_ names: [String], at url: String, timeout: Duration) async throws -> [BrokerView.Queue] {
+        guard isConnected else { throw PublishFailure(kind: .unreachable, reason: "connection refused") }
+        return names.map { name in
+            BrokerView.Queue(
+                name: name,
+                exists: existing[name] != nil,
+                readyMessages: existing[name] ?? 0,
+                consumers: existing[name] == nil ? 0 : 1
+            )
+        }
+    }
 }
 
 /// Keeps data only.
@@ -136,4 +156,45 @@ final class Collector: Sendable {
     func add(_ text: String) { collected.withLock { $0 += text } }
 
     var text: String { collected.withLock { $0 } }
+}
+
+extension EventBroker {
+    func queues(at url: String, type: MessagingConfiguration.QueueType) throws -> any QueueKeeper {
+        throw QueueMigrationFailure(kind: .unreachable, reason: "connection refused")
+    }
+}
+
+/// A broker's queues with what becomes of each.
+struct FakeQueues: EventBroker, QueueKeeper {
+    let outcome: @Sendable (_ queue: String) throws -> QueueMigration.Outcome
+    let migrated = MutexBox<[String]>([])
+
+    func withConnection(
+        to url: String,
+        timeout: Duration,
+        _ body: (@escaping Publish) async throws -> Void
+    ) async throws {
+        throw PublishFailure(kind: .unreachable, reason: "connection refused")
+    }
+
+    func queues(at url: String, type: MessagingConfiguration.QueueType) throws -> any QueueKeeper { self }
+
+    func look(at queue: String) async throws -> QueueMigration.Outcome { try outcome(queue) }
+
+    func migrate(_ queue: String) async throws -> QueueMigration.Outcome {
+        migrated.change { $0.append(queue) }
+        let outcome = try outcome(queue)
+        return outcome == .waits ? .moved(messages: 3) : outcome
+    }
+}
+
+/// A value behind a lock.
+final class MutexBox<Value: Sendable>: Sendable {
+    private let mutex: Mutex<Value>
+
+    init(_ value: Value) { mutex = Mutex(value) }
+
+    var value: Value { mutex.withLock { $0 } }
+
+    func change(_ change: (inout sending Value) -> Void) { mutex.withLock { change(&$0) } }
 }

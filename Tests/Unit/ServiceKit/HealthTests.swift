@@ -11,9 +11,10 @@ struct HealthTests {
         let health = HealthRoutes(
             readiness: Readiness(probes: probes, limit: limit),
             metrics: metrics,
+            metricsAccess: .anyone,
             refreshMetrics: { metrics.gauge("refreshed", help: "R.").set(1) }
         )
-        return try RouterAssembly.router(of: health.routes, metrics: metrics)
+        return try RouterAssembly.router(of: health.probes + health.gauges, metrics: metrics)
     }
 
     private static func get(_ path: String, verbose: Bool = false, _ router: Router) async -> HTTPResponse {
@@ -103,10 +104,10 @@ struct HealthTests {
         let metrics = MetricsRegistry()
         let router = try RouterAssembly.router(
             of: [
-                Wiring.Route(method: "GET", pattern: "/a") { _ in
+                Wiring.Route(method: "GET", pattern: "/a", access: .anyone) { _ in
                     throw Problem(status: 409, slug: "x", title: "X")
                 },
-                Wiring.Route(method: "GET", pattern: "/b") { _ in throw Unexpected() },
+                Wiring.Route(method: "GET", pattern: "/b", access: .anyone) { _ in throw Unexpected() },
             ],
             metrics: metrics
         )
@@ -120,7 +121,7 @@ struct HealthTests {
     @Test("counts requests that no route took under one route, whatever their paths and methods are")
     func unmatched() async throws {
         let metrics = MetricsRegistry()
-        let route = Wiring.Route(method: "GET", pattern: "/a") { _ in .text("a") }
+        let route = Wiring.Route(method: "GET", pattern: "/a", access: .anyone) { _ in .text("a") }
         let router = try RouterAssembly.router(of: [route], metrics: metrics)
         for number in 1...3 {
             _ = await Self.get("/nowhere/\(number)", router)
@@ -145,7 +146,7 @@ struct HealthTests {
     @Test("cannot be overridden by a route of the service")
     func conflicts() {
         let routes = ["/orders/{id}", "/orders/{order}"].map { pattern in
-            Wiring.Route(method: "GET", pattern: pattern) { _ in .text("") }
+            Wiring.Route(method: "GET", pattern: pattern, access: .anyone) { _ in .text("") }
         }
         #expect(throws: RouterAssembly.Conflict.self) {
             _ = try RouterAssembly.router(of: routes, metrics: MetricsRegistry())

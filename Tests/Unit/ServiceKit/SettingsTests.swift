@@ -177,7 +177,7 @@ struct SettingsTests {
         #expect(settings[kit.broker] == ["amqp://guest:guest@127.0.0.1:5672/"])
         #expect(settings[kit.database] == "sqlite:order.db")
         #expect(settings[kit.common.address] == "127.0.0.1:8081")
-        #expect(settings[kit.operationsToken] == nil)
+        #expect(settings[kit.access.operationsToken] == nil)
         #expect(settings[kit.common.logLevel] == .info)
         #expect(settings[kit.common.logFormat] == .json)
         #expect(settings[kit.queueType] == .quorum)
@@ -199,7 +199,7 @@ struct SettingsTests {
             kit.declarations
         )
         #expect(settings[kit.broker] == ["amqp://a:b@one", "amqps://[::1]:5671/%2F"])
-        #expect(settings[kit.operationsToken] == "t")
+        #expect(settings[kit.access.operationsToken] == "t")
         let policy = kit.retryPolicy(in: settings)
         #expect(policy.attempts == 2 && policy.base == .milliseconds(50))
         #expect(policy.factor == 1.5 && policy.cap == .seconds(120))
@@ -220,6 +220,7 @@ struct SettingsTests {
             ("WARREN_RETRY_ATTEMPTS", "0"), ("WARREN_RETRY_BASE", "1"), ("WARREN_RETRY_BASE", "0s"),
             ("WARREN_RETRY_FACTOR", "0.5"), ("WARREN_RETRY_FACTOR", "nan"), ("WARREN_RETRY_CAP", "-1s"),
             ("WARREN_DEFERRAL_LIMIT", "0s"), ("WARREN_DEFERRAL_LIMIT", "31d"),
+            ("WARREN_CONFIRM_TIMEOUT", "999ms"), ("WARREN_CONFIRM_TIMEOUT", "2h"),
             ("WARREN_EVENT_RETENTION", "59m"), ("WARREN_EVENT_RETENTION", "d"), ("WARREN_DELIVERY_RETENTION", "never"),
             ("WARREN_SHUTDOWN_GRACE", "0s"), ("WARREN_SHUTDOWN_GRACE", "99999999999999999999h"),
         ]

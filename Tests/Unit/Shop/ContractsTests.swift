@@ -146,6 +146,8 @@ struct ContractsTests {
             #expect(arguments?["x-dead-letter-routing-key"]?.text == subscription.subscriber)
             #expect(arguments?["x-dead-letter-strategy"]?.text == "at-least-once")
             #expect(arguments?["x-overflow"]?.text == "reject-publish")
+            #expect(arguments?["x-single-active-consumer"] == .bool(true))
+            #expect(arguments?["x-consumer-disconnected-timeout"] == .integer(2_000))
             #expect(channel?["x-dead-letter-queue"]?.text == subscription.subscriber + ".dead-letters")
         }
         let queues = (document["channels"]?.object ?? [:]).values.filter {

@@ -16,6 +16,8 @@ public struct HTTPRequest: Sendable {
     public var body: [UInt8] = []
     /// The peer connects from 127.0.0.0/8 or ::1.
     public var isLoopback = false
+    /// Who sends it; nil until somebody has made sure of it.
+    public var caller: Caller?
     /// The path's segments, each decoded by itself, so that an encoded slash separates nothing.
     private(set) var segments: [String]
 
