@@ -61,6 +61,7 @@ let documents: [String: [String]] = [
     "AMQPInMemory": ["README.md"],
     "CommandLine": ["README.md"],
     "InteropTests": ["peer.py", "prepare", "requirements.txt"],
+    "HTTP": ["README.md"],
     "Messaging": ["README.md"],
     "ServiceKit": ["Operations/openapi.yaml"],
     "ShopEvents": ["asyncapi.yaml"],
@@ -94,8 +95,9 @@ let package = Package(
         // The C libraries, each behind one Swift module.
         systemLibrary("CRabbitMQ", pkgConfig: "librabbitmq", debian: "librabbitmq-dev"),
         systemLibrary("CSQLite", pkgConfig: "sqlite3", debian: "libsqlite3-dev"),
-        systemLibrary("CMicroHTTPD", pkgConfig: "libmicrohttpd", debian: "libmicrohttpd-dev"),
         systemLibrary("CCurl", pkgConfig: "libcurl", debian: "libcurl4-openssl-dev"),
+        // What Glibc's module lacks; there is no library behind it.
+        .systemLibrary(name: "CSockets", path: "Shared/CLibraries/CSockets"),
 
         // The kit.
         kit("Telemetry"),
@@ -105,7 +107,7 @@ let package = Package(
         kit("JSON"),
         kit("Events", ["JSON", "Telemetry"]),
         kit("Messaging", ["AMQP", "Database", "Events", "JSON", "Telemetry"], settings: strict + crashPoints),
-        kit("HTTP", ["CMicroHTTPD", "CCurl", "JSON", "Telemetry"], settings: wrapsC),
+        kit("HTTP", ["CSockets", "CCurl", "JSON", "Telemetry"], settings: wrapsC),
         kit("ServiceKit", ["JSON", "Messaging", "Database", "Events", "HTTP", "Telemetry"]),
         kit("ShopEvents", ["Events", "Messaging"]),
 

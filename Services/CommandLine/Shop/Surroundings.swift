@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Glibc
+import HTTP
 
 /// What a command meets of the outside; tests put something else there.
 struct Surroundings: Sendable {
@@ -63,7 +64,7 @@ extension Invocation {
     func client(of service: ShopService) throws -> ServiceClient {
         var base = try value(service.option)
         while base.hasSuffix("/") { base.removeLast() }
-        guard base.hasPrefix("http://") || base.hasPrefix("https://"), !base.contains(where: \.isWhitespace) else {
+        guard let parts = URLParts(base), ["http", "https"].contains(parts.scheme), parts.query == nil else {
             throw UsageError(
                 message: "`\(base)` is no URL of a service",
                 mend: "--\(service.option) or \(service.variable) is a URL such as \(service.fallback)."

@@ -39,7 +39,7 @@ struct OperationsAccess: Sendable {
             throw Self.forbidden("The request is addressed to a name that is not this machine's loopback.")
         }
         if let origin = request.headers["Origin"] {
-            guard let locator = LocatorText(origin), Self.loopbackHosts.contains(locator.host.lowercased()) else {
+            guard let locator = URLParts(origin), Self.loopbackHosts.contains(locator.host.lowercased()) else {
                 throw Self.forbidden("The request comes from a page of another site.")
             }
         }
@@ -51,7 +51,7 @@ struct OperationsAccess: Sendable {
     private static let loopbackHosts: Set<String> = ["127.0.0.1", "localhost", "::1"]
 
     private static func isLoopback(authority: String) -> Bool {
-        guard let host = LocatorText("http://" + authority)?.host.lowercased() else { return false }
+        guard let host = URLParts("http://" + authority)?.host.lowercased() else { return false }
         return loopbackHosts.contains(host)
     }
 

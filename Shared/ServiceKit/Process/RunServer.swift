@@ -83,7 +83,13 @@ struct ServerRun: Sendable {
         let readiness = Readiness(probes: parts.checks)
         let health = HealthRoutes(readiness: readiness, metrics: metrics, refreshMetrics: {})
         let router = try RouterAssembly.router(of: health.routes + parts.routes, metrics: metrics)
-        let server = try HTTPServer(address: prepared.address, router: router, logger: logger.labelled("http"))
+        let server = try HTTPServer(
+            address: prepared.address,
+            router: router,
+            limits: prepared.httpLimits,
+            logger: logger.labelled("http")
+        )
+        metrics.registerConnectionMetrics { server.statistics }
         let budget = Lifecycle.Budget(grace: prepared.grace)
         return Lifecycle(
             serve: { try await server.run(grace: budget.http * 9 / 10) },

@@ -55,7 +55,7 @@ struct ServiceRun: Sendable {
                 LogField("service.name", description.name),
                 LogField("service.version", Warren.version),
                 LogField("http.address", prepared.address),
-                LogField("messaging.broker", settings[kit.broker].map(LocatorText.redacted).joined(separator: ",")),
+                LogField("messaging.broker", settings[kit.broker].map(URLParts.redacted).joined(separator: ",")),
                 LogField("database.url", settings[kit.database]),
                 LogField("settings.given", settings.given.joined(separator: ",")),
             ]
@@ -144,7 +144,13 @@ struct ServiceRun: Sendable {
         // Requests that wait for events end with the service; they would take up the grace otherwise.
         process.stop.onRequest { runtime.eventLog.stopWaiting() }
         let router = try RouterAssembly.router(of: common.routes + parts.routes, metrics: metrics)
-        let server = try HTTPServer(address: prepared.address, router: router, logger: logger.labelled("http"))
+        let server = try HTTPServer(
+            address: prepared.address,
+            router: router,
+            limits: prepared.httpLimits,
+            logger: logger.labelled("http")
+        )
+        metrics.registerConnectionMetrics { server.statistics }
         let budget = Lifecycle.Budget(grace: prepared.grace)
         let messaging = Lifecycle.Part(name: "messaging", mayEnd: false) { await runtime.run(grace: budget.partsGrace) }
         return Lifecycle(

@@ -1,3 +1,4 @@
+import HTTP
 import Telemetry
 
 /// The first steps of a program: its command line, its settings, its log.
@@ -7,6 +8,7 @@ enum Startup {
         let logger: Logger
         let grace: Duration
         let address: String
+        let httpLimits: HTTPServer.Limits
         /// Listens for signals as long as it is kept.
         let signals: SignalHandler?
     }
@@ -69,6 +71,7 @@ enum Startup {
                 logger: logger,
                 grace: grace,
                 address: settings[common.address],
+                httpLimits: common.http.limits(in: settings),
                 signals: process.guardStop(grace, logger)
             )
         )

@@ -1,9 +1,11 @@
+import HTTP
 import Messaging
 import Telemetry
 
 /// The settings that every program of the kit has.
 struct CommonSettings {
     let address: Setting<String>
+    let http = HTTPSettings()
     let logLevel = Setting<Logger.Level>(
         "WARREN_LOG_LEVEL",
         default: Logger.Level.info.name,
@@ -32,6 +34,7 @@ struct CommonSettings {
 
     var declarations: [SettingDeclaration] {
         [address.declaration, logLevel.declaration, logFormat.declaration, shutdownGrace.declaration]
+            + http.declarations
     }
 }
 
@@ -59,7 +62,7 @@ struct KitSettings {
         help: "The broker, or the nodes of a cluster in order of preference. amqps:// verifies the peer."
     ) { text in
         let locators = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
-        let areValid = locators.allSatisfy { ["amqp", "amqps"].contains(LocatorText($0)?.scheme) }
+        let areValid = locators.allSatisfy { ["amqp", "amqps"].contains(URLParts($0)?.scheme) }
         return areValid ? locators : nil
     }
     let queueType = Setting<MessagingConfiguration.QueueType>.choice(

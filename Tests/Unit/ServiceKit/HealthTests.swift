@@ -83,6 +83,27 @@ struct HealthTests {
         #expect(Self.text(response) == "[-] provider: no answer within 2.0 seconds\n")
     }
 
+    @Test("shows the connections, and each reason for which the server closes one")
+    func connections() {
+        let metrics = MetricsRegistry()
+        metrics.registerConnectionMetrics {
+            var statistics = HTTPServer.Statistics()
+            statistics.accepted = 9
+            statistics.waiting = 3
+            statistics.active = 2
+            statistics.limit = 512
+            statistics.closed = [.displaced: 4]
+            return statistics
+        }
+        let lines = metrics.render().split(separator: "\n")
+        for line in [
+            #"http_server_connections{state="waiting"} 3"#, #"http_server_connections{state="active"} 2"#,
+            "http_server_connections_limit 512", "http_server_connections_accepted_total 9",
+            #"http_server_connections_closed_total{reason="displaced"} 4"#,
+            #"http_server_connections_closed_total{reason="slow"} 0"#,
+        ] { #expect(lines.contains(Substring(line))) }
+    }
+
     @Test("shows metrics that were brought up to date, and the requests of each route by status")
     func metrics() async throws {
         let router = try Self.router([Self.broker])
