@@ -58,13 +58,18 @@ func tests(_ name: String, at path: String, _ dependencies: [Target.Dependency])
 
 /// Documents that live beside the code.
 let documents: [String: [String]] = [
+    "AMQP": ["README.md"],
     "AMQPInMemory": ["README.md"],
     "CommandLine": ["README.md"],
-    "InteropTests": ["peer.py", "prepare", "requirements.txt"],
+    "Database": ["README.md"],
+    "Events": ["README.md"],
     "HTTP": ["README.md"],
+    "InteropTests": ["peer.py", "stripe_client.py", "prepare", "requirements.txt"],
+    "JSON": ["README.md"],
     "Messaging": ["README.md"],
-    "ServiceKit": ["Operations/openapi.yaml"],
-    "ShopEvents": ["asyncapi.yaml"],
+    "ServiceKit": ["README.md", "Operations/openapi.yaml"],
+    "ShopEvents": ["README.md", "asyncapi.yaml"],
+    "Telemetry": ["README.md"],
     "Order": ["README.md", "openapi.yaml"],
     "Notification": ["README.md"],
     "Payment": ["README.md"],
@@ -127,7 +132,11 @@ let package = Package(
         tests("AMQPInMemoryTests", at: "Unit/AMQPInMemory", ["AMQPInMemory", "AMQP"]),
         tests("DatabaseTests", at: "Unit/Database", ["Database", "Telemetry"]),
         tests("HTTPTests", at: "Unit/HTTP", ["HTTP", "JSON", "Telemetry"]),
-        tests("MessagingTests", at: "Unit/Messaging", ["Messaging", "AMQP", "Database", "Events", "Telemetry"]),
+        tests(
+            "MessagingTests",
+            at: "Unit/Messaging",
+            ["Messaging", "AMQP", "AMQPInMemory", "Database", "Events", "Telemetry"]
+        ),
         tests(
             "ServiceKitTests",
             at: "Unit/ServiceKit",

@@ -81,7 +81,10 @@ struct MailText: Sendable, Equatable {
             customer: event.customer,
             subject: "is refunded",
             paragraphs: [
-                "we have paid back \(total) for your order \(event.orderID.onOneLine).",
+                event.reason == "late-charge"
+                    ? "we had told you that nothing was charged for your order \(event.orderID.onOneLine). Your payment "
+                        + "of \(total) had gone through after all; we have paid it back."
+                    : "we have paid back \(total) for your order \(event.orderID.onOneLine).",
                 "It may take your bank a few days to show it.",
             ]
         )

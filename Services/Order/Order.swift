@@ -11,7 +11,8 @@ import ShopEvents
 ///        └──declined──▶ rejected
 ///
 /// The payment runs beside it: `requested` becomes `captured`, `declined` or `voided`, and `captured` becomes
-/// `refunded`. A cancelled order goes on recording what became of its payment.
+/// `refunded`, by way of `refunding` where that takes time. A charge may come to light after `declined` and `voided`; it
+/// goes back. An order that is cancelled or rejected goes on recording what became of its payment.
 struct Order: Sendable, Equatable {
     /// Where the order stands.
     enum Status: String, Sendable, Codable, CaseIterable {
@@ -26,6 +27,8 @@ struct Order: Sendable, Equatable {
         case requested
         case captured
         case declined
+        /// Charged, and on its way back: that may take days.
+        case refunding
         case refunded
         case voided
     }
@@ -133,6 +136,7 @@ extension Order {
     enum PaymentReport: Sendable, Equatable {
         case captured(Money)
         case declined(reason: String)
+        case refunding(Money)
         case refunded(Money)
         case voided
 
@@ -140,6 +144,7 @@ extension Order {
             switch self {
             case .captured: .captured
             case .declined: .declined
+            case .refunding: .refunding
             case .refunded: .refunded
             case .voided: .voided
             }
@@ -167,29 +172,37 @@ extension Order {
     /// - Throws: `Refusal.contradiction` or `.otherAmount`: an operator has to look at it.
     mutating func take(_ report: PaymentReport, at now: Int64) throws(Refusal) -> Outcome {
         switch report {
-        case .captured(let amount), .refunded(let amount):
+        case .captured(let amount), .refunding(let amount), .refunded(let amount):
             guard amount == total else { throw .otherAmount }
         case .declined, .voided: break
         }
         switch (payment.status, report) {
-        case (.captured, .captured), (.declined, .declined), (.refunded, .refunded), (.voided, .voided):
+        case (.captured, .captured), (.declined, .declined), (.refunding, .refunding), (.refunded, .refunded),
+            (.voided, .voided):
             return .unchanged  // A repetition.
-        case (.refunded, .captured):
-            return .unchanged  // The refund overtook its own capture.
+        case (.refunding, .captured), (.refunded, .captured), (.refunded, .refunding):
+            return .unchanged  // The refund overtook what came before it.
         case (.declined, .voided), (.voided, .declined):
             return .unchanged  // Both say that nothing is charged.
-        case (.requested, .captured): return captured(at: now)
+        case (.requested, .captured), (.declined, .captured), (.voided, .captured): return captured(at: now)
         case (.requested, .declined(let reason)): return declined(reason, at: now)
         case (.requested, .voided): return voided(at: now)
-        case (.requested, .refunded), (.captured, .refunded): return refunded(at: now)
-        case (.captured, .declined), (.captured, .voided), (.declined, .captured), (.declined, .refunded),
-            (.refunded, .declined), (.refunded, .voided), (.voided, .captured), (.voided, .refunded):
+        case (.requested, .refunding), (.captured, .refunding), (.declined, .refunding), (.voided, .refunding):
+            return refunding(at: now)
+        case (.requested, .refunded), (.captured, .refunded), (.declined, .refunded), (.refunding, .refunded),
+            (.voided, .refunded):
+            return refunded(at: now)
+        case (.captured, .declined), (.captured, .voided), (.refunding, .declined), (.refunding, .voided),
+            (.refunded, .declined), (.refunded, .voided):
             throw .contradiction(known: payment.status, reported: report.status)
         }
     }
 
+    /// Whether the payment had ended without a charge before one came to light.
+    private var isLate: Bool { history.contains { $0.payment == .declined || $0.payment == .voided } }
+
     private mutating func captured(at now: Int64) -> Outcome {
-        payment.status = .captured
+        payment = Payment(status: .captured)
         let isWanted = status == .placed
         if isWanted { status = .confirmed }
         record(PaymentCaptured.type, at: now)
@@ -216,13 +229,22 @@ extension Order {
         return .changed(isWaiting ? [OrderRejected(orderID: id, customer: customer, reason: reason)] : [])
     }
 
+    private mutating func refunding(at now: Int64) -> Outcome {
+        payment.status = .refunding
+        record(PaymentRefundRequested.type, at: now)
+        return .changed([])
+    }
+
     /// Money that went back without a cancel (by the provider's own hand) cancels the order: it is not paid any more.
+    ///
+    /// A rejected order stays rejected: what went back is a charge that came to light after its payment had ended.
     private mutating func refunded(at now: Int64) -> Outcome {
+        let reason = isLate ? "late-charge" : nil
         payment.status = .refunded
-        let isOpen = status != .cancelled
-        status = .cancelled
+        let isOpen = status == .placed || status == .confirmed
+        if isOpen { status = .cancelled }
         record(PaymentRefunded.type, at: now)
-        let refunded = OrderRefunded(orderID: id, customer: customer, total: total)
+        let refunded = OrderRefunded(orderID: id, customer: customer, total: total, reason: reason)
         return .changed(isOpen ? [cancelled, refunded] : [refunded])
     }
 

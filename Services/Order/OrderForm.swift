@@ -22,6 +22,7 @@ struct OrderForm: Decodable {
                 body.fault("lines", "must come to \(range.lowerBound) to \(range.upperBound) minor units in all")
             }
         }
+        if let total, let currency { OrderForm.check(Money(amount: total, currency: currency.code), body) }
         self.faults = faults.faults
         if faults.faults.isEmpty, let customer, let currency, let lines, let total, let paymentMethod {
             draft = OrderDraft(
@@ -81,7 +82,23 @@ struct OrderForm: Decodable {
             body.fault("currency", "must be the three-letter code of an active currency (ISO 4217)")
             return nil
         }
+        guard Tender.takes(code) else {
+            body.fault("currency", "must be a currency that the shop can charge in")
+            return nil
+        }
         return currency
+    }
+
+    /// Notes what keeps a total from being charged: nothing that is refused later than here could be mended by a customer.
+    private static func check(_ total: Money, _ body: FieldReader) {
+        switch Tender.refusal(of: total) {
+        case nil, .currency: break  // A currency that is not taken has its fault already.
+        case .multiple(let step):
+            body.fault("lines", "must come to a multiple of \(step) minor units in \(total.currency)")
+        case .range(let range):
+            let bounds = "\(range.lowerBound) to \(range.upperBound)"
+            body.fault("lines", "must come to \(bounds) minor units in \(total.currency)")
+        }
     }
 
     /// All lines, or nil when one of them has a fault.

@@ -21,6 +21,9 @@ struct OrderHandlers: Sendable {
         subscriber.on(PaymentDeclined.self) { event, delivery in
             try await take(.declined(reason: event.reason), of: event.orderID, delivery)
         }
+        subscriber.on(PaymentRefundRequested.self) { event, delivery in
+            try await take(.refunding(event.total), of: event.orderID, delivery)
+        }
         subscriber.on(PaymentRefunded.self) { event, delivery in
             try await take(.refunded(event.total), of: event.orderID, delivery)
         }

@@ -28,7 +28,7 @@ struct Payment: Sendable, Equatable {
         case declined
         /// Called off before anything was charged; it will not be charged.
         case voided
-        /// Charged, and on its way back.
+        /// Charged, and on its way back: that may take days.
         case refunding
         case refunded
     }
@@ -56,6 +56,7 @@ struct Payment: Sendable, Equatable {
         case captured(PaymentCaptured)
         case declined(PaymentDeclined)
         case voided(PaymentVoided)
+        case refundRequested(PaymentRefundRequested)
         case refunded(PaymentRefunded)
     }
 
@@ -87,7 +88,7 @@ struct Payment: Sendable, Equatable {
     private(set) var paymentID: String?
     /// The idempotency key of every attempt to refund.
     private(set) var refundKey: String?
-    /// The provider's id of the refund.
+    /// The provider's id of the refund, from when it is known.
     private(set) var refundID: String?
     private(set) var declineReason: String?
     /// Milliseconds since 1970.
@@ -213,6 +214,15 @@ struct Payment: Sendable, Equatable {
         }
         updatedAt = now
         return .captured(PaymentCaptured(orderID: orderID, paymentID: paymentID ?? "", total: total))
+    }
+
+    /// The provider takes its time with giving the money back.
+    /// - Returns: nil when that has been told.
+    mutating func awaitRefund(_ refundID: String, at now: Int64) -> Announcement? {
+        guard state == .refunding, self.refundID == nil else { return nil }
+        self.refundID = refundID
+        updatedAt = now
+        return .refundRequested(PaymentRefundRequested(orderID: orderID, refundID: refundID, total: total))
     }
 
     /// The provider gave the money back.

@@ -48,6 +48,9 @@ struct PaymentHandlers: Sendable {
         subscriber.on(OrderCancelled.self) { event, delivery in
             try await orderCancelled(event) { try await delivery.commit($0) }
         }
+        subscriber.on(RefundCheck.self) { event, delivery in
+            try await refundCheck(event) { try await delivery.commit($0) }
+        }
     }
 
     // MARK: Payment requested
@@ -171,19 +174,53 @@ struct PaymentHandlers: Sendable {
     // MARK: Refunds
 
     /// Gives the money back, or finds out that it was done, and records it with the delivery's receipt.
-    private func refund(_ payment: Payment, lookUpFirst: Bool, _ commit: Commit) async throws {
-        let refundID = try await provider.refund(payment, lookUpFirst: lookUpFirst)
-        let (store, now) = (store, now())
+    ///
+    /// A refund that takes its time is waited for by timeouts: the delivery itself is done, and whatever comes next for the
+    /// order is not held up for days.
+    /// - Parameter check: the check that this is; nil where it is none.
+    private func refund(
+        _ payment: Payment,
+        lookUpFirst: Bool,
+        after check: RefundCheck? = nil,
+        _ commit: Commit
+    ) async throws {
+        let (store, now, orderID) = (store, now(), payment.orderID)
+        let outcome = try await provider.refund(payment, lookUpFirst: lookUpFirst)
+        if case .pending = outcome, payment.refundID != nil, now - payment.updatedAt > RefundCheck.patience {
+            throw HandlerError.permanent(
+                "payment.refund-overdue",
+                "the provider has had the refund for more than 30 days: find out there what holds it up, then retry"
+            )
+        }
         try await commit { transaction in
-            guard var payment = try store.find(payment.orderID, in: transaction) else {
-                throw HandlerError.changedMeanwhile
-            }
+            guard var payment = try store.find(orderID, in: transaction) else { throw HandlerError.changedMeanwhile }
             let before = payment.state
-            guard let announcement = payment.refund(refundID, at: now) else { return }
+            let announcement: Payment.Announcement?
+            switch outcome {
+            case .done(let refundID):
+                announcement = payment.refund(refundID, at: now)
+            case .pending(let refundID):
+                guard payment.state == .refunding else { return }
+                announcement = payment.awaitRefund(refundID, at: now)
+                let next = check?.next ?? RefundCheck(orderID: orderID, number: 1)
+                try transaction.schedule(next, at: RefundCheck.due(of: payment.updatedAt, now: now), key: next.key)
+            }
+            guard let announcement else { return }
             try store.update(payment, from: before, in: transaction)
             try transaction.announce(announcement)
         }
-        logger.info("Refunded a payment", [LogField("order.id", payment.orderID)])
+        switch outcome {
+        case .done: logger.info("Refunded a payment", [LogField("order.id", orderID)])
+        case .pending: logger.info("The provider takes its time with a refund", [LogField("order.id", orderID)])
+        }
+    }
+
+    /// It is time to ask what became of a refund.
+    func refundCheck(_ event: RefundCheck, commit: Commit) async throws {
+        let store = store
+        let payment = try await events.write { try store.find(event.orderID, in: $0) }
+        guard let payment, payment.state == .refunding else { return }
+        try await refund(payment, lookUpFirst: true, after: event, commit)
     }
 
     // MARK: Helpers
@@ -234,6 +271,7 @@ extension Transaction {
         case .captured(let event): try append(event)
         case .declined(let event): try append(event)
         case .voided(let event): try append(event)
+        case .refundRequested(let event): try append(event)
         case .refunded(let event): try append(event)
         }
     }

@@ -1,9 +1,13 @@
 import Messaging
+import ShopEvents
 
 /// What Payment asks of the company that moves the money.
 ///
-/// Every method throws `ProviderFailure`. None of them is ever "failed" for want of an answer: that is unknown.
+/// Every method throws `ProviderFailure`. None of them is ever "failed" for want of an answer: that is unknown. And none
+/// believes an answer that is about something else than was asked: that is a contradiction.
 protocol PaymentProvider: Sendable {
+    /// Whether the provider can express an amount and charges in its currency.
+    func takes(_ total: Money) -> Bool
     /// Charges the card, once per key.
     func charge(_ payment: Payment, _ charge: Payment.Charge) async throws -> ChargeStatus
     /// What the provider knows of the charge of a payment's order.
@@ -11,13 +15,12 @@ protocol PaymentProvider: Sendable {
     /// Uses up a charge's key for an intent that is not charged, so that a charge still on its way comes too late.
     /// - Returns: the intent.
     func block(_ payment: Payment, _ charge: Payment.Charge) async throws -> String
-    /// Calls an intent off that is not charged.
-    func cancel(intent: String) async throws
-    /// Gives back what is left of a charge, once per key.
-    func refund(paymentID: String, orderID: String, key: String) async throws -> RefundStatus
-    /// What the provider knows of the refunds of a charge.
-    /// - Parameter amount: what has to have come back before the charge counts as refunded.
-    func lookUpRefund(paymentID: String, amount: Int64) async throws -> RefundStatus
+    /// Calls a payment's intent off that is not charged.
+    func cancel(intent: String, of payment: Payment) async throws
+    /// Gives back what is left of a payment's charge, once per key.
+    func refund(_ payment: Payment, paymentID: String, key: String) async throws -> RefundStatus
+    /// What the provider knows of the refunds of a payment's charge.
+    func lookUpRefund(of payment: Payment, paymentID: String) async throws -> RefundStatus
 }
 
 /// What the provider knows of a charge.
@@ -35,7 +38,8 @@ enum ChargeStatus: Sendable, Equatable {
 /// What the provider knows of a refund.
 enum RefundStatus: Sendable, Equatable {
     case none
-    case pending
+    /// The provider takes its time: that may be days.
+    case pending(refundID: String)
     case refunded(refundID: String)
     case failed
 }
@@ -53,6 +57,8 @@ struct ProviderFailure: Error, Sendable, Equatable, CustomStringConvertible {
         case lookUp(thenRetry: Bool)
         /// It did not happen, and never will as it was asked.
         case refused
+        /// The answer is not about what was asked: whatever happened, a person has to find it out.
+        case contradiction
     }
 
     let kind: Kind
@@ -62,6 +68,12 @@ struct ProviderFailure: Error, Sendable, Equatable, CustomStringConvertible {
     ///
     /// It holds no personal data and no secrets: the provider's sentences stay outside.
     let reason: String
+
+    /// An answer that does not match its question.
+    /// - Parameter reason: names the fields at fault.
+    static func contradiction(_ reason: String) -> ProviderFailure {
+        ProviderFailure(kind: .contradiction, errorClass: "payment.provider-contradiction", reason: reason)
+    }
 
     /// For how long a provider may be at work on a payment before waiting for it costs attempts, in milliseconds.
     private static let patience: Int64 = 3_600_000
@@ -73,7 +85,7 @@ struct ProviderFailure: Error, Sendable, Equatable, CustomStringConvertible {
     func handlerError(of payment: Payment, at now: Int64) -> HandlerError {
         switch kind {
         case .unknown, .lookUp(thenRetry: true): return .transient(errorClass, reason)
-        case .refused, .lookUp(thenRetry: false): return .permanent(errorClass, reason)
+        case .refused, .contradiction, .lookUp(thenRetry: false): return .permanent(errorClass, reason)
         case .atWork:
             let age = now - payment.createdAt
             guard age < Self.patience else { return .transient(errorClass, reason) }

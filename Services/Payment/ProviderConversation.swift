@@ -18,15 +18,17 @@ struct ProviderConversation: Sendable {
         return try await explained(payment) {
             if lookUpFirst {
                 let status = try await provider.lookUpCharge(of: payment)
-                if status != .none { return try await outcome(of: status) }
+                if status != .none { return try await outcome(of: status, for: payment) }
             }
+            // Order lets no such order through; one that was placed before it learned to, or an event by hand, ends here.
+            guard provider.takes(payment.total) else { return .declined(reason: "amount_not_chargeable") }
             do {
-                return try await outcome(of: provider.charge(payment, charge))
+                return try await outcome(of: provider.charge(payment, charge), for: payment)
             } catch let failure as ProviderFailure {
                 guard case .lookUp = failure.kind else { throw failure }
                 let status = try await provider.lookUpCharge(of: payment)
                 guard status != .none else { throw failure }
-                return try await outcome(of: status)
+                return try await outcome(of: status, for: payment)
             }
         }
     }
@@ -47,42 +49,50 @@ struct ProviderConversation: Sendable {
         guard let charge = payment.charge else { throw HandlerError.changedMeanwhile }
         return try await explained(payment) {
             let status = try await provider.lookUpCharge(of: payment)
-            if status != .none { return try await outcome(of: status) }
+            if status != .none { return try await outcome(of: status, for: payment) }
+            // What the provider cannot express was never asked of it.
+            guard provider.takes(payment.total) else { return .voided }
             do {
-                return try await outcome(of: .open(intent: provider.block(payment, charge)))
+                return try await outcome(of: .open(intent: provider.block(payment, charge)), for: payment)
             } catch let failure as ProviderFailure {
                 guard case .lookUp = failure.kind else { throw failure }
-                return try await outcome(of: provider.lookUpCharge(of: payment))
+                return try await outcome(of: provider.lookUpCharge(of: payment), for: payment)
             }
         }
     }
 
-    /// Gives the money back, or finds out that it was done.
-    /// - Returns: the provider's id of the refund.
-    func refund(_ payment: Payment, lookUpFirst: Bool) async throws -> String {
+    /// What became of a refund.
+    enum Refund: Sendable, Equatable {
+        case done(refundID: String)
+        /// Under way at the provider, which may take days.
+        case pending(refundID: String)
+    }
+
+    /// Gives the money back, or finds out that it was done or is under way.
+    /// - Parameter lookUpFirst: an earlier attempt may have reached the provider.
+    func refund(_ payment: Payment, lookUpFirst: Bool) async throws -> Refund {
         guard let paymentID = payment.paymentID, let key = payment.refundKey else {
             throw HandlerError.changedMeanwhile
         }
-        let amount = payment.total.amount
         let status = try await explained(payment) {
             if lookUpFirst {
-                let status = try await provider.lookUpRefund(paymentID: paymentID, amount: amount)
+                let status = try await provider.lookUpRefund(of: payment, paymentID: paymentID)
                 if status != .none { return status }
             }
             do {
-                return try await provider.refund(paymentID: paymentID, orderID: payment.orderID, key: key)
+                return try await provider.refund(payment, paymentID: paymentID, key: key)
             } catch let failure as ProviderFailure {
                 guard case .lookUp = failure.kind else { throw failure }
-                let status = try await provider.lookUpRefund(paymentID: paymentID, amount: amount)
+                let status = try await provider.lookUpRefund(of: payment, paymentID: paymentID)
                 guard status != .none else { throw failure }
                 return status
             }
         }
         switch status {
         case .refunded(let refundID):
-            return refundID
-        case .pending:
-            throw HandlerError.transient("payment.refund-pending", "the provider has not given the money back yet")
+            return .done(refundID: refundID)
+        case .pending(let refundID):
+            return .pending(refundID: refundID)
         case .failed:
             throw HandlerError.permanent(
                 "payment.refund-failed",
@@ -94,7 +104,7 @@ struct ProviderConversation: Sendable {
     }
 
     /// What a charge that the provider knows means for the payment.
-    private func outcome(of status: ChargeStatus) async throws -> Payment.Outcome {
+    private func outcome(of status: ChargeStatus, for payment: Payment) async throws -> Payment.Outcome {
         switch status {
         case .captured(let paymentID):
             return .captured(paymentID: paymentID)
@@ -102,7 +112,7 @@ struct ProviderConversation: Sendable {
             return .declined(reason: reason)
         case .open(let intent):
             // Only a cancellation leaves an intent that is not charged: it had used the key up and came no further.
-            try await provider.cancel(intent: intent)
+            try await provider.cancel(intent: intent, of: payment)
             return .voided
         case .canceled:
             return .voided

@@ -37,13 +37,14 @@ var service = ServiceDescription(
 service.afterDeadLetter = .proceed
 
 await runService(service) { context in
-    let client = HTTPClient()
+    let client = HTTPClient(metrics: context.metrics)
     context.onClose { client.close() }
     let gateway = StripeGateway(
         url: context.settings[providerURL],
         key: context.settings[providerKey],
         timeout: context.settings[providerTimeout],
-        client: client
+        client: client,
+        userAgent: "Warren/\(Warren.version) (payment-service)"
     )
     PaymentHandlers(events: context.events, provider: gateway, logger: context.logger.labelled("payment"))
         .register(on: context.subscriber)

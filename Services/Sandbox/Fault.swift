@@ -24,11 +24,13 @@ struct Fault: Sendable, Equatable, Codable {
         case rateLimit = "rate-limit"
         /// A refund is answered `pending` and succeeds later; to a charge the same as `slow`.
         case pending
+        /// A refund is answered `pending` and fails later; to a charge the same as `slow`.
+        case failing
     }
 
     /// What goes wrong.
     let kind: Kind
-    /// For `slow` and `pending`: how long the work takes.
+    /// For `slow`, `pending` and `failing`: how long the work takes.
     let delayMilliseconds: Int64
 }
 

@@ -126,6 +126,7 @@ final class Provider: Sendable {
 
     private static func response(_ reply: ProviderReply) throws -> HTTPResponse {
         var response = try HTTPResponse.json(reply.answer, status: reply.answer.status)
+        response.headers["Request-Id"] = "req_" + UUID().uuidString.filter { $0 != "-" }
         if reply.isReplayed { response.headers["Idempotent-Replayed"] = "true" }
         if case .error(let error) = reply.answer, let shouldRetry = error.shouldRetry {
             response.headers["Stripe-Should-Retry"] = shouldRetry ? "true" : "false"

@@ -12,8 +12,11 @@ struct ProviderError: Error, Sendable, Equatable {
     var message: String
     /// The parameter at fault.
     var param: String?
-    /// The intent whose charge failed.
-    var paymentIntent: String?
+    /// The intent that the error is about, as it was then.
+    var intent: Boxed<PaymentIntent>?
+
+    /// The id of the intent that the error is about.
+    var paymentIntent: String? { intent?.content.id }
 
     static func invalid(_ code: String?, _ message: String, param: String? = nil, status: Int = 400) -> ProviderError {
         ProviderError(status: status, type: "invalid_request_error", code: code, message: message, param: param)
@@ -29,6 +32,24 @@ struct ProviderError: Error, Sendable, Equatable {
         )
     }
 
+    /// A charge that only the customer could confirm.
+    static let authenticationRequired = declined(
+        code: "authentication_required",
+        declineCode: "authentication_required"
+    )
+
+    /// The intent is not where the call would have it.
+    static func unexpectedState(_ intent: PaymentIntent, _ message: String) -> ProviderError {
+        var error = invalid("payment_intent_unexpected_state", message)
+        error.intent = .value(intent)
+        return error
+    }
+
+    /// A path or method that the API does not have.
+    static func unknownRoute(_ method: String, _ path: String) -> ProviderError {
+        invalid(nil, "Unrecognized request URL (\(method): \(path)).", status: 404)
+    }
+
     static func notFound(_ object: String, _ id: String, param: String = "id", status: Int = 404) -> ProviderError {
         invalid("resource_missing", "No such \(object): '\(id)'", param: param, status: status)
     }
@@ -37,6 +58,11 @@ struct ProviderError: Error, Sendable, Equatable {
         status: 401,
         type: "invalid_request_error",
         message: "Give the secret key as the user name of HTTP Basic authentication."
+    )
+    static let unknownVersion = ProviderError(
+        status: 400,
+        type: "invalid_request_error",
+        message: "Invalid Stripe API version."
     )
     static let failed = ProviderError(status: 500, type: "api_error", message: "Something went wrong on our side.")
     static let unavailable = ProviderError(status: 503, type: "api_error", message: "The service is not available.")
@@ -75,17 +101,8 @@ extension ProviderError: Encodable {
         case declineCode = "decline_code"
         case message
         case param
+        case charge
         case paymentIntent = "payment_intent"
-    }
-
-    private struct Intent: Encodable {
-        let id: String
-        let object = "payment_intent"
-
-        private enum CodingKeys: String, CodingKey {
-            case id
-            case object
-        }
     }
 
     func encode(to encoder: any Encoder) throws {
@@ -95,6 +112,18 @@ extension ProviderError: Encodable {
         try container.encodeIfPresent(declineCode, forKey: .declineCode)
         try container.encode(message, forKey: .message)
         try container.encodeIfPresent(param, forKey: .param)
-        try container.encodeIfPresent(paymentIntent.map(Intent.init(id:)), forKey: .paymentIntent)
+        if type == "card_error" { try container.encodeIfPresent(intent?.content.charge, forKey: .charge) }
+        try container.encodeIfPresent(intent?.content, forKey: .paymentIntent)
+    }
+}
+
+/// A value behind a reference, so that an intent can hold an error that holds an intent.
+indirect enum Boxed<Content: Sendable & Equatable>: Sendable, Equatable {
+    case value(Content)
+
+    var content: Content {
+        switch self {
+        case .value(let content): content
+        }
     }
 }

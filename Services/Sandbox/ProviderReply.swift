@@ -27,9 +27,13 @@ struct ProviderReply: Sendable, Equatable {
 /// The content of an answer.
 enum ProviderAnswer: Sendable, Equatable {
     case intent(PaymentIntent)
-    case intents([PaymentIntent])
+    /// A page of a list.
+    case intents([PaymentIntent], hasMore: Bool)
+    /// A page of what a search found.
+    case found([PaymentIntent], hasMore: Bool)
     case refund(Refund)
-    case refunds([Refund])
+    /// A page of a list.
+    case refunds([Refund], hasMore: Bool)
     case error(ProviderError)
 
     /// The HTTP status.
@@ -44,6 +48,7 @@ extension ProviderAnswer: Encodable {
         case object
         case url
         case hasMore = "has_more"
+        case nextPage = "next_page"
         case data
     }
 
@@ -53,21 +58,31 @@ extension ProviderAnswer: Encodable {
             try intent.encode(to: encoder)
         case .refund(let refund):
             try refund.encode(to: encoder)
-        case .intents(let intents):
-            try encode(intents, as: "search_result", url: "/v1/payment_intents/search", to: encoder)
-        case .refunds(let refunds):
-            try encode(refunds, as: "list", url: "/v1/refunds", to: encoder)
+        case .intents(let intents, let hasMore):
+            try encode(intents, hasMore, as: "list", url: "/v1/payment_intents", to: encoder)
+        case .found(let intents, let hasMore):
+            try encode(intents, hasMore, as: "search_result", url: "/v1/payment_intents/search", to: encoder)
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(hasMore ? intents.last?.id : nil, forKey: .nextPage)
+        case .refunds(let refunds, let hasMore):
+            try encode(refunds, hasMore, as: "list", url: "/v1/refunds", to: encoder)
         case .error(let error):
             var container = encoder.container(keyedBy: CodingKeys.self)
             try container.encode(error, forKey: .error)
         }
     }
 
-    private func encode(_ data: some Encodable, as object: String, url: String, to encoder: any Encoder) throws {
+    private func encode(
+        _ data: some Encodable,
+        _ hasMore: Bool,
+        as object: String,
+        url: String,
+        to encoder: any Encoder
+    ) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(object, forKey: .object)
         try container.encode(url, forKey: .url)
-        try container.encode(false, forKey: .hasMore)
+        try container.encode(hasMore, forKey: .hasMore)
         try container.encode(data, forKey: .data)
     }
 }

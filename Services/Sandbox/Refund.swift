@@ -4,24 +4,29 @@ struct Refund: Sendable, Equatable {
     enum Status: String, Sendable, Encodable {
         case pending
         case succeeded
+        case failed
     }
 
     let id: String
     let paymentIntent: String
+    let charge: String
     let amount: Int64
     let currency: String
     let metadata: [String: String]
+    let reason: String?
     /// Seconds since 1970.
     let created: Int64
     var status: Status
-    /// When a pending refund succeeds, in milliseconds since 1970.
+    /// When it changes once more, in milliseconds since 1970.
     var settlesAt: Int64?
+    /// What it then is.
+    var settlesTo: Status = .succeeded
 
     /// The refund as it is at `now`.
     func settled(at now: Int64) -> Refund {
-        guard status == .pending, let settlesAt, settlesAt <= now else { return self }
+        guard let settlesAt, settlesAt <= now else { return self }
         var refund = self
-        refund.status = .succeeded
+        refund.status = settlesTo
         refund.settlesAt = nil
         return refund
     }
@@ -32,10 +37,13 @@ extension Refund: Encodable {
         case id
         case object
         case paymentIntent = "payment_intent"
+        case charge
         case amount
         case currency
         case status
         case metadata
+        case reason
+        case failureReason = "failure_reason"
         case created
     }
 
@@ -44,10 +52,13 @@ extension Refund: Encodable {
         try container.encode(id, forKey: .id)
         try container.encode("refund", forKey: .object)
         try container.encode(paymentIntent, forKey: .paymentIntent)
+        try container.encode(charge, forKey: .charge)
         try container.encode(amount, forKey: .amount)
         try container.encode(currency, forKey: .currency)
         try container.encode(status, forKey: .status)
         try container.encode(metadata, forKey: .metadata)
+        try container.encode(reason, forKey: .reason)
+        if status == .failed { try container.encode("expired_or_canceled_card", forKey: .failureReason) }
         try container.encode(created, forKey: .created)
     }
 }

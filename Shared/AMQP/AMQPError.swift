@@ -35,10 +35,18 @@ public struct AMQPError: Error, Sendable, Equatable, CustomStringConvertible {
     /// The circumstances, for people.
     public let reason: String
 
+    /// The reply code with which the broker closed the channel; nil where something else went wrong.
+    ///
+    /// The broker closes a channel over something that was sent on it, and does not say what: a publish that the user has no right to
+    /// (403), to an exchange that is gone (404), larger than the broker's `max_message_size` (406). All that was in flight beside
+    /// it gets this error too, and may have arrived or not. One message that was alone in flight is the one that was meant.
+    public let channelClose: UInt16?
+
     /// Makes an error.
-    public init(code: Code, reason: String) {
+    public init(code: Code, reason: String, channelClose: UInt16? = nil) {
         self.code = code
         self.reason = reason
+        self.channelClose = channelClose
     }
 
     /// Whether the message of a failed publish may nevertheless have reached a queue.

@@ -114,7 +114,8 @@ struct ConsumerCore: Sendable {
                     AMQPError(
                         code: .connectionLost,
                         reason:
-                            "the broker cancelled the consumer of queue '\(queue)': the queue was deleted or its node is down"
+                            "the broker cancelled the consumer of queue '\(queue)': the queue was deleted, its node is "
+                            + "down, or a delivery waited for its ack for longer than the broker allows"
                     )
                 )
                 burst = []

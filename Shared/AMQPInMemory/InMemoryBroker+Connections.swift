@@ -135,12 +135,13 @@ extension InMemoryBroker {
             giveBack(unacked.message, to: unacked.queue, byConsumer: false)
         }
         awaitingSync.removeAll { $0.connection == id }
+        awaitingMajority.removeAll { $0.connection == id }
     }
 
     /// The broker closes the channel, and with it, as the client takes it, the connection.
     @discardableResult
     mutating func fail(_ id: ConnectionID, _ code: UInt16, _ text: String, doing what: String) -> AMQPError {
-        let error = AMQPError(replyCode: code, text: text, doing: what)
+        let error = AMQPError(replyCode: code, text: text, doing: what, closesChannel: true)
         remove(id)
         lost[id] = error
         return error

@@ -13,7 +13,12 @@ extension InMemoryBroker {
             try declare(exchange, passive: topology.passive, on: id, doing: "\(verb) exchange '\(exchange.name)'")
         }
         for queue in topology.queues {
-            try declare(queue, passive: topology.passive, on: id, doing: "\(verb) queue '\(queue.name)'")
+            do throws(AMQPError) {
+                try declare(queue, passive: topology.passive, on: id, doing: "\(verb) queue '\(queue.name)'")
+            } catch {
+                guard error.code == .preconditionFailed else { throw error }
+                throw error.mended(by: topology.mendOfOtherArguments)
+            }
         }
         guard !topology.passive else { return }
         for binding in topology.bindings {

@@ -29,6 +29,13 @@ extension InMemoryBroker {
         for id in connections.keys.sorted() { say(.unblocked, to: id) }
     }
 
+    /// All queues have a majority again, and confirm what they owe.
+    public mutating func restoreMajorities() {
+        options.queuesWithoutMajority = []
+        awaitingSync += awaitingMajority
+        awaitingMajority = []
+    }
+
     /// Ends the broker in order: everything that was taken in reaches the disk, then all connections are closed.
     public mutating func stop() {
         guard isUp else { return }
@@ -54,6 +61,7 @@ extension InMemoryBroker {
         isUp = false
         blockedReason = nil
         awaitingSync = []
+        awaitingMajority = []
         let synced = syncedUpTo
         for name in queueNames where queues[name]?.isDurable == false { forget(queue: name) }
         for name in queueNames {

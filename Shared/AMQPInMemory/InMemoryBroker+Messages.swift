@@ -19,6 +19,16 @@ extension InMemoryBroker {
             )
             return
         }
+        guard !options.forbiddenRoutingKeys.contains(publication.routingKey) else {
+            fail(
+                id,
+                403,
+                "ACCESS_REFUSED - access to topic '\(publication.routingKey)' in exchange '\(publication.exchange)' in vhost "
+                    + "'/' refused for user 'guest'",
+                doing: "the broker closed the channel"
+            )
+            return
+        }
         guard publication.message.body.count <= options.maximumMessageSize else {
             fail(
                 id,
@@ -63,8 +73,10 @@ extension InMemoryBroker {
         }
         if isRefused {
             say(.confirmed(number: number, multiple: false, positive: false), to: id)
-        } else {
+        } else if options.queuesWithoutMajority.isDisjoint(with: reached) {
             awaitingSync.append((id, number))
+        } else {
+            awaitingMajority.append((id, number))
         }
     }
 

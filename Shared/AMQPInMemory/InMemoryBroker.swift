@@ -11,7 +11,7 @@ public import AMQP
 ///                                             └──deliver──▶ deliveries ───▲
 ///
 /// The same calls in the same order give the same results in every process. Differences between versions of RabbitMQ are
-/// in `Options`. It is no model of clusters, streams, transactions, flow control or permissions.
+/// in `Options`. It is no model of clusters, streams, transactions, flow control, or of permissions other than by topic.
 public struct InMemoryBroker: Sendable {
     /// What differs between brokers.
     public struct Options: Sendable {
@@ -21,6 +21,10 @@ public struct InMemoryBroker: Sendable {
         public var defaultDeliveryLimit: Int? = 20
         /// The largest body in bytes that is taken.
         public var maximumMessageSize = 16 << 20
+        /// The routing keys that nobody may publish under: the topic permissions of a user who may do all else.
+        public var forbiddenRoutingKeys: Set<String> = []
+        /// The queues without a majority: what they are to get is not confirmed before `InMemoryBroker.restoreMajorities`.
+        public var queuesWithoutMajority: Set<String> = []
 
         /// Makes the options of RabbitMQ 4.
         public init() {}
@@ -74,8 +78,8 @@ public struct InMemoryBroker: Sendable {
         case deliver(queue: String)
     }
 
-    /// The broker's options.
-    public let options: Options
+    /// The broker's options; an operator may change them while it runs.
+    public var options: Options
     /// Milliseconds of the clock that the driver keeps.
     public internal(set) var now: Int64
     /// Whether connections are taken.
@@ -98,6 +102,8 @@ public struct InMemoryBroker: Sendable {
     var syncedUpTo: UInt64 = 1
     /// Messages that were taken in and wait for the disk, in the order of arrival.
     var awaitingSync: [(connection: ConnectionID, number: UInt64)] = []
+    /// Messages that were taken in and wait for a queue's majority.
+    var awaitingMajority: [(connection: ConnectionID, number: UInt64)] = []
 
     /// Makes a broker that is up and knows the predeclared exchanges alone.
     public init(_ options: Options = Options(), now: Int64 = 0) {
@@ -179,6 +185,10 @@ public struct InMemoryBroker: Sendable {
         for id in connections.keys.sorted() {
             let numbers = confirmed.filter { $0.connection == id }.map(\.number)
             guard let last = numbers.max() else { continue }
+            guard !awaitingMajority.contains(where: { $0.connection == id }) else {
+                for number in numbers { say(.confirmed(number: number, multiple: false, positive: true), to: id) }
+                continue
+            }
             // Everything of this connection that was taken in is settled now, or was before.
             say(.confirmed(number: last, multiple: numbers.count > 1, positive: true), to: id)
         }

@@ -40,6 +40,23 @@ public final class InMemoryPublisher: Sendable {
     /// What was counted since the publisher was made.
     public var statistics: Statistics { network.look { [index] in $0.publishers[index].currentStatistics } }
 
+    /// Declares the topology again, over a connection of its own.
+    ///
+    /// - Throws: as `Publisher.declareTopology`.
+    public func declareTopology() async throws {
+        let error: AMQPError? = network.change { [index] state in
+            do throws(AMQPError) {
+                let id = try state.broker.connect()
+                try state.broker.declare(state.publishers[index].topology, on: id)
+                state.broker.disconnect(id)
+                return nil
+            } catch {
+                return error
+            }
+        }
+        if let error { throw error }
+    }
+
     /// Publishes one message and returns when the broker confirmed it.
     ///
     /// - Throws: as `Publisher.publish`.

@@ -173,7 +173,7 @@ struct PublisherCore: Sendable {
             if returned == nil { statistics.unknown += 1 }
             let outcome =
                 returned.map { AMQPError(code: .returned, reason: $0) }
-                ?? AMQPError(code: .connectionLost, reason: error.reason)
+                ?? AMQPError(code: .connectionLost, reason: error.reason, channelClose: error.channelClose)
             effects.append { entry.receiver.tell(outcome) }
         }
         closeQueue(all: life.isEnding, &effects)

@@ -22,22 +22,49 @@ public final class Database: Sendable {
         engine.beginClosing()
     }
 
+    /// What the opening of a database is at.
+    public enum OpeningStep: Sendable, Equatable {
+        /// It takes the lock and opens the file.
+        case opening
+        /// It looks for damage after an unclean stop.
+        case checking
+        /// It applies the migration of that name, `set/name`.
+        case migrating(String)
+    }
+
     /// Opens the database, creates it if missing, applies migrations and starts the writer and the readers.
     ///
-    /// After an unclean stop the database is checked for damage first, which takes time in proportion to its size.
+    /// After an unclean stop the database is checked for damage first, which takes time in proportion to its size. Where the
+    /// task is cancelled meanwhile, a check or a migration is given up, and its transaction undone.
     ///
     /// - Parameters:
     ///   - url: `sqlite:relative.db`, `sqlite:/absolute.db` or `sqlite:///absolute.db`; the path is taken literally.
     ///     Folders that are missing are made.
     ///   - migrations: the sets of schema changes, applied in this order.
     ///   - logger: what happens to the database is written here.
+    ///   - onStep: called as each step begins, on a thread of the database's; it must not block.
     /// - Throws: `DatabaseError`: `.invalidURL`; `.cannotOpen` when another process has the database; `.readOnly`;
-    ///   `.corrupt`; `.migration` when the sets contradict what has been applied.
-    public static func open(_ url: String, migrations: [MigrationSet], logger: Logger) async throws -> Database {
+    ///   `.corrupt`; `.migration` when the sets contradict what has been applied. `CancellationError`.
+    public static func open(
+        _ url: String,
+        migrations: [MigrationSet],
+        logger: Logger,
+        onStep: @escaping @Sendable (OpeningStep) -> Void = { _ in }
+    ) async throws -> Database {
         let logger = logger.labelled("database")
-        return Database(
-            engine: try await SQLiteEngine.open(SQLiteLocation(url), migrations: migrations, logger: logger)
-        )
+        let opening = SQLiteOpening(onStep: onStep)
+        return try await withTaskCancellationHandler {
+            Database(
+                engine: try await SQLiteEngine.open(
+                    SQLiteLocation(url),
+                    migrations: migrations,
+                    logger: logger,
+                    opening: opening
+                )
+            )
+        } onCancel: {
+            opening.cancel()
+        }
     }
 
     /// Runs `body` in a transaction shared with whatever else is waiting, in a step of its own; returns after the commit

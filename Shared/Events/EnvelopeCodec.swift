@@ -176,20 +176,10 @@ private struct Attributes {
         guard !value.isEmpty, value.utf8.count <= 255 else {
             throw EventFault(.invalidAttribute, "\(name) must have 1 to 255 bytes, it has \(value.utf8.count)")
         }
-        guard document.isPrintableASCII(member) || !Self.hasControls(value) else {
+        guard document.isPrintableASCII(member) || !Envelope.hasControls(value) else {
             throw EventFault(.invalidAttribute, "\(name) must not contain control characters")
         }
         return value
-    }
-
-    /// Whether there is a scalar below U+0020 or from U+007F to U+009F; the latter's two bytes begin with C2.
-    private static func hasControls(_ text: String) -> Bool {
-        var last: UInt8 = 0
-        for byte in text.utf8 {
-            if byte < 0x20 || byte == 0x7F || (last == 0xC2 && byte < 0xA0) { return true }
-            last = byte
-        }
-        return false
     }
 
     mutating func required(_ name: StaticString) throws(EventFault) -> String {

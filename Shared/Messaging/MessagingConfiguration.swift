@@ -54,6 +54,10 @@ public struct MessagingConfiguration: Sendable {
     public var eventLimits = EventLimits.standard
     /// Events read from the store and not yet confirmed.
     public var forwarderWindow = 1000
+    /// How long the broker may take to confirm an event, while there is a connection that takes publishes.
+    ///
+    /// Then the event waits in the table (`broker.unconfirmed`), and those of other types pass it.
+    public var confirmTimeout = Duration.seconds(30)
     /// How long the event store keeps forwarded events; nil for ever.
     public var eventRetention: Duration? = .seconds(30 * 86_400)
     /// How long receipts are kept, longer than events are; nil for ever.

@@ -11,7 +11,7 @@ public final class MessagingRuntime: Sendable {
     public static let migrations = MigrationSet.messaging
 
     /// The names of all checks that `problems` can report.
-    public static let checks = ["broker.publisher", "broker.consumer", "broker.dead-letters"]
+    public static let checks = ["broker.publisher", "broker.consumer", "broker.dead-letters", "broker.confirms"]
 
     /// The service's own events.
     public let events: EventStore
@@ -26,7 +26,7 @@ public final class MessagingRuntime: Sendable {
 
     private let database: Database
     private let logger: Logger
-    private let publisher: any PublishingConnection
+    private let publisher: PublishingDesk
     private let consumer: any ConsumingConnection
     private let brokerDeadLetterConsumer: any ConsumingConnection
     private let brokerDeadLetters: BrokerDeadLetters
@@ -64,7 +64,8 @@ public final class MessagingRuntime: Sendable {
             publisher: Publisher(
                 try connection("publisher"),
                 topology: topology,
-                window: configuration.forwarderWindow,
+                // The forwarder and the scheduler bound what is under way. What the broker never confirms must not use it up.
+                window: .max,
                 logger: logger.labelled("messaging.publisher")
             ),
             consumer: Consumer(
@@ -108,9 +109,21 @@ public final class MessagingRuntime: Sendable {
             ordering: .perSubject,
             afterDeadLetter: .hold
         )
+        let stalled = StalledTypes(
+            timeout: configuration.confirmTimeout,
+            counters: counters,
+            logger: logger.labelled("messaging.publisher")
+        )
+        let desk = PublishingDesk(
+            publisher,
+            subscribedTypes: subscribedTypes,
+            declares: configuration.topologyMode == .declare,
+            stalled: stalled,
+            logger: logger.labelled("messaging.publisher")
+        )
         let forwarder = Forwarder(
             database: database,
-            sink: publisher,
+            desk: desk,
             table: forwarderTable,
             policy: configuration.publishRetryPolicy,
             window: configuration.forwarderWindow,
@@ -165,7 +178,7 @@ public final class MessagingRuntime: Sendable {
         ) { due, dueTable in
             if dueTable.subscriber == DeliveryTable.forwarder {
                 let publish = RetryAttempt.Work.publish { envelope, body in
-                    try await publisher.publishOrDefer(envelope, body, subscribedTypes: subscribedTypes)
+                    try await desk.publishOrDefer(envelope, body)
                 }
                 await publishing.run(due, of: dueTable, publish)
             } else {
@@ -206,7 +219,7 @@ public final class MessagingRuntime: Sendable {
         self.events = events
         self.subscriber = subscriber
         self.forwarder = forwarder
-        self.publisher = publisher
+        self.publisher = desk
         self.consumer = consumer
         self.brokerDeadLetterConsumer = brokerDeadLetterConsumer
         self.counterBox = counters
@@ -316,7 +329,11 @@ public final class MessagingRuntime: Sendable {
     /// What is wrong now, one entry per connection and feed; empty when all is well.
     public func problems() -> [(check: String, problem: String)] {
         let states = [publisher.state, consumer.state, brokerDeadLetterConsumer.state]
-        return feeds.problems
+        let publishing = [
+            publisher.problem.map { (check: "broker.publisher", problem: $0) },
+            publisher.stalled.problem.map { (check: "broker.confirms", problem: $0) },
+        ]
+        return feeds.problems + publishing.compactMap(\.self)
             + zip(MessagingRuntime.checks, states).compactMap { check, state in
                 switch state {
                 case .ready: nil

@@ -52,6 +52,9 @@ public struct Topology: Sendable {
     ) -> BrokerTopology {
         var topology = BrokerTopology()
         topology.passive = mode == .verify
+        topology.mendOfOtherArguments =
+            "with the services stopped, `warren queues migrate` puts a queue with the right arguments in its place and moves "
+            + "its messages"
         topology.exchanges = [
             .init(name: Topology.exchange, type: "topic"),
             .init(name: Topology.deadLetterExchange, type: "direct"),
@@ -66,11 +69,16 @@ public struct Topology: Sendable {
                 "x-dead-letter-exchange": .string(Topology.deadLetterExchange),
                 "x-dead-letter-routing-key": .string(queue),
                 "x-overflow": .string("reject-publish"),
+                // A second instance waits until the first is gone: side by side they could not keep a subject's order.
+                "x-single-active-consumer": .boolean(true),
             ]
             if queueType == .quorum {
                 // Only quorum queues count deliveries and dead-letter with confirms.
                 arguments["x-delivery-limit"] = .int32(20)
                 arguments["x-dead-letter-strategy"] = .string("at-least-once")
+                // From 4.3 on a quorum queue waits so many milliseconds for a consumer whose node is gone, a minute unless
+                // this says less; older brokers keep the argument and ignore it. A classic queue of 4.3 refuses it.
+                arguments["x-consumer-disconnected-timeout"] = .int32(2_000)
             }
             topology.queues.append(.init(name: queue, arguments: arguments))
             for type in subscription.types {

@@ -139,7 +139,7 @@ public struct OrderCancelled: Event, Equatable {
     }
 }
 
-/// The customer has the money of a cancelled order back.
+/// The customer has the money of an order back that is cancelled or rejected.
 public struct OrderRefunded: Event, Equatable {
     /// On the wire `dev.warren.order.refunded`.
     public static let type: EventType = "dev.warren.order.refunded"
@@ -149,13 +149,18 @@ public struct OrderRefunded: Event, Equatable {
     public var customer: Customer
     /// What was paid back.
     public var total: Money
+    /// Why it went back, as a stable code; nil after a cancel.
+    ///
+    /// `late-charge`: the payment had ended without a charge, and one came to light afterwards.
+    public var reason: String?
     /// The order.
     public var subject: String { orderID }
 
     /// Makes the event.
-    public init(orderID: String, customer: Customer, total: Money) {
+    public init(orderID: String, customer: Customer, total: Money, reason: String? = nil) {
         self.orderID = orderID
         self.customer = customer
         self.total = total
+        self.reason = reason
     }
 }

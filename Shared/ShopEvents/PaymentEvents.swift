@@ -39,6 +39,29 @@ public struct PaymentDeclined: Event, Equatable {
     }
 }
 
+/// The provider was asked to give a captured payment back, and takes its time: that may be days.
+///
+/// Where the money goes back at once, `PaymentRefunded` comes without it.
+public struct PaymentRefundRequested: Event, Equatable {
+    /// On the wire `dev.warren.payment.refund-requested`.
+    public static let type: EventType = "dev.warren.payment.refund-requested"
+    /// The order that had been paid.
+    public var orderID: String
+    /// The provider's id of the refund, `re_…`.
+    public var refundID: String
+    /// What is to be paid back.
+    public var total: Money
+    /// The order that had been paid.
+    public var subject: String { orderID }
+
+    /// Makes the event.
+    public init(orderID: String, refundID: String, total: Money) {
+        self.orderID = orderID
+        self.refundID = refundID
+        self.total = total
+    }
+}
+
 /// A captured payment went back to the customer.
 public struct PaymentRefunded: Event, Equatable {
     /// On the wire `dev.warren.payment.refunded`.
@@ -60,7 +83,9 @@ public struct PaymentRefunded: Event, Equatable {
     }
 }
 
-/// A payment was called off before anything was charged; it will not be charged any more.
+/// A payment was called off before anything was charged; it is not to be charged any more.
+///
+/// A charge that comes to light all the same is told (`PaymentCaptured`) and given back (`PaymentRefunded`).
 public struct PaymentVoided: Event, Equatable {
     /// On the wire `dev.warren.payment.voided`.
     public static let type: EventType = "dev.warren.payment.voided"

@@ -8,14 +8,18 @@ public enum Shop {
     /// Every event type of the shop, in the order in which an order's life brings them.
     public static let events: [any Event.Type] = [
         OrderPlaced.self, OrderPaymentRequested.self, OrderConfirmed.self, OrderRejected.self, OrderCancelled.self,
-        OrderRefunded.self, PaymentCaptured.self, PaymentDeclined.self, PaymentRefunded.self, PaymentVoided.self,
+        OrderRefunded.self, PaymentCaptured.self, PaymentDeclined.self, PaymentRefundRequested.self,
+        PaymentRefunded.self, PaymentVoided.self,
     ]
 
     /// Every service declares all of it, so that no event is lost because its subscriber has not started yet.
     public static let topology = Topology([
         .init(
             "order",
-            to: [PaymentCaptured.type, PaymentDeclined.type, PaymentRefunded.type, PaymentVoided.type]
+            to: [
+                PaymentCaptured.type, PaymentDeclined.type, PaymentRefundRequested.type, PaymentRefunded.type,
+                PaymentVoided.type,
+            ]
         ),
         .init("payment", to: [OrderPaymentRequested.type, OrderCancelled.type]),
         .init(

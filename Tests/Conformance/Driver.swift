@@ -10,6 +10,7 @@ protocol PublishingClient: Sendable {
     func run() async
     func publish(_ publication: Publication) async throws
     func submit(_ burst: [Publication], outcome: @escaping @Sendable (_ index: Int, _ error: AMQPError?) -> Void)
+    func declareTopology() async throws
 }
 
 /// What the scenarios use of a consumer.

@@ -186,12 +186,36 @@ struct PublishingScenarios {
             let lost = publication
             let error = await failure { try await publisher.publish(lost) }
             #expect(error?.code == .connectionLost)
+            #expect(error?.channelClose == 404)
             #expect(error?.reason.contains("404 NOT_FOUND") == true)
             try await publisher.publish(scenario.publication("next"))
             #expect(publisher.statistics.reconnects == 1)
             #expect(publisher.statistics.unknown == 1)
         }
         #expect(try await scenario.take(1, topology).map(\.text) == ["next"])
+    }
+
+    @Test("The topology is declared again beside a publisher that goes on", arguments: Broker.available)
+    func redeclared(_ broker: Broker) async throws {
+        let scenario = try Scenario(broker)
+        let exchange = scenario.name + "-topic"
+        var topology = BrokerTopology()
+        topology.exchanges = [.init(name: exchange, type: "topic")]
+        topology.queues = [scenario.queue()]
+        topology.bindings = [.init(queue: scenario.name, exchange: exchange, routingKey: "a")]
+        let publisher = try scenario.driver.publisher(topology)
+        try await running([publisher]) {
+            try await reached(publisher.states, "ready") { $0 == .ready }
+            try await scenario.driver.deleteQueue(scenario.name)
+            var publication = scenario.publication("found")
+            (publication.exchange, publication.routingKey) = (exchange, "a")
+            let found = publication
+            #expect(await failure { try await publisher.publish(found) }?.code == .returned)
+            try await publisher.declareTopology()
+            try await publisher.publish(found)
+            #expect(publisher.statistics.connections == 1)
+        }
+        #expect(try await scenario.take(1, topology).map(\.text) == ["found"])
     }
 
     @Test("A message that the wire cannot carry is refused alone", arguments: Broker.available)

@@ -37,6 +37,30 @@ struct TopologyScenarios {
         #expect(error?.reason.contains("inequivalent arg 'type' for exchange '\(scenario.name)'") == true)
     }
 
+    @Test(
+        "The arguments of a service's queue are taken, and a queue without them is another one",
+        arguments: Broker.available,
+        ["quorum", "classic"]
+    )
+    func serviceQueue(_ broker: Broker, type: String) async throws {
+        let scenario = try Scenario(broker)
+        var more: FieldTable = ["x-overflow": .string("reject-publish"), "x-single-active-consumer": .boolean(true)]
+        if type == "quorum" { more["x-consumer-disconnected-timeout"] = .int32(2_000) }
+        let topology = try await scenario.declared(scenario.queue(type: type, arguments: more))
+        // The same again is no change, and nor is a broker's default in place of the time-out.
+        try await scenario.driver.declare(topology)
+        more["x-consumer-disconnected-timeout"] = nil
+        _ = try await scenario.declared(scenario.queue(type: type, arguments: more))
+        more["x-single-active-consumer"] = nil
+        var older = BrokerTopology()
+        older.queues = [scenario.queue(type: type, arguments: more)]
+        older.mendOfOtherArguments = "ask for help"
+        let wanted = older
+        let error = await failure { try await scenario.driver.declare(wanted) }
+        #expect(error?.reason.contains("inequivalent arg 'x-single-active-consumer'") == true)
+        #expect(error?.reason.hasSuffix("; ask for help") == true)
+    }
+
     @Test("A client whose topology does not fit says so, and is ready once it does", arguments: Broker.available)
     func recovery(_ broker: Broker) async throws {
         let scenario = try Scenario(broker)

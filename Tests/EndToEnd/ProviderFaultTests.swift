@@ -54,6 +54,108 @@ extension EndToEnd {
             }
         }
 
+        @Test("takes its time with a refund, the payment is refunding, no attempt is used up and the money comes back")
+        func pendingRefund() async throws {
+            try await Shop.open { shop in
+                let id = try await shop.place()
+                try await shop.waitFor("confirmed", order: id)
+                try await shop.plan("pending", for: "refund", delay: 5000)
+                try await shop.cancel(id)
+                try await shop.waitForPayment("refunding", order: id)
+                #expect(try await shop.probe(.payment).get("/payments/\(id)").json["state"] == "refunding")
+                try await shop.waitForPayment("refunded", order: id)
+                try await shop.waitForMail("refunded", about: id)
+                #expect(try await shop.refunds(of: id) == 1)
+                #expect(try await shop.query(.payment, "SELECT count(*) FROM warren_attempts") == [[0]])
+                try await shop.expectNothingWaits()
+            }
+        }
+
+        @Test("fails a refund that was under way, an operator refunds by hand and the retry finds it")
+        func failedRefund() async throws {
+            try await Shop.open { shop in
+                let id = try await shop.place()
+                try await shop.waitFor("confirmed", order: id)
+                try await shop.plan("failing", for: "refund", delay: 2000)
+                try await shop.cancel(id)
+                let dead = try await eventually("the refund is dead") {
+                    try await shop.deliveries(.payment, "dead", query: "&subject=\(id)").first
+                }
+                let letter = try await shop.deadLetter(.payment, try #require(dead["id"].text))
+                #expect(letter["attempts"].elements.first?["errorClass"] == "payment.refund-failed")
+                #expect(letter["attemptCount"] == 1)
+                #expect(try await shop.order(id)["payment"]["status"] == "refunding")
+
+                let intent = try #require(try await shop.ledger()["intents"].elements.first?["id"].text)
+                let byHand = try await shop.probe(.sandbox).send(
+                    "POST",
+                    "/v1/refunds",
+                    headers: ["Authorization": "Bearer sk_test_sandbox"],
+                    body: Array("payment_intent=\(intent)".utf8)
+                )
+                #expect(byHand.status == 200)
+                let retry = try await shop.probe(.payment).post("/dead-letters/\(letter["id"].text ?? "")/retry")
+                #expect(retry.status == 200)
+                try await shop.waitForPayment("refunded", order: id)
+                try await shop.waitForMail("refunded", about: id)
+                try await shop.expectNothingWaits()
+            }
+        }
+
+        @Test("answers something else than it was asked, an operator hears of it and nobody of a payment")
+        func lies() async throws {
+            let provider = LyingProvider()
+            try await provider.serve { url in
+                var options = Shop.Options()
+                options.environment[.payment] = ["PAYMENT_PROVIDER_URL": url]
+                try await Shop.open(options) { shop in
+                    for lie in LyingProvider.lies {
+                        let id = try await shop.place(paying: lie.method)
+                        let dead = try await eventually("\(lie.method) is dead") {
+                            try await shop.deliveries(.payment, "dead", query: "&subject=\(id)").first
+                        }
+                        let letter = try await shop.deadLetter(.payment, try #require(dead["id"].text))
+                        let attempt = try #require(letter["attempts"].elements.first)
+                        #expect(attempt["errorClass"] == "payment.provider-contradiction", "\(lie.method)")
+                        #expect(letter["attemptCount"] == 1)
+                        #expect(provider.charges(of: id) == 1)
+                        #expect(try await shop.order(id)["status"] == "placed")
+                        #expect(try await shop.probe(.payment).get("/payments/\(id)").json["state"] == "pending")
+                    }
+                    let id = try await shop.place(paying: LyingProvider.refundsLess)
+                    try await shop.waitFor("confirmed", order: id)
+                    try await shop.cancel(id)
+                    let dead = try await eventually("the refund is dead") {
+                        try await shop.deliveries(.payment, "dead", query: "&subject=\(id)").first
+                    }
+                    let letter = try await shop.deadLetter(.payment, try #require(dead["id"].text))
+                    let error = letter["attempts"].elements.first?["errorClass"]
+                    #expect(error == "payment.provider-contradiction")
+                    #expect(try await shop.order(id)["payment"]["status"] == "captured")
+                    #expect(try await shop.probe(.payment).get("/payments/\(id)").json["state"] == "refunding")
+                    let metrics = try await shop.probe(.payment).get("/metrics").text
+                    #expect(metrics.contains(#"http_client_request_duration_seconds_count{http_request_method="POST""#))
+                }
+            }
+        }
+
+        @Test("is not the one that answers, nothing is refused: it is asked again until it does")
+        func strangers() async throws {
+            let provider = LyingProvider()
+            try await provider.serve { url in
+                var options = Shop.Options()
+                options.environment[.payment] = ["PAYMENT_PROVIDER_URL": url]
+                try await Shop.open(options) { shop in
+                    for method in LyingProvider.strangers {
+                        let id = try await shop.place(paying: method)
+                        try await shop.waitFor("confirmed", order: id)
+                        #expect(provider.charges(of: id) == 3)
+                    }
+                    try await shop.expectNothingWaits()
+                }
+            }
+        }
+
         @Test("is down for longer than the retries, the request lies dead with every attempt and a retry mends it")
         func down() async throws {
             var options = Shop.Options()

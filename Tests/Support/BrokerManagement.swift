@@ -54,6 +54,56 @@ public struct BrokerManagement: Sendable {
         )
     }
 
+    /// Makes a user with a password who may do anything in a virtual host but publish under other topics than those that match.
+    public func makeUser(
+        _ name: String,
+        password: String,
+        in virtualHost: String,
+        publishing topics: String,
+        to exchange: String = "warren.events"
+    ) async throws {
+        try await expect(204, 201, of: "PUT", "/api/users/\(name)", ["password": .string(password), "tags": ""])
+        try await expect(
+            204,
+            201,
+            of: "PUT",
+            "/api/permissions/\(virtualHost)/\(name)",
+            ["configure": ".*", "write": ".*", "read": ".*"]
+        )
+        try await permit(topics, of: name, in: virtualHost, to: exchange)
+    }
+
+    /// Changes under which topics a user may publish.
+    public func permit(
+        _ topics: String,
+        of name: String,
+        in virtualHost: String,
+        to exchange: String = "warren.events"
+    ) async throws {
+        try await expect(
+            204,
+            201,
+            of: "PUT",
+            "/api/topic-permissions/\(virtualHost)/\(name)",
+            ["exchange": .string(exchange), "write": .string(topics), "read": ".*"]
+        )
+    }
+
+    /// Removes a user.
+    public func removeUser(_ name: String) async throws {
+        try await expect(204, of: "DELETE", "/api/users/\(name)")
+    }
+
+    /// Removes the binding of a queue to an exchange by a routing key.
+    public func unbind(
+        _ queue: String,
+        from exchange: String = "warren.events",
+        routingKey: String,
+        in virtualHost: String = "%2F"
+    ) async throws {
+        try await expect(204, of: "DELETE", "/api/bindings/\(virtualHost)/e/\(exchange)/q/\(queue)/\(routingKey)")
+    }
+
     /// Publishes a message as raw as it gets.
     ///
     /// - Returns: whether a queue took it.

@@ -25,7 +25,7 @@ enum Root {
         subcommands: [
             PublishCommand.command, TriggerCommand.command, OrderCommands.command, WaitCommand.command,
             EventCommands.command, DeadLetterCommands.command, StatusCommand.command, DescribeCommand.command,
-            CompletionCommand.command,
+            QueueCommands.command, CompletionCommand.command,
         ]
     )
 

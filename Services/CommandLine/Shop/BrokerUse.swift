@@ -8,14 +8,7 @@ extension Invocation {
     ///
     /// - Throws: `UsageError` where the URL is none, `CommandFailure`, or what `body` throws.
     func withBroker(_ body: (@escaping EventBroker.Publish) async throws -> Void) async throws {
-        let url = try value("amqp-url")
-        guard url.hasPrefix("amqp://") || url.hasPrefix("amqps://") else {
-            // What is written there may hold a password.
-            throw UsageError(
-                message: "the broker's URL does not begin with amqp:// or amqps://",
-                mend: "--amqp-url or WARREN_AMQP_URL is a URL such as amqp://guest:guest@127.0.0.1:5672/."
-            )
-        }
+        let url = try brokerURL()
         let timeout = try duration("timeout") ?? .seconds(10)
         do {
             try await surroundings.broker.withConnection(to: url, timeout: timeout) { publish in
@@ -30,6 +23,21 @@ extension Invocation {
         } catch let failure as PublishFailure {
             throw explain(failure, publishing: nil)
         }
+    }
+
+    /// Where the broker is.
+    ///
+    /// - Throws: `UsageError` where the URL is none.
+    func brokerURL() throws -> String {
+        let url = try value("amqp-url")
+        guard url.hasPrefix("amqp://") || url.hasPrefix("amqps://") else {
+            // What is written there may hold a password.
+            throw UsageError(
+                message: "the broker's URL does not begin with amqp:// or amqps://",
+                mend: "--amqp-url or WARREN_AMQP_URL is a URL such as amqp://guest:guest@127.0.0.1:5672/."
+            )
+        }
+        return url
     }
 }
 

@@ -16,7 +16,22 @@ protocol EventBroker: Sendable {
         timeout: Duration,
         _ body: (@escaping Publish) async throws -> Void
     ) async throws
+
+    /// Makes what replaces queues on the broker there.
+    ///
+    /// - Throws: `QueueMigrationFailure` where the URL is none.
+    func queues(at url: String, type: MessagingConfiguration.QueueType) throws -> any QueueKeeper
 }
+
+/// Replaces queues that have other arguments than this version's.
+protocol QueueKeeper: Sendable {
+    /// Looks at a queue and changes nothing.
+    func look(at queue: String) async throws -> QueueMigration.Outcome
+    /// Replaces a queue where it has to be.
+    func migrate(_ queue: String) async throws -> QueueMigration.Outcome
+}
+
+extension QueueMigration: QueueKeeper {}
 
 /// The real thing.
 struct RabbitMQ: EventBroker {
@@ -29,5 +44,9 @@ struct RabbitMQ: EventBroker {
         try await publisher.withConnection(timeout: timeout) { publisher in
             try await body { envelope in try await publisher.publish(envelope) }
         }
+    }
+
+    func queues(at url: String, type: MessagingConfiguration.QueueType) throws -> any QueueKeeper {
+        try QueueMigration(brokerURLs: [url], topology: Shop.topology, queueType: type, logger: .silent)
     }
 }

@@ -25,6 +25,7 @@ enum EventCatalogue {
             OrderRefunded(orderID: order, customer: customer, total: total),
             PaymentCaptured(orderID: order, paymentID: "pi_example", total: total),
             PaymentDeclined(orderID: order, reason: "insufficient_funds"),
+            PaymentRefundRequested(orderID: order, refundID: "re_example", total: total),
             PaymentRefunded(orderID: order, refundID: "re_example", total: total),
             PaymentVoided(orderID: order),
         ]

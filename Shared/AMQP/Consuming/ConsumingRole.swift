@@ -105,8 +105,8 @@ final class ConsumingRole: LinkRole {
         case .consumerCancelled:
             throw AMQPError(
                 code: .connectionLost,
-                reason:
-                    "the broker cancelled the consumer of queue '\(queue)': the queue was deleted or its node is down"
+                reason: "the broker cancelled the consumer of queue '\(queue)': the queue was deleted, its node is "
+                    + "down, or a delivery waited for its ack for longer than the broker allows"
             )
         case .returned, .confirmed, .blocked, .unblocked:
             break

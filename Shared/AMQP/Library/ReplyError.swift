@@ -18,7 +18,9 @@ extension AMQPError {
     }
 
     /// What the broker's reason for closing a channel or a connection means; a known cause gets its mend.
-    package init(replyCode: UInt16, text: String, doing what: String) {
+    ///
+    /// - Parameter closesChannel: whether it is the channel that the broker closed.
+    package init(replyCode: UInt16, text: String, doing what: String, closesChannel: Bool = false) {
         let code: Code
         var mend = ""
         switch replyCode {
@@ -40,7 +42,11 @@ extension AMQPError {
         default:
             code = .connectionLost
         }
-        self.init(code: code, reason: "\(what): \(replyCode) \(text)\(mend)")
+        self.init(
+            code: code,
+            reason: "\(what): \(replyCode) \(text)\(mend)",
+            channelClose: closesChannel ? replyCode : nil
+        )
     }
 
     /// The argument that a redeclaration disagrees about: `inequivalent arg 'x-queue-type' for queue …`.
@@ -66,7 +72,12 @@ extension AMQPError {
             switch unsafe method.id {
             case warren_method_channel_close:
                 let close = unsafe decoded.assumingMemoryBound(to: amqp_channel_close_t.self).pointee
-                unsafe self.init(replyCode: close.reply_code, text: close.reply_text.text, doing: what)
+                unsafe self.init(
+                    replyCode: close.reply_code,
+                    text: close.reply_text.text,
+                    doing: what,
+                    closesChannel: true
+                )
             case warren_method_connection_close:
                 let close = unsafe decoded.assumingMemoryBound(to: amqp_connection_close_t.self).pointee
                 unsafe self.init(replyCode: close.reply_code, text: close.reply_text.text, doing: what)

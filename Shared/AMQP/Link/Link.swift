@@ -151,6 +151,21 @@ final class Link<Role: LinkRole>: Sendable {
         return true
     }
 
+    /// Declares the topology over a connection of its own, on a thread that may block.
+    func declareApart() throws(AMQPError) {
+        var failure = AMQPError(code: .connectionFailed, reason: "there is no endpoint")
+        for endpoint in try configuration.currentEndpoints() {
+            do throws(AMQPError) {
+                let session = try Session(configuration.authenticated(endpoint), configuration, CallGuard())
+                defer { session.close(within: configuration.closingTimeout) }
+                return try session.declare(topology)
+            } catch {
+                failure = error
+            }
+        }
+        throw failure
+    }
+
     private func end() {
         let continuation = life.withLock { life -> CheckedContinuation<Void, Never>? in
             defer { life = .ended }

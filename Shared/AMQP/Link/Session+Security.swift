@@ -111,7 +111,7 @@ extension Endpoint {
 
 extension AMQPError {
     /// The same with what may help, if something may.
-    func mended(by mend: String?) -> AMQPError {
+    package func mended(by mend: String?) -> AMQPError {
         guard let mend else { return self }
         return AMQPError(code: code, reason: "\(reason); \(mend)")
     }

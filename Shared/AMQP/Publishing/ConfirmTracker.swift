@@ -20,18 +20,33 @@ package struct ConfirmTracker<Entry> {
     /// The slots of the numbers from `base` on; nil once settled.
     ///
     /// The first is never nil.
+    ///
+    /// One that waits while very many later ones are settled is set aside, so that what the broker never settles does not keep the room
+    /// of all that follows it.
     private var slots: [Slot?] = []
     private var head = 0
     private var base: UInt64 = 1
+    /// Those that were set aside, by their numbers, which are less than `base`.
+    private var setAside: [UInt64: Slot] = [:]
+    /// How many settled slots may lie behind one that is not.
+    private let most: Int
 
     /// How many messages wait.
     package private(set) var count = 0
 
     /// Makes a tracker that waits for nothing.
-    package init() {}
+    package init() { self.init(settingAsideBehind: 65_536) }
+
+    /// - Parameter most: how many settled messages may lie behind one that is not.
+    init(settingAsideBehind most: Int) {
+        self.most = most
+    }
 
     /// The sequence number that the next `sent` gives.
     var nextSequence: UInt64 { base + UInt64(slots.count - head) }
+
+    /// How many numbers it keeps a slot for.
+    var room: Int { slots.count }
 
     /// A message goes out: remembers it under the next sequence number, which is returned.
     @discardableResult
@@ -74,17 +89,27 @@ package struct ConfirmTracker<Entry> {
         multiple: Bool,
         positive: Bool
     ) -> [(entry: Entry, outcome: Outcome)] {
-        guard number >= base, number < nextSequence else { return [] }
-        let last = head + Int(number - base)
+        guard number < nextSequence, number > 0 else { return [] }
         var settled: [(entry: Entry, outcome: Outcome)] = []
-        for index in (multiple ? head : last)...last {
-            guard let slot = slots[index] else { continue }
-            slots[index] = nil
+        func settle(_ slot: Slot) {
             let outcome: Outcome =
                 if !positive { .nacked } else if let reason = slot.returned { .returned(reason: reason) } else {
                     .confirmed
                 }
             settled.append((slot.entry, outcome))
+        }
+        if !setAside.isEmpty {
+            for old in setAside.keys.filter({ multiple ? $0 <= number : $0 == number }).sorted() {
+                if let slot = setAside.removeValue(forKey: old) { settle(slot) }
+            }
+        }
+        if number >= base {
+            let last = head + Int(number - base)
+            for index in (multiple ? head : last)...last {
+                guard let slot = slots[index] else { continue }
+                slots[index] = nil
+                settle(slot)
+            }
         }
         count -= settled.count
         trim()
@@ -95,16 +120,23 @@ package struct ConfirmTracker<Entry> {
     ///
     /// The tracker is as new.
     package mutating func connectionLost() -> [(entry: Entry, returned: String?)] {
-        let waiting = slots[head...].compactMap { slot in slot.map { (entry: $0.entry, returned: $0.returned) } }
-        self = ConfirmTracker()
+        let old = setAside.sorted { $0.key < $1.key }.map { Optional($0.value) }
+        let waiting = (old + slots[head...]).compactMap { slot in slot.map { (entry: $0.entry, returned: $0.returned) }
+        }
+        self = ConfirmTracker(settingAsideBehind: most)
         return waiting
     }
 
     /// Forgets the settled slots at the front.
     private mutating func trim() {
-        while head < slots.count, slots[head] == nil {
-            head += 1
-            base += 1
+        while true {
+            while head < slots.count, slots[head] == nil {
+                head += 1
+                base += 1
+            }
+            guard slots.count - head + setAside.count - count > most, let slot = slots[head] else { break }
+            setAside[base] = slot
+            slots[head] = nil
         }
         if head == slots.count {
             slots.removeAll(keepingCapacity: true)

@@ -60,6 +60,21 @@ public final class Publisher: Sendable {
         return statistics
     }
 
+    /// Declares the topology again, over a connection of its own: what is under way here goes on.
+    ///
+    /// For whoever sees by a returned message that something of it is gone.
+    ///
+    /// - Throws: `AMQPError`.
+    public func declareTopology() async throws {
+        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+            let isStarted = LinkThread.start(named: "amqp-declarer") { [link] in
+                continuation.resume(with: Result { try link.declareApart() })
+            }
+            guard !isStarted else { return }
+            continuation.resume(throwing: AMQPError(code: .connectionFailed, reason: "the system gives no thread"))
+        }
+    }
+
     /// Publishes one message and returns when the broker confirmed it.
     ///
     /// Waits while the window is full, or there is no connection, or it is blocked; cancelling the task stops the wait.

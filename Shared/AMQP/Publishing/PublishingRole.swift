@@ -186,7 +186,9 @@ final class PublishingRole: LinkRole {
             if let returned {
                 entry.receiver.tell(AMQPError(code: .returned, reason: returned))
             } else {
-                entry.receiver.tell(AMQPError(code: .connectionLost, reason: error.reason))
+                entry.receiver.tell(
+                    AMQPError(code: .connectionLost, reason: error.reason, channelClose: error.channelClose)
+                )
             }
         }
         closeQueue(all: false)

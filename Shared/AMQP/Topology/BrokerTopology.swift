@@ -61,6 +61,8 @@ public struct BrokerTopology: Sendable, Equatable {
     public var bindings: [Binding] = []
     /// Verify instead of declaring (passive declarations; bindings cannot be verified).
     public var passive = false
+    /// What to do where a queue exists with other arguments; said by the error beside the client's own words.
+    public var mendOfOtherArguments: String?
 
     /// Makes an empty topology.
     public init() {}

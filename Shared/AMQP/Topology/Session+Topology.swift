@@ -22,19 +22,11 @@ extension Session {
             }
         }
         for queue in topology.queues {
-            try call("\(verb) queue '\(queue.name)'") {
-                arena.reset()
-                let answer = unsafe amqp_queue_declare(
-                    connection,
-                    Self.channel,
-                    arena.bytes(queue.name),
-                    passive,
-                    queue.durable ? 1 : 0,
-                    0,
-                    0,
-                    queue.arguments.makeC(in: arena)
-                )
-                if let answer = unsafe answer { unsafe readyMessages[queue.name] = Int(answer.pointee.message_count) }
+            do throws(AMQPError) {
+                try declare(queue, passive: topology.passive)
+            } catch {
+                guard error.code == .preconditionFailed else { throw error }
+                throw error.mended(by: topology.mendOfOtherArguments)
             }
         }
         guard !topology.passive else { return }
@@ -51,5 +43,87 @@ extension Session {
                 )
             }
         }
+    }
+
+    private func declare(_ queue: BrokerTopology.Queue, passive: Bool) throws(AMQPError) {
+        try call("\(passive ? "verifying" : "declaring") queue '\(queue.name)'") {
+            arena.reset()
+            let answer = unsafe amqp_queue_declare(
+                connection,
+                Self.channel,
+                arena.bytes(queue.name),
+                passive ? 1 : 0,
+                queue.durable ? 1 : 0,
+                0,
+                0,
+                queue.arguments.makeC(in: arena)
+            )
+            if let answer = unsafe answer { unsafe readyMessages[queue.name] = Int(answer.pointee.message_count) }
+        }
+    }
+
+    /// What a queue holds ready, and how many consume it.
+    ///
+    /// - Throws: `AMQPError` with code `.notFound` where there is none.
+    func counts(of queue: String) throws(AMQPError) -> BrokerAdministration.QueueCounts {
+        var counts = BrokerAdministration.QueueCounts(ready: 0, consumers: 0)
+        try call("looking at queue '\(queue)'") {
+            arena.reset()
+            let answer = unsafe amqp_queue_declare(
+                connection,
+                Self.channel,
+                arena.bytes(queue),
+                1,
+                1,
+                0,
+                0,
+                amqp_empty_table
+            )
+            guard let answer = unsafe answer else { return }
+            counts.ready = unsafe Int(answer.pointee.message_count)
+            counts.consumers = unsafe Int(answer.pointee.consumer_count)
+        }
+        return counts
+    }
+
+    /// Undoes a binding; one that is not there is no error.
+    func unbind(_ binding: BrokerTopology.Binding) throws(AMQPError) {
+        try call("unbinding queue '\(binding.queue)' from exchange '\(binding.exchange)'") {
+            arena.reset()
+            unsafe _ = amqp_queue_unbind(
+                connection,
+                Self.channel,
+                arena.bytes(binding.queue),
+                arena.bytes(binding.exchange),
+                arena.bytes(binding.routingKey),
+                binding.arguments.makeC(in: arena)
+            )
+        }
+    }
+
+    /// Deletes a queue with what it holds.
+    ///
+    /// - Returns: how many messages went with it.
+    func delete(queue: String) throws(AMQPError) -> Int {
+        var count = 0
+        try call("deleting queue '\(queue)'") {
+            arena.reset()
+            let answer = unsafe amqp_queue_delete(connection, Self.channel, arena.bytes(queue), 0, 0)
+            if let answer = unsafe answer { count = unsafe Int(answer.pointee.message_count) }
+        }
+        return count
+    }
+
+    /// Removes what a queue has ready.
+    ///
+    /// - Returns: how many messages were removed.
+    func purge(queue: String) throws(AMQPError) -> Int {
+        var count = 0
+        try call("purging queue '\(queue)'") {
+            arena.reset()
+            let answer = unsafe amqp_queue_purge(connection, Self.channel, arena.bytes(queue))
+            if let answer = unsafe answer { count = unsafe Int(answer.pointee.message_count) }
+        }
+        return count
     }
 }

@@ -275,7 +275,8 @@ import Glibc
             throw unsafe AMQPError(
                 replyCode: close.reply_code,
                 text: close.reply_text.text,
-                doing: "the broker closed the channel"
+                doing: "the broker closed the channel",
+                closesChannel: true
             )
         case warren_method_connection_close:
             let close = unsafe decoded.assumingMemoryBound(to: amqp_connection_close_t.self).pointee

@@ -123,7 +123,12 @@ import Glibc
                 case .answer(let method): throw unexpected(method)
                 case .flow(let active): encoder.flowOk(active: active)
                 case .channelClosed(let code, let text):
-                    throw AMQPError(replyCode: code, text: text, doing: "the broker closed the channel")
+                    throw AMQPError(
+                        replyCode: code,
+                        text: text,
+                        doing: "the broker closed the channel",
+                        closesChannel: true
+                    )
                 case .connectionClosed(let code, let text): throw closed(code, text, "the broker closed the connection")
                 }
                 left -= 1
@@ -176,7 +181,8 @@ import Glibc
                 case .answer(answer): return true
                 case .answer(let method): throw unexpected(method)
                 case .flow(let active): encoder.flowOk(active: active)
-                case .channelClosed(let code, let text): throw AMQPError(replyCode: code, text: text, doing: what)
+                case .channelClosed(let code, let text):
+                    throw AMQPError(replyCode: code, text: text, doing: what, closesChannel: true)
                 case .connectionClosed(let code, let text): throw closed(code, text, what)
                 }
                 return false

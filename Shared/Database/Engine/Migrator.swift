@@ -5,6 +5,8 @@ import Glibc
 /// What has been applied is recorded in `warren_migrations`, one row per migration, in the same transaction.
 struct Migrator {
     let sets: [MigrationSet]
+    /// Called with the name of each migration that is to be applied; what it throws ends the whole.
+    var willApply: (String) throws -> Void = { _ in }
 
     /// Applies what is missing, in order, each migration in a transaction of its own.
     ///
@@ -35,6 +37,7 @@ struct Migrator {
             for position in applied.count..<set.migrations.count { missing.append((set, position)) }
         }
         for (set, position) in missing {
+            try willApply("\(set.name)/\(set.migrations[position].name)")
             try apply(set.migrations[position], at: position, of: set, on: connection)
         }
         return missing.map { set, position in "\(set.name)/\(set.migrations[position].name)" }

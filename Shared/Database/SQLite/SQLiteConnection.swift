@@ -28,6 +28,13 @@ import Telemetry
     private var isTrusted = false
     /// How long the SQL of one step of a write may take; nil where there is no limit, as for migrations.
     var stepLimit: Duration?
+    /// The opening that this connection is part of; what runs is given up with it.
+    var opening: SQLiteOpening? {
+        didSet {
+            unsafe oldValue?.interrupts(nil)
+            unsafe opening?.interrupts(handle)
+        }
+    }
     /// When the read, or the step of a write, that is running has to be given up.
     private var deadline: ContinuousClock.Instant?
     /// The error that ended the current transaction in the middle.
@@ -60,6 +67,7 @@ import Telemetry
     }
 
     deinit {
+        unsafe opening?.interrupts(nil)
         statements.removeAll()
         ownStatements.removeAll()
         unsafe sqlite3_close_v2(handle)
@@ -147,7 +155,7 @@ import Telemetry
     private func isOverdue() -> Bool {
         if let deadline { return deadline <= .now }
         if let stepLimit { deadline = .now + stepLimit }
-        return false
+        return opening?.isCancelled == true
     }
 
     // MARK: Transactions

@@ -52,12 +52,13 @@ final class SQLiteEngine: Engine {
         _ location: SQLiteLocation,
         migrations: [MigrationSet],
         logger: Logger,
-        options: Options = Options()
+        options: Options = Options(),
+        opening: SQLiteOpening = SQLiteOpening()
     ) async throws -> SQLiteEngine {
         try await withCheckedThrowingContinuation { continuation in
             do {
                 try WorkerThread.start("database-writer") {
-                    live(at: location, migrations: migrations, logger: logger, options: options) {
+                    live(at: location, migrations: migrations, logger: logger, options: options, opening: opening) {
                         continuation.resume(with: $0)
                     }
                 }
@@ -73,21 +74,24 @@ final class SQLiteEngine: Engine {
         migrations: [MigrationSet],
         logger: Logger,
         options: Options,
+        opening: SQLiteOpening,
         opened: (Result<SQLiteEngine, any Error>) -> Void
     ) {
         do {
+            try opening.begin(.opening)
             try configureProcess()
             let path = try SQLiteFile.prepare(location.path)
             let lock = try SQLiteLockFile(path + ".lock")
             let engine = SQLiteEngine(path: path, logger: logger, options: options)
             var connection: SQLiteConnection?
             do {
-                connection = try engine.start(migrations, lock: lock)
+                connection = try engine.start(migrations, lock: lock, opening: opening)
             } catch {
                 // Readers that have started already end, and let go of the file before the lock is let go of.
                 engine.beginClosing()
                 engine.door.waitForUsers()
-                throw error
+                // What was interrupted fails in its own words.
+                throw opening.isCancelled ? CancellationError() : error
             }
             opened(.success(engine))
             engine.run(&connection, lock: lock)
@@ -97,12 +101,21 @@ final class SQLiteEngine: Engine {
     }
 
     /// Opens the writer's connection, brings the schema up to date and starts the readers.
-    private func start(_ migrations: [MigrationSet], lock: SQLiteLockFile) throws -> SQLiteConnection {
+    private func start(
+        _ migrations: [MigrationSet],
+        lock: SQLiteLockFile,
+        opening: SQLiteOpening
+    ) throws -> SQLiteConnection {
         let isUnclean = lock.wasLeftOpen || (SQLiteFile.size(path + "-wal") ?? 0) > 0
         try SQLiteFile.create(path)
         let connection = try connect(.writer)
-        if isUnclean { try check(connection) }
-        for migration in try Migrator(sets: migrations).apply(on: connection) {
+        connection.opening = opening
+        if isUnclean {
+            try opening.begin(.checking)
+            try check(connection)
+        }
+        let migrator = Migrator(sets: migrations) { try opening.begin(.migrating($0)) }
+        for migration in try migrator.apply(on: connection) {
             logger.info("migration applied", [LogField("database.migration", migration)])
         }
         for number in 1...options.readers {
@@ -117,6 +130,7 @@ final class SQLiteEngine: Engine {
         try WorkerThread.start("database-watch") { [watch, writer, logger] in
             watch.run(logger: logger) { writer.waiting }
         }
+        connection.opening = nil
         // What took its time until here - a check, a migration - is allowed to.
         connection.stepLimit = options.writeDeadline
         logger.info("database opened", [LogField("database.path", path)])

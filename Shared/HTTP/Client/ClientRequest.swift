@@ -17,6 +17,8 @@ extension HTTPClient {
         public var timeout: Duration = .seconds(30)
         /// The longest that resolving the name, connecting and the TLS handshake may take.
         public var connectTimeout: Duration = .seconds(5)
+        /// The path as the metrics name it, without what differs from request to request: `/v1/refunds/{id}`.
+        public var route: String?
         /// HTTP Basic credentials; never logged.
         public var basicCredentials: (user: String, password: String)?
         /// The most bytes of a response's body that are taken.

@@ -1,3 +1,5 @@
+public import Telemetry
+
 /// A client over libcurl, with one thread for any number of requests and reuse of connections.
 ///
 /// Only `http` and `https`; no redirects, no proxies from the environment, certificates verified. A request that may not be
@@ -8,13 +10,17 @@ public final class HTTPClient: Sendable {
 
     /// Makes a client; its thread starts with the first request.
     ///
-    /// - Parameter certificateAuthorities: a PEM file with the authorities to trust, in place of the system's.
-    public init(certificateAuthorities: String? = nil) {
+    /// - Parameters:
+    ///   - certificateAuthorities: a PEM file with the authorities to trust, in place of the system's.
+    ///   - metrics: where its requests are timed, as `http_client_request_duration_seconds`.
+    public init(certificateAuthorities: String? = nil, metrics: MetricsRegistry? = nil) {
         self.certificateAuthorities = certificateAuthorities
+        self.metrics = metrics.map(HTTPClientMetrics.init(registry:))
         loop = CurlLoop(name: "http-client")
     }
 
     private let certificateAuthorities: String?
+    private let metrics: HTTPClientMetrics?
 
     deinit { loop.close() }
 
@@ -25,6 +31,11 @@ public final class HTTPClient: Sendable {
     /// - Throws: `Failure`.
     public func send(_ request: Request) async throws -> Response {
         try Self.check(request)
+        guard let metrics else { return try await transfer(request) }
+        return try await metrics.measured(request) { try await transfer(request) }
+    }
+
+    private func transfer(_ request: Request) async throws -> Response {
         let transfer = HTTPTransfer(request, certificateAuthorities: certificateAuthorities)
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in

@@ -17,6 +17,7 @@ public struct Router: Sendable {
     }
 
     private var table: [Route] = []
+    private let passOn: (@Sendable (HTTPRequest, Logger) async -> HTTPResponse)?
 
     /// Called with method and status for each request that no handler is asked for.
     ///
@@ -26,7 +27,16 @@ public struct Router: Sendable {
     public var onRefusal: @Sendable (_ method: String, _ status: Int) -> Void = { _, _ in }
 
     /// A router without routes.
-    public init() {}
+    public init() {
+        passOn = nil
+    }
+
+    /// A router that has every request answered by `answer`, whatever its method and path.
+    ///
+    /// Routes that are added to it are not looked at.
+    public init(passingAllTo answer: @escaping @Sendable (HTTPRequest, Logger) async -> HTTPResponse) {
+        passOn = answer
+    }
 
     /// Adds a route.
     ///
@@ -43,6 +53,7 @@ public struct Router: Sendable {
 
     /// Answers a request; never throws: a `Problem` becomes its response, any other error a logged 500 problem.
     public func respond(to request: HTTPRequest, logger: Logger) async -> HTTPResponse {
+        if let passOn { return await passOn(request, logger) }
         let route: Route
         var request = request
         do {

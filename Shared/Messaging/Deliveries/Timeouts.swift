@@ -28,7 +28,7 @@ extension Transaction {
     ///   - time: when, in milliseconds since 1970; a time that has passed means at once.
     ///   - key: what it is cancelled by, `payment-due:ORDER`.
     /// - Throws: `DatabaseError` with code `.misuse` outside of `EventStore.write` and `Delivery.commit`; `EventFault`
-    ///   with code `.tooLarge`.
+    ///   for what the handler could not read, as `append` has it.
     public func schedule(_ event: some Event, at time: Int64, key: String) throws {
         let (context, desk) = try timeoutDesk()
         try cancelScheduled(key: key)
@@ -45,13 +45,7 @@ extension Transaction {
             traceparent: context.cause?.traceparent,
             data: try event.encodedData()
         )
-        let bytes = envelope.encoded()
-        guard bytes.count <= context.store.limits.size else {
-            throw EventFault(
-                .tooLarge,
-                "\(type) has \(bytes.count) bytes, at most \(context.store.limits.size) are allowed"
-            )
-        }
+        let bytes = try envelope.encoded(within: context.store.limits)
         desk.table.waiting.change()
         let row = try first(
             """

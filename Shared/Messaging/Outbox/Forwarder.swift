@@ -15,29 +15,29 @@ internal import Telemetry
 /// delivery of the pseudo-subscriber `(forwarder)` and goes through the same retries, dead letters and holding of its
 /// subject as any delivery; the other subjects pass it.
 final class Forwarder: Sendable {
-    private static let offsetName = "forwarder"
     private static let poll: Duration = .seconds(1)
     /// How far the stored offset may lag behind while events flow; a crash repeats that much.
     private static let offsetDelay: Duration = .milliseconds(50)
 
+    /// How many ticks make the time in which the broker has to confirm.
+    private static let patience = 30
+
     private struct Inputs {
         var outcomes: [(position: Int64, error: AMQPError?)] = []
         var parked: [Int64] = []
+        /// Parts of the time in which the broker has to confirm.
+        var ticks = 0
         /// The storing of an offset has ended.
         var hasStored = false
         /// The offset that was stored last.
         var stored: Int64?
         var mayHaveMore = true
         var isStopping = false
-        /// What the table has not taken yet, in its order.
-        var parkings: [ForwarderState.Parking] = []
-        var isParking = false
     }
 
     private let database: Database
-    private let sink: any PublishingConnection
+    private let desk: PublishingDesk
     private let table: DeliveryTable
-    private let policy: RetryPolicy
     private let window: Int
     /// The types that somebody subscribes to.
     ///
@@ -45,14 +45,15 @@ final class Forwarder: Sendable {
     private let subscribedTypes: Set<EventType>
     private let counters: CounterBox
     private let logger: Logger
-    private let onScheduled: Signal
     private let signal = Signal()
     private let inputs = Mutex(Inputs())
     private let fresh = OutboxTail()
+    private let parking: ForwarderParking
+    private let offset: ForwarderOffset
 
     init(
         database: Database,
-        sink: any PublishingConnection,
+        desk: PublishingDesk,
         table: DeliveryTable,
         policy: RetryPolicy,
         window: Int,
@@ -62,14 +63,21 @@ final class Forwarder: Sendable {
         onScheduled: Signal
     ) {
         self.database = database
-        self.sink = sink
+        self.desk = desk
         self.table = table
-        self.policy = policy
         self.window = window
         self.subscribedTypes = subscribedTypes
         self.counters = counters
         self.logger = logger
-        self.onScheduled = onScheduled
+        parking = ForwarderParking(
+            database: database,
+            table: table,
+            policy: policy,
+            stalled: desk.stalled,
+            logger: logger,
+            onScheduled: onScheduled
+        )
+        offset = ForwarderOffset(database: database, table: table, logger: logger)
     }
 
     /// There are new events in the store: these, and none between them and those of the commit before.
@@ -93,28 +101,28 @@ final class Forwarder: Sendable {
 
     /// Forwards until cancelled, or until `finish` was called and nothing is left.
     func run() async {
-        guard let (start, head) = await readOffset() else { return }
+        guard let (start, head) = await offset.read() else { return }
         let lastRepeat = min(head, start + Int64(3 * window))
-        var state = ForwarderState(after: start)
+        let stalled = desk.stalled
+        var state = ForwarderState(after: start, patience: Forwarder.patience) { stalled.contains($0) }
         var storedOffset = start
         var isStoring = false
         var offsetDue: ContinuousClock.Instant?
-        let watcher = Task { [sink, signal] in
-            for await _ in sink.states { signal.raise() }
+        let watcher = Task { [desk, signal] in
+            for await _ in desk.states { signal.raise() }
         }
-        let poller = Task {
-            while (try? await Task.sleep(for: Forwarder.poll)) != nil { look() }
-        }
+        let poller = Task { await poll() }
         defer {
             watcher.cancel()
             poller.cancel()
         }
 
         while !Task.isCancelled {
-            let (outcomes, parked, isStopping) = inputs.withLock { inputs in
-                let taken = (inputs.outcomes, inputs.parked, inputs.isStopping)
+            let (outcomes, parked, ticks, isStopping) = inputs.withLock { inputs in
+                let taken = (inputs.outcomes, inputs.parked, inputs.ticks, inputs.isStopping)
                 inputs.outcomes = []
                 inputs.parked = []
+                inputs.ticks = 0
                 if inputs.hasStored { isStoring = false }
                 inputs.hasStored = false
                 storedOffset = inputs.stored ?? storedOffset
@@ -122,10 +130,12 @@ final class Forwarder: Sendable {
             }
             var actions = ForwarderState.Actions()
             apply(outcomes, parked, to: &state, &actions)
-            let isConnected = sink.state == .ready
+            let isConnected = desk.state == .ready
             if isConnected, state.hasInterrupted { actions += state.resume() }
             // Where the offset cannot be stored, a crash would publish all of this again.
             let isAhead = state.readThrough - storedOffset > 2 * window
+            // A broker that takes no publishes owes no confirm. Ticks that a long turn has gathered count as one.
+            if ticks > 0, isConnected { actions += state.tick(isHeldUp: isAhead || state.count > window / 2) }
             if isConnected, !isAhead, state.count <= window / 2, takeMayHaveMore() {
                 do {
                     let limit = window - state.count
@@ -150,7 +160,7 @@ final class Forwarder: Sendable {
                     if due <= .now || state.forwardedThrough - storedOffset > window {
                         offsetDue = nil
                         isStoring = true
-                        store(offset: state.forwardedThrough)
+                        store(state.forwardedThrough)
                     }
                 } else {
                     offsetDue = .now + Forwarder.offsetDelay
@@ -162,13 +172,13 @@ final class Forwarder: Sendable {
             }
             let isIdle = state.count == 0 && !inputs.withLock { $0.mayHaveMore || !$0.outcomes.isEmpty }
             // Without a connection there is nothing to wait for: the store keeps the events for the next start.
-            if isStopping, isIdle || sink.state != .ready { break }
+            if isStopping, isIdle || desk.state != .ready { break }
             if !actions.isEmpty { continue }
             await signal.wait()
         }
         if state.forwardedThrough > storedOffset {
             await withCheckedContinuation { continuation in
-                store(offset: state.forwardedThrough) { continuation.resume() }
+                store(state.forwardedThrough) { continuation.resume() }
             }
         }
     }
@@ -182,21 +192,16 @@ final class Forwarder: Sendable {
         var confirmed = 0
         var failed = 0
         for (position, error) in outcomes {
-            switch error?.code {
-            case nil:
+            guard let error else {
                 confirmed += 1
                 actions += state.confirmed(position)
-            case .connectionLost, .closed, .cancelled, .timeout, .connectionFailed:
-                failed += 1
+                continue
+            }
+            failed += 1
+            if error.isAway {
                 state.interrupted(position)
-            default:
-                failed += 1
-                let refusal = error.map(HandlerError.init(refusal:))
-                actions += state.refused(
-                    position,
-                    errorClass: refusal?.errorClass ?? "broker.refused",
-                    message: refusal?.message ?? ""
-                )
+            } else {
+                actions += state.refused(position, HandlerError(refusal: error))
             }
         }
         for position in parked { actions += state.parked(position) }
@@ -213,82 +218,26 @@ final class Forwarder: Sendable {
 
     private func perform(_ actions: ForwarderState.Actions) {
         if !actions.publish.isEmpty {
-            var positions: [Int64] = []
             var burst: [Publication] = []
             for event in actions.publish {
                 let isExpected = subscribedTypes.contains(EventType(rawValue: event.type))
                 burst.append(Publication(event, mandatory: isExpected))
-                positions.append(event.position)
             }
             CrashPoint.reach("forwarder.before-publish")
-            sink.submit(burst) { [self, positions] index, error in
+            desk.submit(burst) { [self, events = actions.publish] index, error in
                 CrashPoint.reach("forwarder.outcome")
-                inputs.withLock { $0.outcomes.append((positions[index], error)) }
+                // Late or not: what is confirmed is not stalled.
+                if error == nil, !desk.stalled.isEmpty { desk.stalled.clear(events[index].type) }
+                inputs.withLock { $0.outcomes.append((events[index].position, error)) }
                 signal.raise()
             }
             CrashPoint.reach("forwarder.published")
         }
-        if !actions.park.isEmpty { park(actions.park) }
-    }
-
-    /// Hands events to the table of deliveries, in their order.
-    private func park(_ parkings: [ForwarderState.Parking]) {
-        let isFirst = inputs.withLock { inputs in
-            inputs.parkings += parkings
-            defer { inputs.isParking = true }
-            return !inputs.isParking
-        }
-        if isFirst { parkNext() }
-    }
-
-    /// Hands over what is waiting, in one transaction, and goes on with what came meanwhile.
-    ///
-    /// One transaction at a time: were a second one begun while the first has to be repeated, events would pass one
-    /// another.
-    private func parkNext() {
-        let parkings = inputs.withLock { inputs in
-            if inputs.parkings.isEmpty { inputs.isParking = false }
-            return inputs.parkings
-        }
-        guard !parkings.isEmpty else { return }
-        database.submit { [table, policy] transaction in
-            let now = WallClock.milliseconds()
-            for parking in parkings {
-                let record = DeliveryRecord(parking.event)
-                var life = DeliveryLife(state: .scheduled, dueAt: now)
-                var error: HandlerError?
-                if let errorClass = parking.errorClass {
-                    let refusal = HandlerError.transient(errorClass, parking.message ?? "")
-                    life.attempts = 1
-                    error = life.fail(refusal, policy: policy, deferralLimit: nil, now: now, random: .random(in: 0...1))
-                } else if try table.isBlocked(parking.event.subject, in: transaction) {
-                    life = DeliveryLife(state: .held)
-                }
-                guard let id = try table.insert(record, life: life, error: error, now: now, in: transaction) else {
-                    continue
-                }
-                if let error {
-                    let attempt = DeliveryTable.Attempt(startedAt: now, durationMilliseconds: 0, error: error)
-                    try table.record(attempt, number: 1, generation: 0, of: id, in: transaction)
-                }
-            }
-        } completion: { [self] result in
-            switch result {
-            case .success:
-                inputs.withLock { inputs in
-                    inputs.parkings.removeFirst(parkings.count)
-                    inputs.parked.append(contentsOf: parkings.map(\.event.position))
-                }
+        for (type, count) in actions.stalled { desk.stalled.mark(type, count: count) }
+        if !actions.park.isEmpty {
+            parking.park(actions.park) { [self] positions in
+                inputs.withLock { $0.parked += positions }
                 signal.raise()
-                onScheduled.raise()
-                parkNext()
-            case .failure(let error):
-                logger.error("refused events cannot be recorded", [LogField("error", error: error)])
-                if let error = error as? DatabaseError, error.code == .closed { return }
-                Task {
-                    await Signal().wait(until: .now + Forwarder.poll)
-                    self.parkNext()
-                }
             }
         }
     }
@@ -351,55 +300,31 @@ final class Forwarder: Sendable {
         }
     }
 
-    /// How far an earlier process was, and the last event that it can have known of.
-    private func readOffset() async -> (offset: Int64, head: Int64)? {
-        while !Task.isCancelled {
-            do {
-                return try await database.read(on: .reserved) { transaction in
-                    let offset: Int64? = try transaction.first(
-                        "SELECT position FROM warren_offsets WHERE name = $1",
-                        Forwarder.offsetName
-                    )?[0]
-                    let head: Int64? = try transaction.first("SELECT MAX(position) FROM warren_events")?[0]
-                    return (offset ?? 0, head ?? 0)
-                }
-            } catch {
-                logger.error("the forwarder's offset cannot be read", [LogField("error", error: error)])
-                if let error = error as? DatabaseError, error.code == .closed { return nil }
-                await signal.wait(until: .now + Forwarder.poll)
-            }
-        }
-        return nil
-    }
-
     /// Stores how far it is, with the next group of writes, and goes on meanwhile.
-    private func store(offset: Int64, completion: @escaping @Sendable () -> Void = {}) {
-        database.submit { [table] transaction in
-            // Which subjects have something waiting is what `next` has to know.
-            try table.waiting.refresh(for: table.subscriber, in: transaction)
-            _ = try transaction.execute(
-                """
-                INSERT INTO warren_offsets (name, position, updated_at) VALUES ($1, $2, $3)
-                ON CONFLICT (name) DO UPDATE SET position = excluded.position, updated_at = excluded.updated_at
-                """,
-                Forwarder.offsetName,
-                offset,
-                WallClock.milliseconds()
-            )
-            CrashPoint.reach("forwarder.offset")
-        } completion: { [self] result in
-            CrashPoint.reach("forwarder.offset-stored")
-            if case .failure(let error) = result {
-                // Nothing is lost: what lies between is published again after a crash, under the same ids.
-                logger.error("the forwarder's offset cannot be stored", [LogField("error", error: error)])
-            }
-            let isStored = if case .success = result { true } else { false }
+    private func store(_ position: Int64, completion: @escaping @Sendable () -> Void = {}) {
+        offset.store(position) { [self] isStored in
             inputs.withLock { inputs in
                 inputs.hasStored = true
-                if isStored { inputs.stored = offset }
+                if isStored { inputs.stored = position }
             }
             signal.raise()
             completion()
+        }
+    }
+
+    /// Looks into the store once a second, and counts the time in which the broker has to confirm.
+    private func poll() async {
+        let tick = min(Forwarder.poll, desk.stalled.timeout / Forwarder.patience)
+        var sinceLook = Duration.zero
+        while (try? await Task.sleep(for: tick)) != nil {
+            inputs.withLock { $0.ticks += 1 }
+            sinceLook += tick
+            if sinceLook >= Forwarder.poll {
+                sinceLook = .zero
+                look()
+            } else {
+                signal.raise()
+            }
         }
     }
 }
@@ -408,20 +333,6 @@ extension ForwarderState.Actions {
     fileprivate static func += (left: inout ForwarderState.Actions, right: ForwarderState.Actions) {
         left.publish += right.publish
         left.park += right.park
-    }
-}
-
-extension DeliveryRecord {
-    /// An event of the service's own that goes to the table.
-    fileprivate init(_ event: StoredEvent) {
-        self.init(
-            key: DeliveryKey(source: event.subject.source, eventID: event.id),
-            type: event.type,
-            subjectKey: event.subject,
-            sequence: UInt64(event.sequence),
-            receivedAt: event.time,
-            body: event.envelope,
-            properties: StoredProperties(json: "{}")
-        )
+        left.stalled.merge(right.stalled, uniquingKeysWith: +)
     }
 }

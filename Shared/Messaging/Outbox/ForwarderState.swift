@@ -5,22 +5,36 @@
 /// *Confirmed before forgotten*: `forwardedThrough` moves only past events that the broker confirmed or that the table of
 /// deliveries has taken over. At most one event of a subject is under way, so that a refusal cannot reorder the subject;
 /// different subjects pass one another.
+///
+/// *Nothing waits for ever*: what is not confirmed within the patience is handed to the table, and with it what else of its type is
+/// under way; later events of the type follow it there (`read`) for as long as it is stalled.
 struct ForwarderState {
     /// What to do next.
-    struct Actions: Equatable {
+    struct Actions {
         /// To be published, in this order.
         var publish: [StoredEvent] = []
         /// To be handed to the table: refused with this error, or held behind one that was.
         var park: [Parking] = []
+        /// The types of which the broker has not confirmed so many events in time.
+        var stalled: [String: Int] = [:]
 
         var isEmpty: Bool { publish.isEmpty && park.isEmpty }
     }
 
     /// An event for the table.
-    struct Parking: Equatable {
+    struct Parking {
+        /// Why it goes there.
+        enum Reason {
+            /// An earlier event of its subject is there.
+            case behind
+            /// It was refused.
+            case refused(HandlerError)
+            /// The broker has not confirmed it in time, or was not asked because it has not confirmed others of its type.
+            case unconfirmed(wasSent: Bool)
+        }
+
         var event: StoredEvent
-        var errorClass: String?
-        var message: String?
+        var reason = Reason.behind
     }
 
     private enum Progress {
@@ -35,10 +49,13 @@ struct ForwarderState {
     private final class Entry {
         let event: StoredEvent
         var progress: Progress
+        /// The tick at which it was sent last.
+        var sentAt: Int
 
-        init(_ event: StoredEvent, _ progress: Progress) {
+        init(_ event: StoredEvent, _ progress: Progress, sentAt: Int) {
             self.event = event
             self.progress = progress
+            self.sentAt = sentAt
         }
     }
 
@@ -58,10 +75,21 @@ struct ForwarderState {
     private var entries: [Int64: Entry] = [:]
     private var lines: [SubjectKey: Line] = [:]
     private var interrupted = 0
+    /// How many ticks the broker may take to confirm an event.
+    private let patience: Int
+    private let isStalled: (String) -> Bool
+    private var now = 0
+    /// When the latest was sent that has been confirmed.
+    private var confirmedSentAt = 0
 
-    init(after position: Int64) {
+    /// - Parameters:
+    ///   - patience: how many ticks the broker may take to confirm an event.
+    ///   - isStalled: whether the broker does not confirm events of a type, so that none is to be sent.
+    init(after position: Int64, patience: Int = 30, isStalled: @escaping (String) -> Bool = { _ in false }) {
         forwardedThrough = position
         readThrough = position
+        self.patience = patience
+        self.isStalled = isStalled
     }
 
     /// Events that are read and not forgotten.
@@ -77,13 +105,17 @@ struct ForwarderState {
             readThrough = event.position
             let line = line(of: event.subject)
             if event.isBlocked { line.isParked = true }
-            let progress: Progress = line.isParked ? .parking : line.entries.isEmpty ? .underWay : .waiting
+            var progress: Progress = line.isParked ? .parking : line.entries.isEmpty ? .underWay : .waiting
             switch progress {
             case .parking: actions.park.append(Parking(event: event))
+            case .underWay where isStalled(event.type):
+                line.isParked = true
+                progress = .parking
+                actions.park.append(Parking(event: event, reason: .unconfirmed(wasSent: false)))
             case .underWay: actions.publish.append(event)
             default: break
             }
-            let entry = Entry(event, progress)
+            let entry = Entry(event, progress, sentAt: now)
             line.entries.append(entry)
             order.append(entry)
             entries[event.position] = entry
@@ -99,30 +131,58 @@ struct ForwarderState {
     }
 
     /// The broker confirmed an event.
+    ///
+    /// One that has been handed to the table meanwhile stays there, and goes out once more.
     mutating func confirmed(_ position: Int64) -> Actions {
-        finish(position)
+        guard let entry = entries[position], entry.progress != .parking else { return Actions() }
+        confirmedSentAt = max(confirmedSentAt, entry.sentAt)
+        return finish(entry)
     }
+
+    /// The type of an event that is not forgotten.
+    func type(of position: Int64) -> String? { entries[position]?.event.type }
 
     /// The table has taken an event.
     mutating func parked(_ position: Int64) -> Actions {
-        finish(position)
+        entries[position].map { finish($0) } ?? Actions()
     }
 
     /// The broker refused an event, or the client did: it and the later ones of its subject go to the table.
-    mutating func refused(_ position: Int64, errorClass: String, message: String) -> Actions {
-        guard let refused = entries[position], let line = lines[refused.event.subject] else { return Actions() }
-        var actions = Actions()
+    mutating func refused(_ position: Int64, _ refusal: HandlerError) -> Actions {
+        guard let entry = entries[position], entry.progress != .parking, entry.progress != .done else {
+            return Actions()
+        }
+        return Actions(park: park(entry, .refused(refusal)))
+    }
+
+    /// Hands an event and the later ones of its subject to the table.
+    private mutating func park(_ first: Entry, _ reason: Parking.Reason) -> [Parking] {
+        guard let line = lines[first.event.subject] else { return [] }
         line.isParked = true
-        for entry in line.entries where entry.progress != .parking {
+        return line.entries.filter { $0.progress != .parking }.map { entry in
+            if entry.progress == .interrupted { interrupted -= 1 }
             entry.progress = .parking
-            let isRefused = entry === refused
-            actions.park.append(
-                Parking(
-                    event: entry.event,
-                    errorClass: isRefused ? errorClass : nil,
-                    message: isRefused ? message : nil
-                )
-            )
+            return Parking(event: entry.event, reason: entry === first ? reason : .behind)
+        }
+    }
+
+    /// A tick of time has gone by during which the broker could have confirmed.
+    ///
+    /// - Parameter isHeldUp: whether what is under way keeps others from being read. What younger ones have overtaken by far is then
+    ///   given a tenth of the patience: it is not the broker that is slow.
+    mutating func tick(isHeldUp: Bool = false) -> Actions {
+        now += 1
+        let underWay = order[orderStart...].compactMap(\.self).filter { $0.progress == .underWay }
+        let isOverdue: (Entry) -> Bool = { [now, patience, confirmedSentAt] entry in
+            now - entry.sentAt > patience || (isHeldUp && confirmedSentAt - entry.sentAt > patience / 10)
+        }
+        let stalled = Set(underWay.lazy.filter(isOverdue).map(\.event.type))
+        var actions = Actions()
+        guard !stalled.isEmpty else { return actions }
+        // Those that have just been sent may be confirmed as quickly as ever.
+        for entry in underWay where stalled.contains(entry.event.type) && (isOverdue(entry) || now - entry.sentAt > 1) {
+            actions.stalled[entry.event.type, default: 0] += 1
+            actions.park += park(entry, .unconfirmed(wasSent: true))
         }
         return actions
     }
@@ -140,22 +200,26 @@ struct ForwarderState {
         var actions = Actions()
         for case .some(let entry) in order[orderStart...] where entry.progress == .interrupted {
             entry.progress = .underWay
+            entry.sentAt = now
             actions.publish.append(entry.event)
         }
         interrupted = 0
         return actions
     }
 
-    private mutating func finish(_ position: Int64) -> Actions {
-        guard let entry = entries[position], entry.progress != .done else { return Actions() }
+    private mutating func finish(_ entry: Entry) -> Actions {
+        guard entry.progress != .done else { return Actions() }
         if entry.progress == .interrupted { interrupted -= 1 }
         entry.progress = .done
         var actions = Actions()
         if let line = lines[entry.event.subject] {
             line.entries.removeAll { $0 === entry }
             if let next = line.entries.first {
-                if next.progress == .waiting {
+                if next.progress == .waiting, isStalled(next.event.type) {
+                    actions.park = park(next, .unconfirmed(wasSent: false))
+                } else if next.progress == .waiting {
                     next.progress = .underWay
+                    next.sentAt = now
                     actions.publish.append(next.event)
                 }
             } else {

@@ -11,44 +11,46 @@ protocol PublishingConnection: Sendable {
         _ burst: [Publication],
         outcome: @escaping @Sendable (_ index: Int, _ error: AMQPError?) -> Void
     )
+    /// Declares the topology again, beside what is published.
+    func declareTopology() async throws
 }
 
 extension Publisher: PublishingConnection {}
 
 extension PublishingConnection {
-    /// Publishes an event from the table of deliveries.
-    ///
-    /// A connection that is away costs no attempt. It is marked as a repeat: most of what lies in the table has been published
-    /// before, by this process or another.
-    ///
-    /// - Parameter subscribedTypes: the types that must reach a queue.
-    func publishOrDefer(_ envelope: Envelope, _ body: [UInt8], subscribedTypes: Set<EventType>) async throws {
-        let later = WallClock.milliseconds() + 1000
-        guard state == .ready else {
-            throw HandlerError.deferred(until: later, "broker.away", "there is no connection to the broker")
-        }
-        do {
-            let isExpected = subscribedTypes.contains(envelope.type)
-            try await publish(Publication(envelope, body: body, mandatory: isExpected, isRepeat: true))
-        } catch let error as AMQPError {
-            switch error.code {
-            case .connectionLost, .closed, .connectionFailed, .cancelled, .timeout:
-                throw HandlerError.deferred(until: later, "broker.away", error.description)
-            default:
-                throw HandlerError(refusal: error)
-            }
+    /// A connection that cannot: what came back stays refused.
+    func declareTopology() async throws {
+        throw AMQPError(code: .closed, reason: "this connection declares nothing")
+    }
+}
+
+extension AMQPError {
+    /// Whether a publish failed because there was no connection, or none any more: no fault of the message.
+    var isAway: Bool {
+        switch code {
+        case .connectionLost, .closed, .connectionFailed, .cancelled, .timeout: true
+        default: false
         }
     }
 }
 
 extension HandlerError {
     /// The broker's or the client's refusal of a publish.
+    ///
+    /// What the broker closes the channel over is for the operator at once: each further attempt would cost everybody's connection, and
+    /// neither a permission nor a size limit changes within minutes.
     init(refusal error: AMQPError) {
         switch error.code {
         case .returned:
             self = .transient("broker.unroutable", "no queue takes events of this type: \(error.reason)")
         case .nacked:
             self = .transient("broker.nacked", "the broker did not take the event: \(error.reason)")
+        case .accessRefused:
+            self = .permanent("broker.forbidden", error.reason)
+        case .preconditionFailed where error.reason.contains("message size"):
+            self = .permanent("broker.too-large", error.reason)
+        case .preconditionFailed:
+            self = .permanent("broker.closed-channel", error.reason)
         case .invalidMessage:
             self = .permanent("broker.invalid-message", error.reason)
         default:

@@ -27,8 +27,9 @@ extension Transaction {
     /// Inside a delivery the cause and the correlation id are the delivery's; outside, `correlationID` starts a flow and
     /// is the event's subject unless given. Events of one subject are numbered from 1 in the order of their appending.
     ///
-    /// - Throws: `DatabaseError` with code `.misuse` outside of `EventStore.write` and `Delivery.commit`; `EventFault` with
-    ///   code `.tooLarge` when the event would not fit the limit that every subscriber has.
+    /// - Throws: `DatabaseError` with code `.misuse` outside of `EventStore.write` and `Delivery.commit`; `EventFault`, which
+    ///   names the field, for what no subscriber could read: an attribute that is empty, longer than 255 bytes or holds control
+    ///   characters (type, subject, correlation id); data with U+0000 or nested too deep; more bytes than every subscriber's limit.
     public func append(_ event: some Event, correlationID: String? = nil) throws {
         guard let context = context as? AppendContext else {
             throw DatabaseError(
@@ -56,13 +57,7 @@ extension Transaction {
             traceparent: context.cause?.traceparent,
             data: try event.encodedData()
         )
-        let bytes = envelope.encoded()
-        guard bytes.count <= context.store.limits.size else {
-            throw EventFault(
-                .tooLarge,
-                "\(type) has \(bytes.count) bytes, at most \(context.store.limits.size) are allowed"
-            )
-        }
+        let bytes = try envelope.encoded(within: context.store.limits)
         let position = try insert(
             """
             INSERT INTO warren_events (id, source, type, subject, sequence, time, envelope)

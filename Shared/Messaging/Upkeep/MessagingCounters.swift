@@ -6,6 +6,8 @@ public struct MessagingCounters: Sendable, Equatable {
     public var published = 0
     /// Publishes that the broker refused, returned or that a connection took with it.
     public var publishFailures = 0
+    /// Events that the broker did not confirm in time.
+    public var unconfirmed = 0
     /// Messages taken from the queue.
     public var received = 0
     /// Deliveries whose effect is committed.

@@ -10,7 +10,7 @@ struct HealthRoutes: Sendable {
 
     var routes: [Wiring.Route] {
         [
-            Wiring.Route(method: "GET", pattern: "/livez") { _ in Self.text("ok") },
+            Wiring.Route(method: "GET", pattern: "/livez") { _ in Self.live },
             Wiring.Route(method: "GET", pattern: "/readyz") { request in
                 Self.answer(await readiness.findings(), isVerbose: request.queryValue("verbose") != nil)
             },
@@ -20,6 +20,9 @@ struct HealthRoutes: Sendable {
             },
         ]
     }
+
+    /// The answer of whoever is alive.
+    static var live: HTTPResponse { text("ok") }
 
     /// 200 and `ready`, or 503 and a line per failing check; with `isVerbose` a line per check.
     static func answer(_ findings: [Readiness.Finding], isVerbose: Bool) -> HTTPResponse {

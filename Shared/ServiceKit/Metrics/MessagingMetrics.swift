@@ -142,6 +142,11 @@ extension MetricsRegistry {
                 "warren_publish_failures_total", "Attempts to publish that the broker did not confirm.",
                 { $0.publishFailures }
             ),
+            (
+                "warren_unconfirmed_events_total",
+                "Events that the broker did not confirm within WARREN_CONFIRM_TIMEOUT; they wait in the table.",
+                { $0.unconfirmed }
+            ),
             ("messaging_client_consumed_messages_total", "Messages that the broker delivered.", { $0.received }),
             ("warren_processed_deliveries_total", "Deliveries whose handler committed.", { $0.processed }),
             ("warren_duplicate_deliveries_total", "Deliveries that were known already.", { $0.duplicates }),

@@ -1,7 +1,9 @@
 import Telemetry
 
-/// Runs a program's HTTP server and its other parts until it is asked to stop or one of them fails, then stops them in
-/// order: HTTP, the parts, the close hooks.
+/// Runs a program until it is asked to stop or a part of it fails.
+///
+/// HTTP is first, and answers whatever the rest is at; then the wiring, then the parts. They stop in order: HTTP, the wiring or
+/// the parts, the close hooks.
 struct Lifecycle: Sendable {
     /// Something that runs until it is cancelled.
     struct Part: Sendable {
@@ -9,6 +11,21 @@ struct Lifecycle: Sendable {
         /// Whether it may return before.
         let mayEnd: Bool
         let run: @Sendable () async throws -> Void
+    }
+
+    /// What a program consists of once it is wired.
+    struct Wired: Sendable {
+        /// Started once it is wired, cancelled together.
+        var parts: [Part] = []
+        /// Called one after the other, the last one first.
+        var closers: [@Sendable () async -> Void] = []
+        var readiness = Readiness(probes: [])
+    }
+
+    /// Why a program cannot be started, in the log's words.
+    struct StartFailure: Error {
+        let message: StaticString
+        let cause: any Error
     }
 
     /// How the time for an orderly stop is shared out.
@@ -32,6 +49,8 @@ struct Lifecycle: Sendable {
 
     private enum Happening: Sendable {
         case serving(port: Int)
+        case wired(Wired)
+        case notWired(any Error)
         case stopRequested
         case ended(part: String, error: (any Error)?)
     }
@@ -42,11 +61,8 @@ struct Lifecycle: Sendable {
     let serve: @Sendable () async throws -> Void
     /// Waits until HTTP is served and gives the port.
     let port: @Sendable () async throws -> Int
-    /// Started once HTTP is served, cancelled together.
-    let parts: [Part]
-    /// Called one after the other, the last one first.
-    let closers: [@Sendable () async -> Void]
-    let readiness: Readiness
+    /// Wires the program; called once HTTP is served, and cancelled where the program has to stop before it has ended.
+    let wire: @Sendable () async throws -> Wired
     let budget: Budget
     let stop: StopSignal
     let logger: Logger
@@ -63,13 +79,24 @@ struct Lifecycle: Sendable {
         }
         var running: [(name: String, task: Task<Void, Never>)] = []
         var watch: Task<Void, Never>?
+        var wiring: Task<Wired?, Never>?
         var code: Int32 = 0
         loop: for await happening in happenings {
             switch happening {
             case .serving(let port):
                 logger.info("the program serves", [LogField("http.port", port)])
-                running = parts.map { ($0.name, start($0, reportingTo: report)) }
-                watch = Task { await logReadiness() }
+                wiring = startWiring(reportingTo: report)
+            case .wired(let wired):
+                running = wired.parts.map { ($0.name, start($0, reportingTo: report)) }
+                watch = Task { await logReadiness(wired.readiness) }
+            case .notWired(let error):
+                if let failure = error as? StartFailure {
+                    logger.error(failure.message, [LogField("error", error: failure.cause)])
+                } else {
+                    logger.error("the program cannot be started", [LogField("error", error: error)])
+                }
+                code = 1
+                break loop
             case .stopRequested:
                 break loop
             case .ended(let name, let error):
@@ -83,8 +110,21 @@ struct Lifecycle: Sendable {
         stop.request()
         watch?.cancel()
         logger.info("the program stops")
-        let isOrderly = await stopAll([(Self.httpName, http)], then: running)
+        let isOrderly = await stopAll([(Self.httpName, http)], wiring, then: running)
         return isOrderly ? code : 1
+    }
+
+    private func startWiring(reportingTo report: AsyncStream<Happening>.Continuation) -> Task<Wired?, Never> {
+        Task {
+            do {
+                let wired = try await wire()
+                report.yield(.wired(wired))
+                return wired
+            } catch {
+                report.yield(.notWired(error))
+                return nil
+            }
+        }
     }
 
     private func start(_ part: Part, reportingTo report: AsyncStream<Happening>.Continuation) -> Task<Void, Never> {
@@ -100,13 +140,24 @@ struct Lifecycle: Sendable {
 
     private func stopAll(
         _ http: [(name: String, task: Task<Void, Never>)],
+        _ wiring: Task<Wired?, Never>?,
         then running: [(name: String, task: Task<Void, Never>)]
     ) async -> Bool {
         var isOrderly = await end(http, within: budget.http)
+        var closers: [@Sendable () async -> Void] = []
+        if let wiring {
+            wiring.cancel()
+            if let wired = await Deadline.value(within: budget.parts, of: { await wiring.value }) {
+                closers = wired?.closers ?? []
+            } else {
+                logger.warning("the start of the program did not end in time")
+                isOrderly = false
+            }
+        }
         if await !end(running, within: budget.parts) { isOrderly = false }
-        let closers = closers
+        let all = closers
         let closed: Void? = await Deadline.value(within: budget.closers) {
-            for close in closers.reversed() { await close() }
+            for close in all.reversed() { await close() }
         }
         if closed == nil {
             logger.warning("closing did not end in time")
@@ -135,7 +186,7 @@ struct Lifecycle: Sendable {
     /// Says once when the program is first ready, and after some seconds what it waits for until then.
     ///
     /// Readiness has no signal of its own, so it is asked for; only until then.
-    private func logReadiness() async {
+    private func logReadiness(_ readiness: Readiness) async {
         let clock = ContinuousClock()
         let start = clock.now
         var hasWarned = false

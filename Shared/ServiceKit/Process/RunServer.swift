@@ -61,8 +61,23 @@ struct ServerRun: Sendable {
     }
 
     private func start(_ prepared: Startup.Prepared) async -> Int32 {
+        let door = FrontDoor()
+        let budget = Lifecycle.Budget(grace: prepared.grace)
         do {
-            let lifecycle = try await lifecycle(prepared)
+            let server = try HTTPServer(
+                address: prepared.address,
+                router: door.router,
+                limits: prepared.httpLimits,
+                logger: prepared.logger.labelled("http")
+            )
+            let lifecycle = Lifecycle(
+                serve: { try await server.run(grace: budget.http * 9 / 10) },
+                port: { try await server.port() },
+                wire: { try await wired(prepared, door, server) },
+                budget: budget,
+                stop: process.stop,
+                logger: prepared.logger
+            )
             return process.stop.isRequested ? 0 : await lifecycle.run()
         } catch {
             prepared.logger.error("the program cannot be started", [LogField("error", error: error)])
@@ -70,7 +85,11 @@ struct ServerRun: Sendable {
         }
     }
 
-    private func lifecycle(_ prepared: Startup.Prepared) async throws -> Lifecycle {
+    private func wired(
+        _ prepared: Startup.Prepared,
+        _ door: FrontDoor,
+        _ server: HTTPServer
+    ) async throws -> Lifecycle.Wired {
         let logger = prepared.logger
         let metrics = MetricsRegistry()
         let wiring = Wiring(logger: logger)
@@ -79,27 +98,11 @@ struct ServerRun: Sendable {
         )
         let parts = wiring.seal()
         metrics.registerProcessMetrics()
+        metrics.registerConnectionMetrics { server.statistics }
         metrics.registerBuildInformation(service: name)
         let readiness = Readiness(probes: parts.checks)
         let health = HealthRoutes(readiness: readiness, metrics: metrics, refreshMetrics: {})
-        let router = try RouterAssembly.router(of: health.routes + parts.routes, metrics: metrics)
-        let server = try HTTPServer(
-            address: prepared.address,
-            router: router,
-            limits: prepared.httpLimits,
-            logger: logger.labelled("http")
-        )
-        metrics.registerConnectionMetrics { server.statistics }
-        let budget = Lifecycle.Budget(grace: prepared.grace)
-        return Lifecycle(
-            serve: { try await server.run(grace: budget.http * 9 / 10) },
-            port: { try await server.port() },
-            parts: parts.backgrounds,
-            closers: parts.closers,
-            readiness: readiness,
-            budget: budget,
-            stop: process.stop,
-            logger: logger
-        )
+        door.open(try RouterAssembly.router(of: health.routes + parts.routes, metrics: metrics))
+        return Lifecycle.Wired(parts: parts.backgrounds, closers: parts.closers, readiness: readiness)
     }
 }

@@ -3,14 +3,16 @@ import Events
 import Glibc
 import HTTP
 import Messaging
+import Synchronization
 import Telemetry
 
 /// The entry point of a service's `main.swift`; does not return.
 ///
-/// Reads the settings (all faults at once, exit 2), opens and migrates the database, wires, serves HTTP, runs messaging
-/// and the background parts, and stops in order on SIGTERM or SIGINT within `WARREN_SHUTDOWN_GRACE` (exit 0). A second
+/// Reads the settings (all faults at once, exit 2), serves HTTP, opens and migrates the database, wires, runs messaging and
+/// the background parts, and stops in order on SIGTERM or SIGINT within `WARREN_SHUTDOWN_GRACE` (exit 0). A second
 /// signal, or the end of the grace, ends the process at once (exit 1), as does a database that cannot be opened or an
-/// address that cannot be bound. The broker being away is no such fault: the service comes up and says `not ready`.
+/// address that cannot be bound. Until it is wired, `/livez` answers, `/readyz` says what it is at, and everything else is
+/// answered by 503 with `Retry-After`. The broker being away is no such fault: the service comes up and says `not ready`.
 public func runService(
     _ description: ServiceDescription,
     wire: @escaping @Sendable (ServiceContext) async throws -> Void
@@ -65,23 +67,32 @@ struct ServiceRun: Sendable {
         }
     }
 
-    /// Opens the database and hands over; closes it whatever happens.
+    /// Serves HTTP, opens the database, wires and runs; closes the database whatever happens.
     private func start(_ prepared: Startup.Prepared, _ kit: KitSettings) async -> Int32 {
         let logger = prepared.logger
-        let database: Database
-        do {
-            database = try await Database.open(
-                prepared.settings[kit.database],
-                migrations: [MessagingRuntime.migrations] + description.migrations,
-                logger: logger.labelled("database")
-            )
-        } catch {
-            logger.error("the database cannot be opened", [LogField("error", error: error)])
-            return 1
-        }
+        let door = FrontDoor()
+        let opened = OpenedDatabase()
+        let budget = Lifecycle.Budget(grace: prepared.grace)
         let code: Int32
         do {
-            let lifecycle = try await lifecycle(prepared, kit, database)
+            let server = try HTTPServer(
+                address: prepared.address,
+                router: door.router,
+                limits: prepared.httpLimits,
+                logger: logger.labelled("http")
+            )
+            let lifecycle = Lifecycle(
+                serve: { try await server.run(grace: budget.http * 9 / 10) },
+                port: { try await server.port() },
+                wire: {
+                    let database = try await open(prepared, kit, door)
+                    opened.keep(database)
+                    return try await wired(prepared, kit, database, door, server, budget)
+                },
+                budget: budget,
+                stop: process.stop,
+                logger: logger
+            )
             code = process.stop.isRequested ? 0 : await lifecycle.run()
         } catch {
             logger.error("the program cannot be started", [LogField("error", error: error)])
@@ -89,15 +100,51 @@ struct ServiceRun: Sendable {
         }
         // What is left of the grace is the limit: from here on only the database is waited for.
         process.stop.request()
-        await database.close()
+        await opened.database?.close()
         return code
     }
 
-    private func lifecycle(
+    /// What is closed at the end, once there is something to close.
+    private final class OpenedDatabase: Sendable {
+        private let kept = Mutex<Database?>(nil)
+
+        var database: Database? { kept.withLock { $0 } }
+
+        func keep(_ database: Database) { kept.withLock { $0 = database } }
+    }
+
+    private func open(
         _ prepared: Startup.Prepared,
         _ kit: KitSettings,
-        _ database: Database
-    ) async throws -> Lifecycle {
+        _ door: FrontDoor
+    ) async throws -> Database {
+        do {
+            return try await Database.open(
+                prepared.settings[kit.database],
+                migrations: [MessagingRuntime.migrations] + description.migrations,
+                logger: prepared.logger.labelled("database"),
+                onStep: { step in
+                    switch step {
+                    case .opening: door.starting("the database is being opened")
+                    case .checking: door.starting("the database is being checked after an unclean stop")
+                    case .migrating(let name): door.starting("the database is being migrated to \(name)")
+                    }
+                }
+            )
+        } catch {
+            throw Lifecycle.StartFailure(message: "the database cannot be opened", cause: error)
+        }
+    }
+
+    private func wired(
+        _ prepared: Startup.Prepared,
+        _ kit: KitSettings,
+        _ database: Database,
+        _ door: FrontDoor,
+        _ server: HTTPServer,
+        _ budget: Lifecycle.Budget
+    ) async throws -> Lifecycle.Wired {
+        door.starting("the service is being wired")
         let logger = prepared.logger
         let settings = prepared.settings
         let runtime = try MessagingRuntime(
@@ -125,6 +172,7 @@ struct ServiceRun: Sendable {
         let operations = RuntimeOperations(runtime: runtime)
         let backlog = MessagingMetrics(source: operations, types: subscribedTypes, logger: logger.labelled("metrics"))
         metrics.registerProcessMetrics()
+        metrics.registerConnectionMetrics { server.statistics }
         metrics.registerBuildInformation(service: description.name)
         metrics.registerMessagingCounters { runtime.counters }
         metrics.registerDatabaseMetrics { database.statistics }
@@ -143,25 +191,12 @@ struct ServiceRun: Sendable {
         )
         // Requests that wait for events end with the service; they would take up the grace otherwise.
         process.stop.onRequest { runtime.eventLog.stopWaiting() }
-        let router = try RouterAssembly.router(of: common.routes + parts.routes, metrics: metrics)
-        let server = try HTTPServer(
-            address: prepared.address,
-            router: router,
-            limits: prepared.httpLimits,
-            logger: logger.labelled("http")
-        )
-        metrics.registerConnectionMetrics { server.statistics }
-        let budget = Lifecycle.Budget(grace: prepared.grace)
+        door.open(try RouterAssembly.router(of: common.routes + parts.routes, metrics: metrics))
         let messaging = Lifecycle.Part(name: "messaging", mayEnd: false) { await runtime.run(grace: budget.partsGrace) }
-        return Lifecycle(
-            serve: { try await server.run(grace: budget.http * 9 / 10) },
-            port: { try await server.port() },
+        return Lifecycle.Wired(
             parts: [messaging] + parts.backgrounds,
             closers: parts.closers,
-            readiness: readiness,
-            budget: budget,
-            stop: process.stop,
-            logger: logger
+            readiness: readiness
         )
     }
 

@@ -115,6 +115,13 @@ struct KitSettings {
         help: "How long a handler may put a delivery off without costing it attempts. Then it becomes a dead letter."
     )
 
+    let confirmTimeout = Setting<Duration>.duration(
+        "WARREN_CONFIRM_TIMEOUT",
+        default: "30s",
+        in: .seconds(1)...(.seconds(3600)),
+        help: "How long the broker may take to confirm an event. Then it waits apart, and the others pass."
+    )
+
     init(service: String, httpPort: Int) {
         common = CommonSettings(httpPort: httpPort)
         database = Setting(
@@ -133,6 +140,7 @@ struct KitSettings {
         [broker.declaration, database.declaration, operationsToken.declaration] + common.declarations + [
             queueType.declaration, prefetch.declaration, topology.declaration, retryAttempts.declaration,
             retryBase.declaration, retryFactor.declaration, retryCap.declaration, deferralLimit.declaration,
+            confirmTimeout.declaration,
         ] + retention.declarations
     }
 
@@ -171,6 +179,7 @@ struct KitSettings {
         configuration.prefetch = settings[prefetch]
         configuration.retryPolicy = retryPolicy(in: settings)
         configuration.deferralLimit = settings[deferralLimit]
+        configuration.confirmTimeout = settings[confirmTimeout]
         configuration.ordering = description.ordering
         configuration.afterDeadLetter = description.afterDeadLetter
         configuration.eventRetention = settings[retention.events]

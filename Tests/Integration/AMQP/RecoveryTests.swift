@@ -145,6 +145,29 @@ struct RecoveryTests {
         }
     }
 
+    @Test("A consumer that the broker cancels over a late ack comes back, and gets what was unacknowledged once more")
+    func lateAck() async throws {
+        let consumer = try consumer()
+        let publisher = Publisher(try TestBroker.configuration(), topology: topology, logger: testLogger)
+        try await running([publisher], [consumer]) {
+            try await publisher.publish(publication("late"))
+            let first = try #require(try await collect(1, from: consumer).first)
+            let states = consumer.states
+            proxy.inject(Frames.consumerCancel("warren"))
+            try await reached(states, "closed") {
+                if case .closed(let cause) = $0 { cause.contains("longer than the broker allows") } else { false }
+            }
+            let second = try #require(try await collect(1, from: consumer).first)
+            #expect(second.message.body == first.message.body)
+            #expect(second.redelivered && second.tag.connection > first.tag.connection)
+            // What comes late is not taken for the new delivery's ack.
+            consumer.ack(first.tag)
+            consumer.ack(second.tag)
+            try await eventually("one ack counts") { consumer.statistics.settled == 1 }
+            #expect(consumer.statistics.staleAcks == 1)
+        }
+    }
+
     @Test("Headers nested as deep as a frame allows do not crash the decoder", arguments: ["F", "A"])
     func nestedHeaders(kind: String) async throws {
         let consumer = try consumer()

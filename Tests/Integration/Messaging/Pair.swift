@@ -34,6 +34,8 @@ struct Part {
         broker: String,
         grace: Duration = .seconds(60),
         topology: Topology = Part.topology,
+        confirmTimeout: Duration = .seconds(30),
+        queueType: MessagingConfiguration.QueueType = .quorum,
         handlers: (Subscriber) -> Void = { _ in },
         feeds: (MessagingRuntime) -> Void = { _ in }
     ) async throws {
@@ -52,7 +54,9 @@ struct Part {
             brokerURLs: [broker],
             topology: topology
         )
+        configuration.queueType = queueType
         configuration.retryPolicy = RetryPolicy(attempts: 3, base: .milliseconds(10), factor: 2, cap: .milliseconds(50))
+        configuration.confirmTimeout = confirmTimeout
         let messaging = try MessagingRuntime(configuration, database: database, logger: testLogger)
         self.messaging = messaging
         handlers(messaging.subscriber)

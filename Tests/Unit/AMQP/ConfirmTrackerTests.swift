@@ -26,6 +26,26 @@ struct ConfirmTrackerTests {
         #expect(tracker.count == 1)
     }
 
+    @Test("One that is never settled does not keep the room of all that follow it, and may still be settled late")
+    func setAside() {
+        var tracker = ConfirmTracker<Int>(settingAsideBehind: 10)
+        for entry in 1...1_000 {
+            tracker.sent(entry)
+            if entry != 3, entry != 500 {
+                #expect(tracker.settled(upTo: UInt64(entry), multiple: false, positive: true).map(\.entry) == [entry])
+            }
+        }
+        #expect(tracker.count == 2)
+        #expect(tracker.room <= 1_024)
+        var other = tracker
+        #expect(other.settled(upTo: 500, multiple: false, positive: true).map(\.entry) == [500])
+        #expect(other.count == 1)
+        tracker.sent(1_001)
+        #expect(tracker.settled(upTo: 1_001, multiple: true, positive: true).map(\.entry) == [3, 500, 1_001])
+        #expect(tracker.count == 0)
+        #expect(other.connectionLost().map(\.entry) == [3])
+    }
+
     @Test("Confirms may come out of order")
     func outOfOrder() {
         var tracker = tracker(3)

@@ -137,3 +137,44 @@ final class Collector: Sendable {
 
     var text: String { collected.withLock { $0 } }
 }
+
+extension EventBroker {
+    func queues(at url: String, type: MessagingConfiguration.QueueType) throws -> any QueueKeeper {
+        throw QueueMigrationFailure(kind: .unreachable, reason: "connection refused")
+    }
+}
+
+/// A broker's queues with what becomes of each.
+struct FakeQueues: EventBroker, QueueKeeper {
+    let outcome: @Sendable (_ queue: String) throws -> QueueMigration.Outcome
+    let migrated = MutexBox<[String]>([])
+
+    func withConnection(
+        to url: String,
+        timeout: Duration,
+        _ body: (@escaping Publish) async throws -> Void
+    ) async throws {
+        throw PublishFailure(kind: .unreachable, reason: "connection refused")
+    }
+
+    func queues(at url: String, type: MessagingConfiguration.QueueType) throws -> any QueueKeeper { self }
+
+    func look(at queue: String) async throws -> QueueMigration.Outcome { try outcome(queue) }
+
+    func migrate(_ queue: String) async throws -> QueueMigration.Outcome {
+        migrated.change { $0.append(queue) }
+        let outcome = try outcome(queue)
+        return outcome == .waits ? .moved(messages: 3) : outcome
+    }
+}
+
+/// A value behind a lock.
+final class MutexBox<Value: Sendable>: Sendable {
+    private let mutex: Mutex<Value>
+
+    init(_ value: Value) { mutex = Mutex(value) }
+
+    var value: Value { mutex.withLock { $0 } }
+
+    func change(_ change: (inout sending Value) -> Void) { mutex.withLock { change(&$0) } }
+}

@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import Telemetry
 import TestSupport
 import Testing
@@ -194,6 +195,71 @@ struct OpeningTests {
                 let attributes = try FileManager.default.attributesOfItem(atPath: "\(folder)/\(file)")
                 #expect(attributes[.posixPermissions] as? Int == 0o600, "\(file)")
             }
+            await database.close()
+        }
+    }
+
+    /// Counts for ever.
+    private static let endless = MigrationSet(
+        "endless",
+        [
+            .init("first", "CREATE TABLE first (n INTEGER)"),
+            .init(
+                "second",
+                """
+                CREATE TABLE second AS WITH RECURSIVE counted(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted)
+                SELECT count(*) AS n FROM counted
+                """
+            ),
+        ]
+    )
+
+    @Test("says what it is at, step by step")
+    func steps() async throws {
+        try await withFolder { folder async throws in
+            let steps = Mutex<[Database.OpeningStep]>([])
+            let database = try await Database.open(
+                "sqlite:\(folder)/test.db",
+                migrations: [notes],
+                logger: .silent,
+                onStep: { step in steps.withLock { $0.append(step) } }
+            )
+            await database.close()
+            let migrations = notes.migrations.map { Database.OpeningStep.migrating("\(notes.name)/\($0.name)") }
+            #expect(steps.withLock { $0 } == [.opening] + migrations)
+            // As after a crash.
+            try "process 1\n".write(toFile: "\(folder)/test.db.lock", atomically: false, encoding: .utf8)
+            steps.withLock { $0 = [] }
+            let again = try await Database.open(
+                "sqlite:\(folder)/test.db",
+                migrations: [notes],
+                logger: .silent,
+                onStep: { step in steps.withLock { $0.append(step) } }
+            )
+            await again.close()
+            #expect(steps.withLock { $0 } == [.opening, .checking])
+        }
+    }
+
+    @Test("gives a migration up when it is cancelled, keeps those before it, and lets go of the file")
+    func cancelledMigration() async throws {
+        try await withFolder { folder async throws in
+            let url = "sqlite:\(folder)/test.db"
+            let (begun, begins) = AsyncStream.makeStream(of: Database.OpeningStep.self)
+            let opening = Task {
+                try await Database.open(url, migrations: [Self.endless], logger: .silent) { begins.yield($0) }
+            }
+            for await step in begun where step == .migrating("endless/second") { break }
+            opening.cancel()
+            await #expect(throws: CancellationError.self) { _ = try await opening.value }
+            let first = MigrationSet("endless", Array(Self.endless.migrations.prefix(1)))
+            let steps = Mutex<[Database.OpeningStep]>([])
+            let database = try await Database.open(url, migrations: [first], logger: .silent) { step in
+                steps.withLock { $0.append(step) }
+            }
+            #expect(steps.withLock { $0 }.contains { if case .migrating = $0 { true } else { false } } == false)
+            let second = try await database.read { try $0.first("SELECT 1 FROM sqlite_schema WHERE name = 'second'") }
+            #expect(second == nil)
             await database.close()
         }
     }

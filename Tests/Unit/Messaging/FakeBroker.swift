@@ -50,6 +50,15 @@ final class FakeSink: PublishingConnection {
         for observer in observers { observer.yield(connection) }
     }
 
+    /// The broker confirms what it has kept.
+    func confirmKept() {
+        let kept = mutable.withLock { state in
+            defer { state.kept = [] }
+            return state.kept
+        }
+        for outcome in kept { outcome(nil) }
+    }
+
     func run() async {}
 
     func publish(_ publication: Publication) async throws {

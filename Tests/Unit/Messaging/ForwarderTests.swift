@@ -9,11 +9,16 @@ import Testing
 
 @Suite("The forwarder's state")
 struct ForwarderStateTests {
-    private func event(_ position: Int64, _ subject: String, isBlocked: Bool = false) -> StoredEvent {
+    private func event(
+        _ position: Int64,
+        _ subject: String,
+        isBlocked: Bool = false,
+        type: String = "t"
+    ) -> StoredEvent {
         StoredEvent(
             position: position,
             id: "id-\(position)",
-            type: "t",
+            type: type,
             subject: SubjectKey(source: "/s", subject: subject),
             sequence: position,
             time: 0,
@@ -40,7 +45,7 @@ struct ForwarderStateTests {
     func refusal() {
         var state = ForwarderState(after: 0)
         _ = state.read([event(1, "a"), event(2, "b"), event(3, "a")])
-        let actions = state.refused(1, errorClass: "broker.unroutable", message: "no queue")
+        let actions = state.refused(1, .transient("broker.unroutable", "no queue"))
         #expect(actions.park.map(\.event.position) == [1, 3])
         #expect(actions.park.map(\.errorClass) == ["broker.unroutable", nil])
         _ = state.confirmed(2)
@@ -72,6 +77,66 @@ struct ForwarderStateTests {
         #expect(state.confirmed(1).publish.map(\.position) == [3])
     }
 
+    @Test("hands over what is not confirmed in time, with the later events of its subject; the others pass")
+    func unconfirmed() {
+        var state = ForwarderState(after: 0, patience: 5)
+        _ = state.read([event(1, "a", type: "slow"), event(2, "b"), event(3, "a")])
+        for _ in 0..<5 { #expect(state.tick().isEmpty) }
+        _ = state.confirmed(2)
+        let actions = state.tick()
+        #expect(actions.park.map(\.event.position) == [1, 3])
+        #expect(actions.park.map(\.errorClass) == ["broker.unconfirmed", nil])
+        #expect(actions.stalled == ["slow": 1])
+        #expect(state.tick().isEmpty)
+        // A late confirm changes nothing: the table has it.
+        #expect(state.confirmed(1).isEmpty)
+        #expect(state.forwardedThrough == 0)
+        _ = state.parked(1)
+        _ = state.parked(3)
+        #expect(state.forwardedThrough == 3)
+    }
+
+    @Test("hands over all of a type at once, and sends no more of it while it is stalled")
+    func stalledType() {
+        var isStalled = false
+        var state = ForwarderState(after: 0, patience: 5) { isStalled && $0 == "slow" }
+        _ = state.read([event(1, "a", type: "slow")])
+        for _ in 0..<3 { _ = state.tick() }
+        _ = state.read([event(2, "b", type: "slow"), event(3, "c"), event(4, "c", type: "slow")])
+        for _ in 0..<2 { _ = state.tick() }
+        _ = state.read([event(5, "d", type: "slow")])
+        // What has just been sent may be confirmed as quickly as ever.
+        #expect(state.tick().park.map(\.event.position) == [1, 2])
+        isStalled = true
+        #expect(state.confirmed(3).park.map(\.event.position) == [4])
+        let actions = state.read([event(6, "e", type: "slow"), event(7, "f")])
+        #expect(actions.publish.map(\.position) == [7])
+        #expect(actions.park.map(\.errorClass) == ["broker.unconfirmed"])
+    }
+
+    @Test("gives a tenth of the time to what others have overtaken, when it keeps them from being read")
+    func heldUp() {
+        var state = ForwarderState(after: 0, patience: 30)
+        _ = state.read([event(1, "a", type: "slow"), event(2, "b", type: "slower")])
+        for _ in 0..<4 { #expect(state.tick(isHeldUp: true).isEmpty) }
+        _ = state.read([event(3, "c")])
+        #expect(state.confirmed(3).isEmpty)
+        #expect(state.tick().isEmpty)
+        #expect(state.tick(isHeldUp: true).park.map(\.event.position) == [1, 2])
+    }
+
+    @Test("counts the time anew for what a lost connection interrupted")
+    func interruptedTime() {
+        var state = ForwarderState(after: 0, patience: 5)
+        _ = state.read([event(1, "a")])
+        for _ in 0..<5 { _ = state.tick() }
+        state.interrupted(1)
+        #expect(state.tick().isEmpty)
+        _ = state.resume()
+        for _ in 0..<5 { #expect(state.tick().isEmpty) }
+        #expect(state.tick().park.map(\.event.position) == [1])
+    }
+
     @Test("keeps its account over many events")
     func many() {
         var state = ForwarderState(after: 0)
@@ -83,6 +148,16 @@ struct ForwarderStateTests {
             #expect(state.forwardedThrough == base + 16)
         }
         #expect(state.count == 0)
+    }
+}
+
+extension ForwarderState.Parking {
+    fileprivate var errorClass: String? {
+        switch reason {
+        case .behind: nil
+        case .refused(let refusal): refusal.errorClass
+        case .unconfirmed: "broker.unconfirmed"
+        }
     }
 }
 
@@ -328,6 +403,53 @@ struct ForwarderTests {
         }
     }
 
+    @Test("sets aside what the broker does not confirm, says so, and sends it when the broker confirms again")
+    func neverConfirmed() async throws {
+        try await withBench(confirmTimeout: .milliseconds(300)) { bench async throws in
+            bench.sink.answer { $0.routingKey == Happened.type.rawValue ? .keep : .confirm }
+            try await running(bench) {
+                // More than the window holds.
+                for number in 1...40 { try await append(bench, "s\(number % 20)", number) }
+                try await bench.events.write { transaction in
+                    for number in 1...40 { try transaction.append(Unheard(subject: "u\(number)")) }
+                }
+                try await eventually {
+                    bench.sink.published.count { $0.routingKey == Unheard.type.rawValue } == 40
+                }
+                try await eventually { try await self.offset(bench) == 80 }
+                #expect(bench.stalled.problem?.contains(Happened.type.rawValue) == true)
+                #expect(bench.counters.value.unconfirmed > 0)
+                let lives = try await bench.lives()
+                #expect(lives.count == 40)
+                #expect(lives.allSatisfy { ["scheduled", "held"].contains($0.status) })
+                let letter = try await bench.deadLetters.show(1)
+                #expect(letter.errorClass == "broker.unconfirmed")
+                // No attempt is charged, however long it lasts; one at a time tries.
+                let before = bench.sink.published.count
+                await Signal().wait(until: .now + .milliseconds(700))
+                #expect(bench.sink.published.count - before <= 4)
+                bench.sink.answer { _ in .confirm }
+                try await eventually { try await bench.lives().allSatisfy { $0.status == "processed" } }
+                #expect(bench.stalled.problem == nil)
+            }
+        }
+    }
+
+    @Test("a confirm that comes late ends the stall")
+    func lateConfirm() async throws {
+        try await withBench(confirmTimeout: .milliseconds(300)) { bench async throws in
+            bench.sink.answer { _ in .keep }
+            try await running(bench) {
+                try await append(bench, "a", 1)
+                try await eventually { bench.stalled.problem != nil }
+                bench.sink.answer { _ in .confirm }
+                bench.sink.confirmKept()
+                #expect(bench.stalled.problem == nil)
+                try await eventually { try await bench.lives().map(\.status) == ["processed"] }
+            }
+        }
+    }
+
     @Test(
         "does not publish again, from an old offset, what an operator has discarded, and later events of its subject go out"
     )
@@ -365,6 +487,39 @@ struct ForwarderTests {
                     try transaction.append(Happened(subject: String(repeating: "x", count: 2 << 20), number: 1))
                 }
             }
+        }
+    }
+
+    @Test("what no subscriber could read is refused where it is appended or scheduled, by the name of its field")
+    func unreadable() async throws {
+        let cases: [(subject: String, correlationID: String?, names: String)] = [
+            ("", nil, "subject must have 1 to 255 bytes"),
+            (String(repeating: "x", count: 256), nil, "subject must have 1 to 255 bytes, it has 256"),
+            (String(repeating: "ä", count: 128), nil, "subject must have 1 to 255 bytes, it has 256"),
+            ("a\nb", nil, "subject must not contain control characters"),
+            ("a\u{0}", nil, "subject must not contain control characters"),
+            ("ä\u{85}", nil, "subject must not contain control characters"),
+            ("a", "", "correlationid must have 1 to 255 bytes"),
+            ("a", "\u{7F}", "correlationid must not contain control characters"),
+        ]
+        try await withBench { bench async throws in
+            for (subject, correlationID, names) in cases {
+                let fault = await #expect(throws: EventFault.self) {
+                    try await bench.events.write { transaction in
+                        try transaction.append(Happened(subject: subject, number: 1), correlationID: correlationID)
+                    }
+                }
+                #expect(fault?.detail.contains(names) == true, "\(names): \(String(describing: fault))")
+                guard correlationID == nil else { continue }
+                let other = await #expect(throws: EventFault.self) {
+                    try await bench.events.write {
+                        try $0.schedule(Happened(subject: subject, number: 1), at: 0, key: "k")
+                    }
+                }
+                #expect(other?.detail.contains(names) == true)
+            }
+            #expect(try await bench.eventLog.page(EventLogQuery()).envelopes.isEmpty)
+            #expect(try await bench.lives().isEmpty)
         }
     }
 

@@ -34,6 +34,8 @@ final class Acknowledgements: Sendable {
 final class Bench: Sendable {
     let database: Database
     let sink = FakeSink()
+    let desk: PublishingDesk
+    let stalled: StalledTypes
     let subscriber = Subscriber()
     let onScheduled = Signal()
     let counters = CounterBox()
@@ -62,9 +64,19 @@ final class Bench: Sendable {
         ordering: Subscriber.Ordering = .perSubject,
         afterDeadLetter: Subscriber.AfterDeadLetter = .hold,
         patience: Duration = .seconds(120),
+        confirmTimeout: Duration = .seconds(30),
         logger: Logger = .silent
     ) async throws {
         self.path = path
+        let stalled = StalledTypes(timeout: confirmTimeout, pause: 20, counters: counters, logger: logger)
+        let desk = PublishingDesk(
+            sink,
+            subscribedTypes: [Happened.type],
+            declares: true,
+            stalled: stalled,
+            logger: logger
+        )
+        (self.stalled, self.desk) = (stalled, desk)
         let isolation = SuspectIsolation(patience: patience)
         self.isolation = isolation
         let database = try await Database.open(
@@ -76,11 +88,11 @@ final class Bench: Sendable {
             logger: .silent
         )
         let table = DeliveryTable(subscriber: "tested", ordering: ordering, afterDeadLetter: afterDeadLetter)
-        let (counters, onScheduled, sink, subscriber) = (counters, onScheduled, sink, subscriber)
+        let (counters, onScheduled, subscriber) = (counters, onScheduled, subscriber)
         let acknowledged = acknowledged
         let forwarder = Forwarder(
             database: database,
-            sink: sink,
+            desk: desk,
             table: forwarderTable,
             policy: policy,
             window: 16,
@@ -133,7 +145,7 @@ final class Bench: Sendable {
                 return await handling.run(due, of: table, .handle(subscriber))
             }
             let publish = RetryAttempt.Work.publish { envelope, body in
-                try await sink.publishOrDefer(envelope, body, subscribedTypes: [Happened.type])
+                try await desk.publishOrDefer(envelope, body)
             }
             await publishing.run(due, of: table, publish)
         }
@@ -161,7 +173,7 @@ final class Bench: Sendable {
     func anotherForwarder() -> Forwarder {
         Forwarder(
             database: database,
-            sink: sink,
+            desk: desk,
             table: forwarderTable,
             policy: .standard,
             window: 16,
@@ -271,6 +283,7 @@ final class Bench: Sendable {
     ordering: Subscriber.Ordering = .perSubject,
     afterDeadLetter: Subscriber.AfterDeadLetter = .hold,
     patience: Duration = .seconds(120),
+    confirmTimeout: Duration = .seconds(30),
     logger: Logger = .silent,
     _ body: (Bench) async throws -> Result
 ) async throws -> Result {
@@ -283,6 +296,7 @@ final class Bench: Sendable {
         ordering: ordering,
         afterDeadLetter: afterDeadLetter,
         patience: patience,
+        confirmTimeout: confirmTimeout,
         logger: logger
     )
     do {

@@ -33,7 +33,8 @@ struct LifecycleTests {
 
     private func run(
         serve: (@Sendable () async throws -> Void)? = nil,
-        _ parts: [Lifecycle.Part],
+        wire: (@Sendable () async throws -> Lifecycle.Wired)? = nil,
+        _ parts: [Lifecycle.Part] = [],
         closers: [@Sendable () async -> Void] = [],
         grace: Duration = .seconds(120),
         readiness: Readiness = Readiness(probes: [])
@@ -49,9 +50,7 @@ struct LifecycleTests {
                 for await _ in serving { return 1234 }
                 throw Failure()
             },
-            parts: parts,
-            closers: closers,
-            readiness: readiness,
+            wire: wire ?? { Lifecycle.Wired(parts: parts, closers: closers, readiness: readiness) },
             budget: Lifecycle.Budget(grace: grace),
             stop: stop,
             logger: Logger("test", sink: log)
@@ -104,10 +103,71 @@ struct LifecycleTests {
         #expect(await run([Lifecycle.Part(name: "messaging", mayEnd: false) {}]) == 1)
     }
 
-    @Test("never begins the parts when HTTP cannot be served, and ends with 1")
+    @Test("wires once HTTP is served, and begins the parts after that")
+    func wiring() async {
+        let code = await run(wire: {
+            tell("wired")
+            return Lifecycle.Wired(parts: [
+                Lifecycle.Part(name: "asking", mayEnd: true) {
+                    tell("asking starts")
+                    stop.request()
+                }
+            ])
+        })
+        #expect(code == 0)
+        #expect(log.records.first?.message.description == "the program serves")
+        #expect(story.value == ["wired", "asking starts", "http ends"])
+    }
+
+    @Test("when it is to stop while it is wired, gives that up, waits for its end, and ends with 0")
+    func stopWhileWiring() async {
+        let code = await run(wire: {
+            stop.request()
+            await Self.untilCancelled()
+            tell("given up")
+            return Lifecycle.Wired(parts: [part("messaging")], closers: [{ tell("hook") }])
+        })
+        #expect(code == 0)
+        #expect(story.value == ["http ends", "given up", "hook"])
+    }
+
+    @Test("ends in order and with 1 when it cannot be wired, and says why in the words of who failed")
+    func failingWiring() async {
+        let failure = Lifecycle.StartFailure(message: "the database cannot be opened", cause: Failure())
+        #expect(await run(wire: { throw failure }) == 1)
+        #expect(story.value == ["http ends"])
+        let errors = log.records.filter { $0.level == .error }.map(\.message.description)
+        #expect(errors == ["the database cannot be opened"])
+    }
+
+    @Test("does not wait for wiring that does not end, and ends with 1")
+    func stuckWiring() async {
+        let code = await run(
+            wire: {
+                stop.request()
+                await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+                    Stuck.keep(continuation)
+                }
+                return Lifecycle.Wired()
+            },
+            grace: .seconds(4)
+        )
+        #expect(code == 1)
+        #expect(
+            log.records.filter { $0.level == .warning }.map(\.message.description) == [
+                "the start of the program did not end in time"
+            ]
+        )
+    }
+
+    @Test("never wires when HTTP cannot be served, and ends with 1")
     func failingHTTP() async {
-        #expect(await run(serve: { throw Failure() }, [part("messaging")], closers: [{ tell("hook") }]) == 1)
-        #expect(story.value == ["hook"])
+        let wire: @Sendable () async throws -> Lifecycle.Wired = {
+            tell("wired")
+            return Lifecycle.Wired()
+        }
+        #expect(await run(serve: { throw Failure() }, wire: wire) == 1)
+        #expect(story.value == [])
         #expect(log.records.first { $0.level == .error }?.fields.map(\.value).first == "http")
     }
 
@@ -138,14 +198,13 @@ struct LifecycleTests {
         let lifecycle = Lifecycle(
             serve: { await Self.untilCancelled() },
             port: { 1 },
-            parts: [
-                Lifecycle.Part(name: "asking", mayEnd: true) {
+            wire: {
+                let asking = Lifecycle.Part(name: "asking", mayEnd: true) {
                     for await _ in ready { break }
                     stop.request()
                 }
-            ],
-            closers: [],
-            readiness: Readiness(probes: [probe]),
+                return Lifecycle.Wired(parts: [asking], readiness: Readiness(probes: [probe]))
+            },
             budget: Lifecycle.Budget(grace: .seconds(20)),
             stop: stop,
             logger: Logger("test", sink: sink)

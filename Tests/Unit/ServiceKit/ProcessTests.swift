@@ -1,3 +1,4 @@
+import Database
 import Events
 import Foundation
 import HTTP
@@ -177,6 +178,103 @@ struct ProcessTests {
         #expect(try Self.errors(in: result) == ["the database cannot be opened"])
     }
 
+    /// A migration that counts so far.
+    private static func slowMigration(_ number: Int64) -> MigrationSet {
+        MigrationSet(
+            "test",
+            [
+                .init(
+                    "slow",
+                    """
+                    CREATE TABLE slow AS WITH RECURSIVE counted(n) AS (
+                        SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < \(number)
+                    ) SELECT count(*) AS n FROM counted
+                    """
+                )
+            ]
+        )
+    }
+
+    /// The answer of a process that may not listen yet.
+    private static func answer(_ client: HTTPClient, _ port: Int, _ path: String) async throws -> HTTPClient.Response {
+        let deadline = ContinuousClock.now + .seconds(60)
+        while true {
+            do {
+                return try await client.send(.init("GET", "http://127.0.0.1:\(port)\(path)"))
+            } catch  where ContinuousClock.now < deadline {
+                try await Task.sleep(for: .milliseconds(10))
+            }
+        }
+    }
+
+    @Test("is alive while its database is migrated, says so, and ends in order when it is stopped then")
+    func endlessMigration() async throws {
+        let clock = ContinuousClock()
+        let start = clock.now
+        let result = await #expect(processExitsWith: .exitCode(0), observing: [\.standardErrorContent]) {
+            await TestService.run(
+                migrations: [Self.slowMigration(.max)],
+                visit: { port in
+                    let client = HTTPClient()
+                    #expect(try await Self.answer(client, port, "/livez").status == 200)
+                    var ready = try await Self.answer(client, port, "/readyz?verbose")
+                    while !String(decoding: ready.body, as: UTF8.self).contains("migrated to test/slow") {
+                        #expect(ready.status == 503)
+                        ready = try await Self.answer(client, port, "/readyz?verbose")
+                    }
+                    #expect(ready.status == 503)
+                    #expect(
+                        String(decoding: ready.body, as: UTF8.self)
+                            .hasPrefix("[-] start: the database is being migrated to test/slow, for ")
+                    )
+                    for path in ["/hello", "/dead-letters", "/metrics"] {
+                        let refused = try await Self.answer(client, port, path)
+                        #expect(refused.status == 503)
+                        #expect(refused.headers["Content-Type"] == "application/problem+json")
+                        #expect(refused.headers["Retry-After"] == "1")
+                    }
+                    kill(getpid(), SIGTERM)
+                },
+                wire: { _, _ in exit(95) }
+            )
+        }
+        #expect(start.duration(to: clock.now) < .seconds(60), "it waited for its grace")
+        #expect(try Self.errors(in: result) == [])
+        #expect(try Self.lines(of: result).last?["message"] as? String == "the program has stopped")
+    }
+
+    @Test("serves its routes when its database has been migrated")
+    func slowStart() async throws {
+        let result = await #expect(processExitsWith: .exitCode(0), observing: [\.standardErrorContent]) {
+            await TestService.run(
+                migrations: [Self.slowMigration(1_000_000)],
+                visit: { port in
+                    let client = HTTPClient()
+                    var statuses: Set<Int> = []
+                    while !statuses.contains(200) {
+                        statuses.insert(try await Self.answer(client, port, "/hello").status)
+                    }
+                    #expect(statuses == [200, 503])
+                    kill(getpid(), SIGTERM)
+                },
+                wire: { context, _ in context.route("GET", "/hello") { _ in .text("hello") } }
+            )
+        }
+        #expect(try Self.errors(in: result) == [])
+    }
+
+    @Test("does not touch its database when its address is taken")
+    func takenAddressBeforeDatabase() async throws {
+        let result = await #expect(processExitsWith: .exitCode(1), observing: [\.standardErrorContent]) {
+            let socket = TestService.listeningSocket()
+            await TestService.run(["WARREN_HTTP_ADDRESS": "127.0.0.1:\(socket.port)"], mustNotMakeDatabase: true) {
+                _,
+                _ in
+            }
+        }
+        #expect(try Self.errors(in: result) == ["a part of the program failed"])
+    }
+
     @Test("ends with 1 and says why when its wiring fails")
     func failingWiring() async throws {
         let result = await #expect(processExitsWith: .exitCode(1), observing: [\.standardErrorContent]) {
@@ -245,6 +343,8 @@ enum TestService {
     static func run(
         _ environment: [String: String] = [:],
         mustNotMakeDatabase: Bool = false,
+        migrations: [MigrationSet] = [],
+        visit: (@Sendable (_ port: Int) async throws -> Void)? = nil,
         wire: @escaping @Sendable (ServiceContext, _ port: Int) async throws -> Void
     ) async -> Never {
         // What hangs is ended by the kernel, and so fails its test.
@@ -262,12 +362,23 @@ enum TestService {
             "WARREN_HTTP_ADDRESS": "127.0.0.1:\(port)",
             "WARREN_SHUTDOWN_GRACE": "60s",
         ]
+        if let visit {
+            Task {
+                do {
+                    try await visit(port)
+                } catch {
+                    Issue.record(error)
+                    exit(96)
+                }
+            }
+        }
         let run = ServiceRun(
             description: ServiceDescription(
                 name: "test",
                 summary: "A service under test.",
                 httpPort: port,
-                topology: Topology([Topology.Subscription("test", to: ["dev.warren.test.happened"])])
+                topology: Topology([Topology.Subscription("test", to: ["dev.warren.test.happened"])]),
+                migrations: migrations
             ),
             process: .current(
                 arguments: ["test-service"],

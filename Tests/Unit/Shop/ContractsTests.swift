@@ -29,9 +29,10 @@ struct ContractsTests {
         OrderConfirmed(orderID: "o", customer: customer, total: total),
         OrderRejected(orderID: "o", customer: customer, reason: "payment-declined"),
         OrderCancelled(orderID: "o", customer: customer, total: total),
-        OrderRefunded(orderID: "o", customer: customer, total: total),
+        OrderRefunded(orderID: "o", customer: customer, total: total, reason: "late-charge"),
         PaymentCaptured(orderID: "o", paymentID: "pi_1", total: total),
         PaymentDeclined(orderID: "o", reason: "insufficient_funds"),
+        PaymentRefundRequested(orderID: "o", refundID: "re_1", total: total),
         PaymentRefunded(orderID: "o", refundID: "re_1", total: total),
         PaymentVoided(orderID: "o"),
     ]
@@ -66,13 +67,20 @@ struct ContractsTests {
             Set(value.object.map { Array($0.keys) } ?? []) == Set(rules?["properties"]?.object?.keys.sorted() ?? [])
         )
         let required = (rules?["required"]?.array ?? []).compactMap(\.text)
-        #expect(Set(required) == Set(value.object.map { Array($0.keys) } ?? []), "every field is required")
+        let optional = name == "OrderRefunded" ? ["reason"] : []
+        #expect(Set(required + optional) == Set(value.object.map { Array($0.keys) } ?? []), "nothing else is optional")
         for field in required {
             var rest = value.object ?? [:]
             rest[field] = nil
             #expect(throws: DecodingError.self, "\(name) without \(field)") {
                 _ = try JSONValue.object(rest).decode(type)
             }
+        }
+        for field in optional {
+            var rest = value.object ?? [:]
+            rest[field] = nil
+            #expect(try schema.faults(.object(rest), rules) == [])
+            #expect(try JSONValue(encoding: JSONValue.object(rest).decode(type)) == .object(rest))
         }
     }
 
@@ -138,6 +146,8 @@ struct ContractsTests {
             #expect(arguments?["x-dead-letter-routing-key"]?.text == subscription.subscriber)
             #expect(arguments?["x-dead-letter-strategy"]?.text == "at-least-once")
             #expect(arguments?["x-overflow"]?.text == "reject-publish")
+            #expect(arguments?["x-single-active-consumer"] == .bool(true))
+            #expect(arguments?["x-consumer-disconnected-timeout"] == .integer(2_000))
             #expect(channel?["x-dead-letter-queue"]?.text == subscription.subscriber + ".dead-letters")
         }
         let queues = (document["channels"]?.object ?? [:]).values.filter {

@@ -58,6 +58,15 @@ struct NotificationMailTests {
         #expect(refunded.text.contains("paid back 1,234.50 EUR"))
     }
 
+    @Test("A refund of a charge that came to light after all says so")
+    func lateCharge() throws {
+        let event = OrderRefunded(orderID: "o-1", customer: Self.customer, total: Self.total, reason: "late-charge")
+        let mail = try MailText(event)
+        #expect(mail.subject == "Your order o-1 is refunded")
+        #expect(mail.text.contains("had gone through after all"))
+        #expect(mail.text.contains("1,234.50 EUR"))
+    }
+
     @Test("Amounts follow their currency", arguments: [("JPY", "123,450 JPY"), ("BHD", "123.450 BHD")])
     func money(currency: String, text: String) throws {
         let total = Money(amount: 123_450, currency: currency)

@@ -44,6 +44,7 @@ struct OrderFormTests {
         BadInput(#""EUR""#, #""EURO""#, "currency"),
         BadInput(#""EUR""#, #""XXX""#, "currency"),
         BadInput(#""EUR""#, "978", "currency"),
+        BadInput(#""EUR""#, #""IQD""#, "currency"),
         BadInput(#""currency":"EUR","#, "", "currency"),
         BadInput("[\(line)]", "[]", "lines"),
         BadInput("[\(line)]", "{}", "lines"),
@@ -110,6 +111,39 @@ struct OrderFormTests {
         let form = try form(OrderFixtures.body.replacing(input.change.from, with: input.change.to))
         #expect(form.faults.map(\.field).sorted() == input.fields)
         #expect(form.draft == nil)
+    }
+
+    @Test(
+        "A total that the provider cannot express is refused when the order is placed, naming the lines",
+        arguments: [
+            ("KWD", 1301, "a multiple of 10"), ("MGA", 1350, "a multiple of 100"), ("BHD", 5, "a multiple of 10"),
+            ("ISK", 10_000_000_000, "1 to 9999999999"), ("UGX", 999_999_999_999, "1 to 9999999999"),
+        ] as [(String, Int64, String)]
+    )
+    func inexpressible(currency: String, total: Int64, rule: String) throws {
+        let form = try form(Self.body(of: total, in: currency))
+        #expect(form.faults.map(\.field) == ["lines"])
+        #expect(form.faults.first?.detail.contains(rule) == true)
+        #expect(form.draft == nil)
+    }
+
+    @Test(
+        "A total that the provider can express is taken",
+        arguments: [("KWD", 1300), ("MGA", 1300), ("ISK", 9_999_999_999), ("UGX", 1), ("JPY", 1), ("HUF", 101)]
+            as [(String, Int64)]
+    )
+    func expressible(currency: String, total: Int64) throws {
+        let form = try form(Self.body(of: total, in: currency))
+        #expect(form.faults.isEmpty)
+        #expect(form.draft?.total == Money(amount: total, currency: currency))
+    }
+
+    /// An order over any total, as a sum of lines within their limits.
+    private static func body(of total: Int64, in currency: String) -> String {
+        var lines = [#"{"sku":"A","quantity":1,"unitPrice":\#(total % 10_000)}"#]
+        if total >= 10_000 { lines.append(#"{"sku":"B","quantity":10000,"unitPrice":\#(total / 10_000)}"#) }
+        return OrderFixtures.body.replacing(line, with: lines.joined(separator: ","))
+            .replacing(#""EUR""#, with: #""\#(currency)""#)
     }
 
     @Test("All faults are named at once")

@@ -67,6 +67,30 @@ struct OrderHandlerTests {
         }
     }
 
+    @Test(
+        "A charge that comes to light after a void is no dead letter: it is shown, and the customer hears of its refund"
+    )
+    func lateCharge() async throws {
+        try await OrderWorld.with { world async throws in
+            let id = try await world.place()
+            let total = OrderFixtures.total
+            try await world.deliver(PaymentVoided(orderID: id))
+            try await world.deliver(PaymentCaptured(orderID: id, paymentID: "pi_1", total: total))
+            #expect(try await state(of: id, in: world) == "rejected/captured")
+            try await world.deliver(PaymentRefundRequested(orderID: id, refundID: "re_1", total: total))
+            #expect(try await state(of: id, in: world) == "rejected/refunding")
+            try await world.deliver(PaymentRefunded(orderID: id, refundID: "re_1", total: total))
+            #expect(try await state(of: id, in: world) == "rejected/refunded")
+            #expect(
+                try await world.storedTypes() == [
+                    "order.placed", "order.payment-requested", "order.rejected", "order.refunded",
+                ]
+            )
+            let refunded = try #require(try await world.stored().last)
+            #expect(try OrderRefunded(decodingData: refunded.data).reason == "late-charge")
+        }
+    }
+
     @Test("A void after a cancel is recorded and told to nobody")
     func voided() async throws {
         try await OrderWorld.with { world async throws in

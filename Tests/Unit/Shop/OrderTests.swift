@@ -10,6 +10,7 @@ enum OrderStep: CaseIterable, CustomStringConvertible {
     case captured
     case declined
     case voided
+    case refunding
     case refunded
 
     func happen(to order: inout Order, at time: Int64 = 2000) throws(Order.Refusal) -> Order.Outcome {
@@ -18,6 +19,7 @@ enum OrderStep: CaseIterable, CustomStringConvertible {
         case .captured: try order.take(.captured(OrderFixtures.total), at: time)
         case .declined: try order.take(.declined(reason: "insufficient_funds"), at: time)
         case .voided: try order.take(.voided, at: time)
+        case .refunding: try order.take(.refunding(OrderFixtures.total), at: time)
         case .refunded: try order.take(.refunded(OrderFixtures.total), at: time)
         }
     }
@@ -28,6 +30,7 @@ enum OrderStep: CaseIterable, CustomStringConvertible {
         case .captured: "captured"
         case .declined: "declined"
         case .voided: "voided"
+        case .refunding: "refunding"
         case .refunded: "refunded"
         }
     }
@@ -48,26 +51,37 @@ struct OrderTests {
         Pair(first: .cancel, second: .captured, result: "cancelled/captured"),
         Pair(first: .cancel, second: .declined, result: "cancelled/declined"),
         Pair(first: .cancel, second: .voided, result: "cancelled/voided"),
+        Pair(first: .cancel, second: .refunding, result: "cancelled/refunding"),
         Pair(first: .cancel, second: .refunded, result: "cancelled/refunded order.refunded"),
         Pair(first: .captured, second: .cancel, result: "cancelled/captured order.cancelled"),
         Pair(first: .captured, second: .captured, result: "confirmed/captured unchanged"),
         Pair(first: .captured, second: .declined, result: "confirmed/captured contradiction"),
         Pair(first: .captured, second: .voided, result: "confirmed/captured contradiction"),
+        Pair(first: .captured, second: .refunding, result: "confirmed/refunding"),
         Pair(first: .captured, second: .refunded, result: "cancelled/refunded order.cancelled order.refunded"),
         Pair(first: .declined, second: .cancel, result: "rejected/declined refused"),
-        Pair(first: .declined, second: .captured, result: "rejected/declined contradiction"),
+        Pair(first: .declined, second: .captured, result: "rejected/captured"),
         Pair(first: .declined, second: .declined, result: "rejected/declined unchanged"),
         Pair(first: .declined, second: .voided, result: "rejected/declined unchanged"),
-        Pair(first: .declined, second: .refunded, result: "rejected/declined contradiction"),
+        Pair(first: .declined, second: .refunding, result: "rejected/refunding"),
+        Pair(first: .declined, second: .refunded, result: "rejected/refunded order.refunded"),
         Pair(first: .voided, second: .cancel, result: "rejected/voided refused"),
-        Pair(first: .voided, second: .captured, result: "rejected/voided contradiction"),
+        Pair(first: .voided, second: .captured, result: "rejected/captured"),
         Pair(first: .voided, second: .declined, result: "rejected/voided unchanged"),
         Pair(first: .voided, second: .voided, result: "rejected/voided unchanged"),
-        Pair(first: .voided, second: .refunded, result: "rejected/voided contradiction"),
+        Pair(first: .voided, second: .refunding, result: "rejected/refunding"),
+        Pair(first: .voided, second: .refunded, result: "rejected/refunded order.refunded"),
+        Pair(first: .refunding, second: .cancel, result: "cancelled/refunding order.cancelled"),
+        Pair(first: .refunding, second: .captured, result: "placed/refunding unchanged"),
+        Pair(first: .refunding, second: .declined, result: "placed/refunding contradiction"),
+        Pair(first: .refunding, second: .voided, result: "placed/refunding contradiction"),
+        Pair(first: .refunding, second: .refunding, result: "placed/refunding unchanged"),
+        Pair(first: .refunding, second: .refunded, result: "cancelled/refunded order.cancelled order.refunded"),
         Pair(first: .refunded, second: .cancel, result: "cancelled/refunded unchanged"),
         Pair(first: .refunded, second: .captured, result: "cancelled/refunded unchanged"),
         Pair(first: .refunded, second: .declined, result: "cancelled/refunded contradiction"),
         Pair(first: .refunded, second: .voided, result: "cancelled/refunded contradiction"),
+        Pair(first: .refunded, second: .refunding, result: "cancelled/refunded unchanged"),
         Pair(first: .refunded, second: .refunded, result: "cancelled/refunded unchanged"),
     ]
 
@@ -119,6 +133,7 @@ struct OrderTests {
             (.captured, "confirmed/captured order.confirmed"),
             (.declined, "rejected/declined order.rejected"),
             (.voided, "rejected/voided order.rejected"),
+            (.refunding, "placed/refunding"),
             (.refunded, "cancelled/refunded order.cancelled order.refunded"),
         ] as [(OrderStep, String)]
     )
@@ -143,7 +158,7 @@ struct OrderTests {
     func anyOrder() throws {
         var sequences: [[OrderStep]] = [[]]
         for _ in 1...5 { sequences = sequences.flatMap { steps in OrderStep.allCases.map { steps + [$0] } } }
-        #expect(sequences.count == 3125)
+        #expect(sequences.count == 7776)
         for steps in sequences {
             var order = OrderFixtures.placed()
             var told: [String: Int] = [:]
@@ -162,7 +177,8 @@ struct OrderTests {
             #expect((order.status == .rejected) == (told["order.rejected"] == 1), "\(steps)")
             #expect((order.payment.status == .refunded) == (told["order.refunded"] == 1), "\(steps)")
             let allowed: [Order.Status: Set<Order.PaymentStatus>] = [
-                .placed: [.requested], .confirmed: [.captured], .rejected: [.declined, .voided],
+                .placed: [.requested, .refunding], .confirmed: [.captured, .refunding],
+                .rejected: [.declined, .voided, .captured, .refunding, .refunded],
                 .cancelled: Set(Order.PaymentStatus.allCases),
             ]
             #expect(allowed[order.status]?.contains(order.payment.status) == true, "\(steps)")
@@ -170,6 +186,29 @@ struct OrderTests {
             #expect(last.status == order.status)
             #expect(last.payment == order.payment.status)
         }
+    }
+
+    @Test("A charge that comes to light after its payment had ended goes back, and its refund says why")
+    func lateCharge() throws {
+        for end in [Order.PaymentReport.voided, .declined(reason: "lost_card")] {
+            var order = OrderFixtures.placed()
+            _ = try order.take(end, at: 2000)
+            guard case .changed(let none) = try order.take(.captured(OrderFixtures.total), at: 3000),
+                case .changed(let events) = try order.take(.refunded(OrderFixtures.total), at: 4000)
+            else {
+                Issue.record("both change the order")
+                return
+            }
+            #expect(none.isEmpty)
+            #expect(order.status == .rejected)
+            #expect(order.payment == Order.Payment(status: .refunded))
+            #expect((events.first as? OrderRefunded)?.reason == "late-charge")
+        }
+        var order = OrderFixtures.placed()
+        _ = try order.take(.captured(OrderFixtures.total), at: 2000)
+        _ = try order.cancel(at: 3000)
+        guard case .changed(let events) = try order.take(.refunded(OrderFixtures.total), at: 4000) else { return }
+        #expect((events.first as? OrderRefunded)?.reason == nil)
     }
 
     @Test("A payment of another amount changes nothing", arguments: [1299, 1301] as [Int64], ["EUR", "USD"])

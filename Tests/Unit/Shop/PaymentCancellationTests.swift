@@ -1,3 +1,4 @@
+import ShopEvents
 import Testing
 
 @testable import Payment
@@ -146,18 +147,104 @@ import Testing
         }
     }
 
-    @Test("A pending refund is not refunded until the provider says so")
+    @Test("A pending refund is waited for by timeouts, for days if need be, and told when it is done")
     func pendingRefund() async throws {
         try await PaymentDesk.open { desk async throws in
             try await desk.request()
-            desk.plan(.pending, for: .refund)
-            #expect(try await desk.cancel() == .transient("payment.refund-pending"))
-            #expect(try await desk.cancel() == .transient("payment.refund-pending"))
-            #expect(try await desk.told() == ["captured"])
-            desk.wait(milliseconds: 3000)
+            desk.plan(.pending, for: .refund, delayMilliseconds: 5 * 24 * 3_600_000)
             #expect(try await desk.cancel() == .done)
+            #expect(try await desk.payment()?.state == .refunding)
+            #expect(try await desk.payment()?.refundID != nil)
+            for number in 1...20 {
+                #expect(try await desk.checkRefund(number: number) == .done)
+                desk.wait(milliseconds: 5 * 3_600_000)
+            }
+            #expect(try await desk.scheduled() == (1...21).map { "refund-check:order-1:\($0)" })
+            #expect(try await desk.payment()?.state == .refunding)
+            #expect(try await desk.told() == ["captured", "refund-requested"])
+            desk.wait(milliseconds: 24 * 3_600_000)
+            #expect(try await desk.checkRefund(number: 21) == .done)
+            #expect(try await desk.checkRefund(number: 22) == .done)
             #expect(desk.moved() == [1, 1])
-            #expect(try await desk.told() == ["captured", "refunded"])
+            #expect(try await desk.told() == ["captured", "refund-requested", "refunded"])
+            #expect(try await desk.payment()?.state == .refunded)
+        }
+    }
+
+    @Test("A refund that fails at last is an operator's, who refunds by hand and retries")
+    func failedRefund() async throws {
+        try await PaymentDesk.open { desk async throws in
+            try await desk.request()
+            desk.plan(.failing, for: .refund)
+            #expect(try await desk.cancel() == .done)
+            #expect(try await desk.checkRefund(number: 1) == .done)
+            desk.wait(milliseconds: 3000)
+            #expect(try await desk.checkRefund(number: 2) == .permanent("payment.refund-failed"))
+            #expect(try await desk.payment()?.state == .refunding)
+            let paymentID = try #require(try await desk.payment()?.paymentID)
+            _ = desk.atProvider { $0.createRefund(["payment_intent": paymentID], key: nil, at: $1) }
+            #expect(try await desk.checkRefund(number: 2) == .done)
+            #expect(try await desk.told() == ["captured", "refund-requested", "refunded"])
+        }
+    }
+
+    @Test("A refund that is pending for more than 30 days is an operator's")
+    func overdueRefund() async throws {
+        try await PaymentDesk.open { desk async throws in
+            try await desk.request()
+            desk.plan(.pending, for: .refund, delayMilliseconds: .max / 4)
+            #expect(try await desk.cancel() == .done)
+            desk.wait(milliseconds: RefundCheck.patience)
+            #expect(try await desk.checkRefund(number: 1) == .done)
+            desk.wait(milliseconds: 1)
+            #expect(try await desk.checkRefund(number: 2) == .permanent("payment.refund-overdue"))
+            #expect(try await desk.payment()?.state == .refunding)
+        }
+    }
+
+    @Test("A refund is asked after as long as it is under way, between a second and six hours")
+    func refundChecks() {
+        #expect(RefundCheck.due(of: 1_000, now: 1_000) == 2_000)
+        #expect(RefundCheck.due(of: 1_000, now: 61_000) == 121_000)
+        #expect(RefundCheck.due(of: 0, now: RefundCheck.patience) == RefundCheck.patience + 6 * 3_600_000)
+        #expect(RefundCheck.due(of: 5_000, now: 1_000) == 2_000)
+    }
+
+    @Test("A part that was refunded by hand counts, and the rest goes back")
+    func partRefundedByHand() async throws {
+        try await PaymentDesk.open { desk async throws in
+            try await desk.request()
+            let paymentID = try #require(try await desk.payment()?.paymentID)
+            _ = desk.atProvider { $0.createRefund(["payment_intent": paymentID, "amount": "250"], key: nil, at: $1) }
+            #expect(try await desk.cancel() == .done)
+            #expect(try await desk.payment()?.state == .refunded)
+            #expect(desk.moved() == [1, 2])
+        }
+    }
+
+    @Test("An amount that the provider cannot express ends the order, and the provider is never asked")
+    func inexpressible() async throws {
+        try await PaymentDesk.open { desk async throws in
+            #expect(try await desk.request(amount: 1350, currency: "MGA") == .done)
+            #expect(try await desk.told() == ["declined"])
+            #expect(try await desk.payment()?.declineReason == "amount_not_chargeable")
+            #expect(desk.moved() == [0, 0])
+        }
+    }
+
+    @Test("An order in a currency that Stripe counts its own way is charged and refunded in full")
+    func otherUnits() async throws {
+        try await PaymentDesk.open { desk async throws in
+            for (order, money) in [
+                ("isk", Money(amount: 1250, currency: "ISK")), ("mga", Money(amount: 125_000, currency: "MGA")),
+                ("kwd", Money(amount: 1250, currency: "KWD")), ("jpy", Money(amount: 1250, currency: "JPY")),
+            ] {
+                #expect(try await desk.request(order, amount: money.amount, currency: money.currency) == .done)
+                #expect(try await desk.payment(order)?.state == .captured)
+                #expect(try await desk.cancel(order) == .done)
+                #expect(try await desk.payment(order)?.state == .refunded)
+                #expect(desk.moved(order) == [1, 1])
+            }
         }
     }
 

@@ -50,6 +50,10 @@ final class PaymentDesk: Sendable {
             database: database,
             source: "/payment-service",
             limits: .standard,
+            timeouts: TimeoutDesk(
+                table: DeliveryTable(subscriber: "payment", ordering: .perSubject, afterDeadLetter: .proceed),
+                onScheduled: Signal()
+            ),
             onCommit: { _ in }
         )
     }
@@ -108,9 +112,10 @@ final class PaymentDesk: Sendable {
         _ order: String = "order-1",
         method: PaymentMethod = .visa,
         amount: Int64 = 1250,
+        currency: String = "EUR",
         crashing: Bool = false
     ) async throws -> Ending {
-        try await requestToken(order, token: method.rawValue, amount: amount, crashing: crashing)
+        try await requestToken(order, token: method.rawValue, amount: amount, currency: currency, crashing: crashing)
     }
 
     /// The same with any payment method.
@@ -118,13 +123,14 @@ final class PaymentDesk: Sendable {
         _ order: String = "order-1",
         token: String,
         amount: Int64 = 1250,
+        currency: String = "EUR",
         crashing: Bool = false
     ) async throws -> Ending {
         let isSilent = [PaymentMethod.timeoutOnce.rawValue, PaymentMethod.slow.rawValue].contains(token)
         if isSilent, hooks.isFirst(order) { hooks.expectSilence(1) }
         let event = OrderPaymentRequested(
             orderID: order,
-            total: Money(amount: amount, currency: "EUR"),
+            total: Money(amount: amount, currency: currency),
             paymentMethod: token
         )
         return try await ending { try await $0.paymentRequested(event, commit: commit(crashing)) }
@@ -139,6 +145,19 @@ final class PaymentDesk: Sendable {
             total: Money(amount: 1250, currency: "EUR")
         )
         return try await ending { try await $0.orderCancelled(event, commit: commit(crashing)) }
+    }
+
+    /// Delivers a timeout once: it is time to ask what became of a refund.
+    func checkRefund(_ order: String = "order-1", number: Int) async throws -> Ending {
+        let check = RefundCheck(orderID: order, number: number)
+        return try await ending { try await $0.refundCheck(check, commit: commit(false)) }
+    }
+
+    /// The timeouts that have been scheduled, by their keys.
+    func scheduled() async throws -> [String] {
+        try await database.read { transaction in
+            try transaction.query("SELECT key FROM warren_timeouts ORDER BY delivery_id").map { try $0["key"] }
+        }
     }
 
     private func commit(_ crashing: Bool) -> PaymentHandlers.Commit {
@@ -197,10 +216,15 @@ final class PaymentDesk: Sendable {
     }
 
     /// Plans a fault of the provider.
-    func plan(_ kind: Fault.Kind, for operation: Fault.Operation, count: Int = 1) {
+    func plan(
+        _ kind: Fault.Kind,
+        for operation: Fault.Operation,
+        count: Int = 1,
+        delayMilliseconds: Int64 = 3000
+    ) {
         if kind == .timeout { hooks.expectSilence(count) }
         sandbox.control { state, _ in
-            state.plan(Fault(kind: kind, delayMilliseconds: 3000), for: operation, count: count)
+            state.plan(Fault(kind: kind, delayMilliseconds: delayMilliseconds), for: operation, count: count)
         }
     }
 
@@ -283,6 +307,7 @@ private struct HookedProvider: PaymentProvider {
     /// For the call that is about to be made.
     private var caller: StripeGateway { hooks.takeSilence() ? impatient : gateway }
 
+    func takes(_ total: Money) -> Bool { gateway.takes(total) }
     func charge(_ payment: Payment, _ charge: Payment.Charge) async throws -> ChargeStatus {
         try await hooks.now.beforeCharge?()
         let status = try await caller.charge(payment, charge)
@@ -301,13 +326,13 @@ private struct HookedProvider: PaymentProvider {
         try await hooks.now.afterBlock?()
         return intent
     }
-    func cancel(intent: String) async throws {
-        try await gateway.cancel(intent: intent)
+    func cancel(intent: String, of payment: Payment) async throws {
+        try await gateway.cancel(intent: intent, of: payment)
     }
-    func refund(paymentID: String, orderID: String, key: String) async throws -> RefundStatus {
-        try await caller.refund(paymentID: paymentID, orderID: orderID, key: key)
+    func refund(_ payment: Payment, paymentID: String, key: String) async throws -> RefundStatus {
+        try await caller.refund(payment, paymentID: paymentID, key: key)
     }
-    func lookUpRefund(paymentID: String, amount: Int64) async throws -> RefundStatus {
-        try await gateway.lookUpRefund(paymentID: paymentID, amount: amount)
+    func lookUpRefund(of payment: Payment, paymentID: String) async throws -> RefundStatus {
+        try await gateway.lookUpRefund(of: payment, paymentID: paymentID)
     }
 }

@@ -71,6 +71,44 @@ import Testing
         }
     }
 
+    @Test(
+        "What the API does not have is refused in its own shape",
+        arguments: [
+            ("GET", "/v1"), ("GET", "/v1/charges"), ("POST", "/v1/payment_intents/pi_1"), ("DELETE", "/v1/refunds"),
+            ("POST", "/v1/payment_intents/pi_1/apply_customer_balance"), ("GET", "/v1/a/b/c/d/e"),
+        ]
+    )
+    func unknownRoutes(method: String, path: String) async throws {
+        try await withSandbox { sandbox async throws in
+            let answer = try await sandbox.send(method, path)
+            #expect(answer.status == 404)
+            #expect(try answer.decode(Failure.self).error.type == "invalid_request_error")
+            #expect(try await sandbox.send(method, path, authorization: nil).status == 401)
+        }
+    }
+
+    @Test("An answer has the fields that Stripe's libraries read, and says which version it is in")
+    func fields() async throws {
+        try await withSandbox { sandbox async throws in
+            let answer = try await sandbox.charge()
+            let text = String(decoding: answer.body, as: UTF8.self)
+            for field in ["client_secret", "latest_charge", "amount_capturable", "capture_method", "livemode"] {
+                #expect(text.contains("\"\(field)\""))
+            }
+            #expect(answer.headers["Stripe-Version"] == "2024-06-20")
+            #expect(answer.headers["Request-Id"]?.hasPrefix("req_") == true)
+            let refund = try await sandbox.send(
+                "POST",
+                "/v1/refunds",
+                body: "payment_intent=\(try answer.decode(Intent.self).id)"
+            )
+            #expect(String(decoding: refund.body, as: UTF8.self).contains("\"charge\":\"ch_"))
+            let other = try await sandbox.send("GET", "/v1/refunds", version: "2025-03-31.basil")
+            #expect(other.headers["Stripe-Version"] == "2025-03-31.basil")
+            #expect(try await sandbox.send("GET", "/v1/refunds", version: "yesterday").status == 400)
+        }
+    }
+
     @Test("Intents are found by their order, and refunds by their intent")
     func finds() async throws {
         try await withSandbox { sandbox async throws in
@@ -227,11 +265,13 @@ private struct SandboxClient {
         type: String = "application/x-www-form-urlencoded",
         key: String? = nil,
         authorization: String? = "Bearer sk_test",
+        version: String? = nil,
         timeout: Duration = .seconds(60)
     ) async throws -> HTTPClient.Response {
         var request = HTTPClient.Request(method, url + path)
         if !body.isEmpty { request.headers["Content-Type"] = type }
         if let key { request.headers["Idempotency-Key"] = key }
+        if let version { request.headers["Stripe-Version"] = version }
         if let authorization { request.headers["Authorization"] = authorization }
         request.body = Array(body.utf8)
         request.timeout = timeout

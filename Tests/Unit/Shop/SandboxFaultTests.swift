@@ -71,7 +71,7 @@ import Testing
         #expect(state.createRefund(form, key: "r", at: 0).error?.status == 500)
         #expect(state.createRefund(form, key: "r", at: 0).error?.status == 500)
         #expect(state.createRefund(form, key: "other", at: 0).error?.code == "charge_already_refunded")
-        #expect(state.refunds(of: intent.id, at: 0).refunds?.map(\.status) == [.succeeded])
+        #expect(state.listRefunds(["payment_intent": intent.id], at: 0).refunds?.map(\.status) == [.succeeded])
     }
 
     @Test("A pending refund is answered pending for ever under its key; a look-up shows when it succeeded")
@@ -83,7 +83,7 @@ import Testing
         #expect(reply.refund?.status == .pending)
         #expect(reply.transmission == .now)
         #expect(state.createRefund(form, key: "r", at: 600).refund?.status == .pending)
-        #expect(state.refunds(of: intent.id, at: 499).refunds?.map(\.status) == [.pending])
-        #expect(state.refunds(of: intent.id, at: 500).refunds?.map(\.status) == [.succeeded])
+        #expect(state.listRefunds(["payment_intent": intent.id], at: 499).refunds?.map(\.status) == [.pending])
+        #expect(state.listRefunds(["payment_intent": intent.id], at: 500).refunds?.map(\.status) == [.succeeded])
     }
 }

@@ -132,12 +132,26 @@ extension ProviderReply {
         if case .intent(let intent) = answer { intent } else { nil }
     }
     var intents: [PaymentIntent]? {
-        if case .intents(let intents) = answer { intents } else { nil }
+        switch answer {
+        case .intents(let intents, _), .found(let intents, _): intents
+        default: nil
+        }
     }
     var refund: Sandbox.Refund? {
         if case .refund(let refund) = answer { refund } else { nil }
     }
     var refunds: [Sandbox.Refund]? {
-        if case .refunds(let refunds) = answer { refunds } else { nil }
+        if case .refunds(let refunds, _) = answer { refunds } else { nil }
     }
+    /// Whether there is more than the page that is answered.
+    var hasMore: Bool? {
+        switch answer {
+        case .intents(_, let hasMore), .found(_, let hasMore), .refunds(_, let hasMore): hasMore
+        default: nil
+        }
+    }
+}
+
+extension ProviderState {
+    func searchIntents(_ query: String, at now: Int64) -> ProviderReply { searchIntents(["query": query], at: now) }
 }

@@ -21,7 +21,7 @@ import Testing
         provider.control(.clearFaults)
         provider.control(.createIntent(form: Self.charge("order-1"), key: "1"))
         provider.control(.createIntent(form: Self.charge("order-2", method: .timeoutOnce), key: "2"))
-        provider.control(.createIntent(form: ["amount": "5", "currency": "eur"], key: nil))
+        provider.control(.createIntent(form: ["amount": "50", "currency": "eur"], key: nil))
         let charged = ledger(of: provider)
         let first = try #require(charged.intents.first?.id)
         let open = try #require(charged.intents.last?.id)
