@@ -98,6 +98,28 @@ struct HealthTests {
         #expect(Self.text(response) == "[-] provider: no answer within 2.0 seconds\n")
     }
 
+    @Test("shows the connections, and each reason for which the server closes one")
+    func connections() {
+        let metrics = MetricsRegistry()
+        metrics.registerConnectionMetrics([("http", {
+            var statistics = HTTPServer.Statistics()
+            statistics.accepted = 9
+            statistics.waiting = 3
+            statistics.active = 2
+            statistics.limit = 512
+            statistics.closed = [.displaced: 4]
+            return statistics
+        })])
+        let lines = metrics.render().split(separator: "\n")
+        for line in [
+            #"http_server_connections{server="http",state="waiting"} 3"#, #"http_server_connections{server="http",state="active"} 2"#,
+            #"http_server_connections_limit{server="http"} 512"#,
+            #"http_server_connections_accepted_total{server="http"} 9"#,
+            #"http_server_connections_closed_total{reason="displaced",server="http"} 4"#,
+            #"http_server_connections_closed_total{reason="slow",server="http"} 0"#,
+        ] { #expect(lines.contains(Substring(line))) }
+    }
+
     @Test("shows metrics that were brought up to date, and the requests of each route by status")
     func metrics() async throws {
         let router = try Self.router([Self.broker])
