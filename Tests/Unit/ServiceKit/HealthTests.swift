@@ -101,18 +101,24 @@ struct HealthTests {
     @Test("shows the connections, and each reason for which the server closes one")
     func connections() {
         let metrics = MetricsRegistry()
-        metrics.registerConnectionMetrics([("http", {
-            var statistics = HTTPServer.Statistics()
-            statistics.accepted = 9
-            statistics.waiting = 3
-            statistics.active = 2
-            statistics.limit = 512
-            statistics.closed = [.displaced: 4]
-            return statistics
-        })])
+        metrics.registerConnectionMetrics([
+            (
+                "http",
+                {
+                    var statistics = HTTPServer.Statistics()
+                    statistics.accepted = 9
+                    statistics.waiting = 3
+                    statistics.active = 2
+                    statistics.limit = 512
+                    statistics.closed = [.displaced: 4]
+                    return statistics
+                }
+            )
+        ])
         let lines = metrics.render().split(separator: "\n")
         for line in [
-            #"http_server_connections{server="http",state="waiting"} 3"#, #"http_server_connections{server="http",state="active"} 2"#,
+            #"http_server_connections{server="http",state="waiting"} 3"#,
+            #"http_server_connections{server="http",state="active"} 2"#,
             #"http_server_connections_limit{server="http"} 512"#,
             #"http_server_connections_accepted_total{server="http"} 9"#,
             #"http_server_connections_closed_total{reason="displaced",server="http"} 4"#,
