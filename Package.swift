@@ -74,6 +74,7 @@ let documents: [String: [String]] = [
     "InteropTests": ["peer.py", "stripe_client.py", "prepare", "requirements.txt"],
     "JSON": ["README.md"],
     "Messaging": ["README.md"],
+    "MessagingTestKit": ["README.md"],
     "ServiceKit": ["README.md"],
     "ShopEvents": ["README.md", "asyncapi.yaml"],
     "Telemetry": ["README.md"],

@@ -14,9 +14,17 @@ public struct BrokerView: Sendable {
         public let readyMessages: Int
         /// Who reads it.
         public let consumers: Int
+
+        /// Makes a queue.
+        public init(name: String, exists: Bool, readyMessages: Int, consumers: Int) {
+            self.name = name
+            self.exists = exists
+            self.readyMessages = readyMessages
+            self.consumers = consumers
+        }
     }
 
-    private let administrator: Administrator
+    private let administration: BrokerAdministration
 
     /// Makes a view; nothing connects yet.
     ///
@@ -25,7 +33,7 @@ public struct BrokerView: Sendable {
         do {
             var configuration = try ConnectionConfiguration(urls: brokerURLs, name: "warren")
             configuration.timeout = timeout
-            administrator = Administrator(configuration)
+            administration = BrokerAdministration(configuration)
         } catch let error as AMQPError {
             throw PublishFailure(kind: .unreachable, reason: error.reason)
         }
@@ -38,13 +46,13 @@ public struct BrokerView: Sendable {
         var queues: [Queue] = []
         for name in names {
             do {
-                let state = try await administrator.queue(name)
+                let counts = try await administration.counts(of: name)
                 queues.append(
                     Queue(
                         name: name,
-                        exists: state != nil,
-                        readyMessages: state?.readyMessages ?? 0,
-                        consumers: state?.consumers ?? 0
+                        exists: counts != nil,
+                        readyMessages: counts?.ready ?? 0,
+                        consumers: counts?.consumers ?? 0
                     )
                 )
             } catch let error as AMQPError {

@@ -3,9 +3,9 @@
     follow.py PAGE FOLDER PORT
 
 Files are fenced blocks after a line `NAME`:, commands those of the language `console`: a line that begins with `$ `, and below
-it what it answers; `…` in a line stands for anything, as a line of its own for any lines. The port 8085 of the page is PORT. A
-question (curl, and what `warren` only reads with) is asked again for a minute: what it asks about may take a moment. Prints how
-many steps came out as written, and how many did not; the first that does not ends it.
+it what it answers; `…` in a line stands for anything, as a line of its own for any lines. The port 8085 of the page is PORT, and
+9085 is 1000 above it. A question (curl, and what `warren` only reads with) is asked again for a minute: what it asks about may
+take a moment. Prints how many steps came out as written, and how many did not; the first that does not ends it.
 """
 
 import os
@@ -129,7 +129,8 @@ def tidy(folder):
 def main():
     page, folder, port = sys.argv[1:4]
     tidy(folder)
-    text = pathlib.Path(page).read_text().replace("8085", port)
+    # Operations are served 1000 above.
+    text = pathlib.Path(page).read_text().replace("8085", port).replace("9085", str(int(port) + 1000))
     passed = 0
     shell = Shell(folder)
     try:

@@ -89,12 +89,12 @@ enum Examples {
 
     static func tidy(urls: [String], topology: BrokerTopology, logger: Logger) async throws {
         // example Alone
-        let administrator = Administrator(try ConnectionConfiguration(urls: urls, name: "janitor"))
-        try await administrator.declare(topology)
-        if let state = try await administrator.queue("jobs"), state.consumers == 0 {
-            logger.info("nobody reads jobs", [LogField("messages", state.readyMessages)])
-            try await administrator.purge(queue: "jobs")
-            try await administrator.delete(queue: "jobs", ifUnused: true)
+        let administration = BrokerAdministration(try ConnectionConfiguration(urls: urls, name: "janitor"))
+        try await administration.declare(topology)
+        if let counts = try await administration.counts(of: "jobs"), counts.consumers == 0 {
+            logger.info("nobody reads jobs", [LogField("messages", counts.ready)])
+            try await administration.purge(queue: "jobs")
+            try await administration.delete(queue: "jobs")
         }
         // end
     }

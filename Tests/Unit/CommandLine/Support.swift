@@ -1,10 +1,10 @@
 import Events
 import JSON
+import Messaging
 import ServiceKit
 import Synchronization
 
 @testable import CommandLine
-@testable import Messaging
 
 /// What one run of the command came to.
 struct Outcome: Sendable {
