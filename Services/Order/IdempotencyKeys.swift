@@ -3,12 +3,16 @@ import HTTP
 import Synchronization
 
 /// The client's key that makes its `POST` repeatable.
+///
+/// It belongs to its caller: the same text of another caller is another key.
 struct IdempotencyKey: Sendable, Hashable {
     /// The name of the header field.
     static let header = "Idempotency-Key"
 
     /// The key without its quotes.
     let text: String
+    /// Whose it is (`Caller.text`).
+    let caller: String
 
     /// Reads the header's value: a quoted structured string, as the IETF draft has it, or the bare key, as Stripe has
     /// it.
@@ -16,7 +20,7 @@ struct IdempotencyKey: Sendable, Hashable {
     /// Both forms of one key are the same key.
     ///
     /// - Throws: a `Problem` (400) that says what is wrong.
-    init(_ value: String) throws {
+    init(_ value: String, of caller: String) throws {
         let trimmed = value.utf8.drop { $0 == 0x20 || $0 == 0x09 }
         var bytes = Array(trimmed)
         while let last = bytes.last, last == 0x20 || last == 0x09 { bytes.removeLast() }
@@ -25,15 +29,16 @@ struct IdempotencyKey: Sendable, Hashable {
             throw IdempotencyKey.invalid("must be 1 to 255 printable ASCII characters, bare or as a quoted string")
         }
         text = String(decoding: key, as: UTF8.self)
+        self.caller = caller
     }
 
     /// The key of a request; nil when it has none.
     ///
     /// - Throws: a `Problem` (400) when it is not valid or not the only one.
-    static func of(_ request: HTTPRequest) throws -> IdempotencyKey? {
+    static func of(_ request: HTTPRequest, by caller: Caller) throws -> IdempotencyKey? {
         let values = request.headers.values(header)
         guard values.count <= 1 else { throw invalid("must be there once") }
-        return try values.first.map(IdempotencyKey.init)
+        return try values.first.map { try IdempotencyKey($0, of: caller.text) }
     }
 
     private static func invalid(_ detail: String) -> Problem {
@@ -87,6 +92,26 @@ final class IdempotencyKeys: Sendable {
         """
     )
 
+    /// Keys had no caller before; those were loopback's.
+    static let callerMigration = MigrationSet.Migration(
+        "idempotency keys by caller",
+        """
+        CREATE TABLE idempotency_keys_by_caller (
+            caller TEXT NOT NULL,
+            key TEXT NOT NULL,
+            request TEXT NOT NULL,
+            location TEXT NOT NULL,
+            answer TEXT NOT NULL,
+            created_at BIGINT NOT NULL,
+            PRIMARY KEY (caller, key)
+        );
+        INSERT INTO idempotency_keys_by_caller (caller, key, request, location, answer, created_at)
+            SELECT 'local', key, request, location, answer, created_at FROM idempotency_keys;
+        DROP TABLE idempotency_keys;
+        CREATE INDEX idempotency_keys_by_age ON idempotency_keys_by_caller (created_at);
+        """
+    )
+
     /// How long a key is kept, in milliseconds: 24 hours.
     static let retention: Int64 = 24 * 60 * 60 * 1000
     /// How many old keys one new key takes along at most.
@@ -124,7 +149,11 @@ final class IdempotencyKeys: Sendable {
     func find(_ key: IdempotencyKey, now: Int64, in transaction: Transaction) throws -> Stored? {
         guard
             let row = try transaction.first(
-                "SELECT request, location, answer FROM idempotency_keys WHERE key = $1 AND created_at >= $2",
+                """
+                SELECT request, location, answer FROM idempotency_keys_by_caller
+                WHERE caller = $1 AND key = $2 AND created_at >= $3
+                """,
+                key.caller,
                 key.text,
                 now - IdempotencyKeys.retention
             )
@@ -137,17 +166,26 @@ final class IdempotencyKeys: Sendable {
     /// - Throws: `DatabaseError` with code `.constraint(unique: true)` when another process was first.
     func remember(_ stored: Stored, under key: IdempotencyKey, now: Int64, in transaction: Transaction) throws {
         let oldest = now - IdempotencyKeys.retention
-        try transaction.execute("DELETE FROM idempotency_keys WHERE key = $1 AND created_at < $2", key.text, oldest)
+        try transaction.execute(
+            "DELETE FROM idempotency_keys_by_caller WHERE caller = $1 AND key = $2 AND created_at < $3",
+            key.caller,
+            key.text,
+            oldest
+        )
         try transaction.execute(
             """
-            DELETE FROM idempotency_keys WHERE key IN
-                (SELECT key FROM idempotency_keys WHERE created_at < $1 ORDER BY created_at LIMIT $2)
+            DELETE FROM idempotency_keys_by_caller WHERE (caller, key) IN
+                (SELECT caller, key FROM idempotency_keys_by_caller WHERE created_at < $1 ORDER BY created_at LIMIT $2)
             """,
             oldest,
             IdempotencyKeys.purgedAtOnce
         )
         try transaction.execute(
-            "INSERT INTO idempotency_keys (key, request, location, answer, created_at) VALUES ($1, $2, $3, $4, $5)",
+            """
+            INSERT INTO idempotency_keys_by_caller (caller, key, request, location, answer, created_at)
+            VALUES ($1, $2, $3, $4, $5, $6)
+            """,
+            key.caller,
             key.text,
             stored.request,
             stored.location,

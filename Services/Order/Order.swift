@@ -48,6 +48,8 @@ struct Order: Sendable, Equatable {
         let event: EventType
         let status: Status
         let payment: PaymentStatus
+        /// Who asked for it over the API (`Caller.text`); nil where an event did.
+        var caller: String?
     }
 
     let id: String
@@ -85,7 +87,12 @@ struct Order: Sendable, Equatable {
     /// A new order of a checked draft, and the events that tell of it.
     ///
     /// Nothing stands between placing and paying, so the payment is requested at once.
-    static func place(_ draft: OrderDraft, id: String, at now: Int64) -> (order: Order, events: [any Event]) {
+    static func place(
+        _ draft: OrderDraft,
+        id: String,
+        by caller: String? = nil,
+        at now: Int64
+    ) -> (order: Order, events: [any Event]) {
         let order = Order(
             id: id,
             customer: draft.customer,
@@ -94,7 +101,15 @@ struct Order: Sendable, Equatable {
             paymentMethod: draft.paymentMethod,
             status: .placed,
             payment: Payment(status: .requested),
-            history: [HistoryEntry(at: now, event: OrderPlaced.type, status: .placed, payment: .requested)]
+            history: [
+                HistoryEntry(
+                    at: now,
+                    event: OrderPlaced.type,
+                    status: .placed,
+                    payment: .requested,
+                    caller: caller
+                )
+            ]
         )
         return (
             order,
@@ -107,6 +122,8 @@ struct Order: Sendable, Equatable {
 
     /// When the order was placed, milliseconds since 1970.
     var placedAt: Int64 { history.first?.at ?? 0 }
+    /// Who placed it.
+    var placedBy: String? { history.first?.caller }
     /// When it last changed, milliseconds since 1970.
     var updatedAt: Int64 { history.last?.at ?? 0 }
     /// How many changes the order has seen; guards it against two writers.
@@ -154,13 +171,13 @@ extension Order {
     /// Cancels the order, whatever its payment is doing; Payment gives back or calls off the charge when it hears of it.
     ///
     /// - Throws: `Refusal.rejected`.
-    mutating func cancel(at now: Int64) throws(Refusal) -> Outcome {
+    mutating func cancel(by caller: String? = nil, at now: Int64) throws(Refusal) -> Outcome {
         switch status {
         case .cancelled: return .unchanged
         case .rejected: throw .rejected
         case .placed, .confirmed:
             status = .cancelled
-            record(OrderCancelled.type, at: now)
+            record(OrderCancelled.type, by: caller, at: now)
             return .changed([cancelled])
         }
     }
@@ -250,8 +267,14 @@ extension Order {
 
     private var cancelled: OrderCancelled { OrderCancelled(orderID: id, customer: customer, total: total) }
 
-    private mutating func record(_ event: EventType, at now: Int64) {
-        let entry = HistoryEntry(at: max(now, updatedAt), event: event, status: status, payment: payment.status)
+    private mutating func record(_ event: EventType, by caller: String? = nil, at now: Int64) {
+        let entry = HistoryEntry(
+            at: max(now, updatedAt),
+            event: event,
+            status: status,
+            payment: payment.status,
+            caller: caller
+        )
         history.append(entry)
     }
 }

@@ -44,10 +44,11 @@ struct OrderAPI: Sendable {
 
     /// `POST /orders`: stores the order and its first events in one transaction.
     private func place(_ request: HTTPRequest) async throws -> HTTPResponse {
-        let key = try IdempotencyKey.of(request)
+        let caller = try request.knownCaller
+        let key = try IdempotencyKey.of(request, by: caller)
         let draft = try request.decode(OrderForm.self).checked()
         guard let key else {
-            let placed = try await events.write { transaction in try place(draft, in: transaction) }
+            let placed = try await events.write { transaction in try place(draft, by: caller.text, in: transaction) }
             return accepted(placed, replayed: false)
         }
         return try await keys.holding(key) {
@@ -79,7 +80,7 @@ struct OrderAPI: Sendable {
                 }
                 return (stored, true)
             }
-            let placed = try place(draft, in: transaction)
+            let placed = try place(draft, by: key.caller, in: transaction)
             let stored = IdempotencyKeys.Stored(request: request, location: placed.location, answer: placed.answer)
             try keys.remember(stored, under: key, now: time, in: transaction)
             return (stored, false)
@@ -87,8 +88,12 @@ struct OrderAPI: Sendable {
         return accepted((answer.location, answer.answer), replayed: replayed)
     }
 
-    private func place(_ draft: OrderDraft, in transaction: Transaction) throws -> (location: String, answer: String) {
-        let (order, firstEvents) = Order.place(draft, id: UUIDv7.make(), at: now())
+    private func place(
+        _ draft: OrderDraft,
+        by caller: String,
+        in transaction: Transaction
+    ) throws -> (location: String, answer: String) {
+        let (order, firstEvents) = Order.place(draft, id: UUIDv7.make(), by: caller, at: now())
         try store.insert(order, in: transaction)
         for event in firstEvents { try transaction.append(event) }
         return ("/orders/\(order.id)", try JSONColumn.encode(OrderView(order)))
@@ -107,7 +112,10 @@ struct OrderAPI: Sendable {
     /// `GET /orders/{id}`: the whole order.
     private func show(_ request: HTTPRequest) async throws -> HTTPResponse {
         let id = request.parameters["id"] ?? ""
-        guard let order = try await database.read({ transaction in try store.load(id, in: transaction) }) else {
+        let caller = try request.knownCaller
+        guard let order = try await database.read({ transaction in try store.load(id, in: transaction) }),
+            order.isVisible(to: caller)
+        else {
             throw OrderAPI.unknownOrder
         }
         return try .json(OrderView(order))
@@ -116,10 +124,13 @@ struct OrderAPI: Sendable {
     /// `POST /orders/{id}/cancel`: 202 when the order is being cancelled, 200 when it is already.
     private func cancel(_ request: HTTPRequest) async throws -> HTTPResponse {
         let id = request.parameters["id"] ?? ""
+        let caller = try request.knownCaller
         let (order, isNew) = try await events.write { transaction in
-            guard var order = try store.load(id, in: transaction) else { throw OrderAPI.unknownOrder }
+            guard var order = try store.load(id, in: transaction), order.isVisible(to: caller) else {
+                throw OrderAPI.unknownOrder
+            }
             do {
-                switch try order.cancel(at: now()) {
+                switch try order.cancel(by: caller.text, at: now()) {
                 case .unchanged: return (order, false)
                 case .changed(let events):
                     try store.update(order, in: transaction)
@@ -141,9 +152,17 @@ struct OrderAPI: Sendable {
     /// `GET /orders?status=&after=&limit=`: one page, newest first.
     private func list(_ request: HTTPRequest) async throws -> HTTPResponse {
         let query = try OrderQuery(request.query)
+        let caller = try request.knownCaller
+        let owner = caller.kind == .customer ? caller.text : nil
         let orders = try await database.read { transaction in
             // One more than asked for tells whether there is another page.
-            try store.page(status: query.status, after: query.after, limit: query.limit + 1, in: transaction)
+            try store.page(
+                status: query.status,
+                placedBy: owner,
+                after: query.after,
+                limit: query.limit + 1,
+                in: transaction
+            )
         }
         let shown = Array(orders.prefix(query.limit))
         let next = orders.count > query.limit ? shown.last?.id : nil
@@ -152,7 +171,29 @@ struct OrderAPI: Sendable {
         return response
     }
 
+    /// Also for an order of somebody else: that it is there is nobody else's business.
     private static var unknownOrder: Problem {
         Problem(status: 404, slug: "order-not-found", title: "There is no such order")
+    }
+}
+
+extension Order {
+    /// Whether a caller may see and change the order: back ends all, a customer what they placed.
+    func isVisible(to caller: Caller) -> Bool {
+        caller.kind != .customer || placedBy == caller.text
+    }
+}
+
+extension HTTPRequest {
+    /// Who sends it.
+    ///
+    /// - Throws: a `Problem` (401) where nobody has made sure of it: such a request gets nothing.
+    fileprivate var knownCaller: Caller {
+        get throws {
+            guard let caller else {
+                throw Problem(status: 401, slug: "unauthorized", title: "Nobody knows who sends this request")
+            }
+            return caller
+        }
     }
 }

@@ -51,6 +51,15 @@ struct OrderStore: Sendable {
                 """
             ),
             IdempotencyKeys.migration,
+            .init(
+                "who placed and who cancelled",
+                """
+                ALTER TABLE orders ADD COLUMN placed_by TEXT;
+                ALTER TABLE order_history ADD COLUMN caller TEXT;
+                CREATE INDEX orders_by_caller ON orders (placed_by, id);
+                """
+            ),
+            IdempotencyKeys.callerMigration,
         ]
     )
 
@@ -67,8 +76,8 @@ struct OrderStore: Sendable {
         try transaction.execute(
             """
             INSERT INTO orders (id, version, status, payment_status, payment_reason, customer_email, customer_name,
-                lines, total, currency, payment_method, placed_at, updated_at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+                lines, total, currency, payment_method, placed_at, updated_at, placed_by)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
             """,
             order.id,
             order.version,
@@ -82,7 +91,8 @@ struct OrderStore: Sendable {
             order.total.currency,
             order.paymentMethod,
             order.placedAt,
-            order.updatedAt
+            order.updatedAt,
+            order.placedBy
         )
         try appendHistory(of: order, in: transaction)
     }
@@ -112,14 +122,15 @@ struct OrderStore: Sendable {
     func load(_ id: String, in transaction: Transaction) throws -> Order? {
         guard let row = try transaction.first("SELECT * FROM orders WHERE id = $1", id) else { return nil }
         let history = try transaction.query(
-            "SELECT at, event, status, payment_status FROM order_history WHERE order_id = $1 ORDER BY number",
+            "SELECT at, event, status, payment_status, caller FROM order_history WHERE order_id = $1 ORDER BY number",
             id
         ).map { row in
             Order.HistoryEntry(
                 at: try row["at"],
                 event: EventType(rawValue: try row["event"]),
                 status: try OrderStore.value(row, "status"),
-                payment: try OrderStore.value(row, "payment_status")
+                payment: try OrderStore.value(row, "payment_status"),
+                caller: try row["caller"]
             )
         }
         return Order(
@@ -141,10 +152,12 @@ struct OrderStore: Sendable {
     ///
     /// - Parameters:
     ///   - status: only orders that stand there.
+    ///   - placedBy: only orders that this caller placed; nil for all.
     ///   - after: the id of the last order of the page before.
     ///   - limit: how many at most.
     func page(
         status: Order.Status?,
+        placedBy: String?,
         after: String?,
         limit: Int,
         in transaction: Transaction
@@ -153,14 +166,26 @@ struct OrderStore: Sendable {
         let bound = after ?? "g"
         let columns = "id, status, payment_status, payment_reason, total, currency, placed_at, updated_at"
         let rows =
-            if let status {
+            switch (placedBy, status) {
+            case (let placedBy?, let status):
+                try transaction.query(
+                    """
+                    SELECT \(columns) FROM orders
+                    WHERE placed_by = $1 AND id < $2 AND ($3 = '' OR status = $3) ORDER BY id DESC LIMIT $4
+                    """,
+                    placedBy,
+                    bound,
+                    status?.rawValue ?? "",
+                    limit
+                )
+            case (nil, let status?):
                 try transaction.query(
                     "SELECT \(columns) FROM orders WHERE status = $1 AND id < $2 ORDER BY id DESC LIMIT $3",
                     status.rawValue,
                     bound,
                     limit
                 )
-            } else {
+            case (nil, nil):
                 try transaction.query(
                     "SELECT \(columns) FROM orders WHERE id < $1 ORDER BY id DESC LIMIT $2",
                     bound,
@@ -186,15 +211,16 @@ struct OrderStore: Sendable {
         guard let entry = order.history.last else { return }
         try transaction.execute(
             """
-            INSERT INTO order_history (order_id, number, at, event, status, payment_status)
-            VALUES ($1, $2, $3, $4, $5, $6)
+            INSERT INTO order_history (order_id, number, at, event, status, payment_status, caller)
+            VALUES ($1, $2, $3, $4, $5, $6, $7)
             """,
             order.id,
             order.history.count,
             entry.at,
             entry.event.rawValue,
             entry.status.rawValue,
-            entry.payment.rawValue
+            entry.payment.rawValue,
+            entry.caller
         )
     }
 

@@ -11,6 +11,8 @@ struct OrderView: Encodable {
         let event: String
         let status: Order.Status
         let payment: Order.PaymentStatus
+        /// Who asked for it; absent where an event did.
+        let by: String?
     }
 
     let id: String
@@ -37,7 +39,8 @@ struct OrderView: Encodable {
                 at: Timestamp(milliseconds: entry.at).description,
                 event: entry.event.rawValue,
                 status: entry.status,
-                payment: entry.payment
+                payment: entry.payment,
+                by: entry.caller
             )
         }
     }

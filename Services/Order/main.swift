@@ -1,13 +1,14 @@
 import ServiceKit
 import ShopEvents
 
-let order = ServiceDescription(
+var order = ServiceDescription(
     name: "order",
     summary: "Takes orders, asks for their payment, and confirms, rejects or cancels them.",
     httpPort: 8081,
     topology: Shop.topology,
     migrations: [OrderStore.migrations]
 )
+order.openAPI = PackageResources.openapi_yaml
 
 await runService(order) { context in
     OrderHandlers().register(on: context.subscriber)

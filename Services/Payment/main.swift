@@ -35,6 +35,7 @@ var service = ServiceDescription(
 )
 // A request that ended as a dead letter must not keep its order's cancellation waiting.
 service.afterDeadLetter = .proceed
+service.openAPI = PackageResources.openapi_yaml
 
 await runService(service) { context in
     let client = HTTPClient(metrics: context.metrics)
@@ -48,5 +49,5 @@ await runService(service) { context in
     )
     PaymentHandlers(events: context.events, provider: gateway, logger: context.logger.labelled("payment"))
         .register(on: context.subscriber)
-    PaymentAPI(database: context.database).register(context.route)
+    PaymentAPI(database: context.database).register { context.route($0, $1, $2) }
 }

@@ -19,6 +19,15 @@ extension InMemoryBroker {
             )
             return
         }
+        guard !options.forbidsExchanges else {
+            fail(
+                id,
+                403,
+                "ACCESS_REFUSED - access to exchange '\(publication.exchange)' in vhost '/' refused for user 'guest'",
+                doing: "the broker closed the channel"
+            )
+            return
+        }
         guard !options.forbiddenRoutingKeys.contains(publication.routingKey) else {
             fail(
                 id,

@@ -23,6 +23,8 @@ public struct InMemoryBroker: Sendable {
         public var maximumMessageSize = 16 << 20
         /// The routing keys that nobody may publish under: the topic permissions of a user who may do all else.
         public var forbiddenRoutingKeys: Set<String> = []
+        /// Whether nobody may publish at all.
+        public var forbidsExchanges = false
         /// The queues without a majority: what they are to get is not confirmed before `InMemoryBroker.restoreMajorities`.
         public var queuesWithoutMajority: Set<String> = []
 

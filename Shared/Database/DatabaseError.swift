@@ -58,6 +58,17 @@ public struct DatabaseError: Error, Sendable, CustomStringConvertible {
         }
     }
 
+    /// Whether the same operation fails every time, until somebody changes the program, the schema or the arguments.
+    ///
+    /// Neither transient nor permanent is what somebody else may mend meanwhile: a file that cannot be opened, one that is
+    /// damaged, a database that this program has closed.
+    public var isPermanent: Bool {
+        switch code {
+        case .constraint, .misuse, .conversion, .invalidURL, .migration: true
+        case .busy, .full, .ioFailed, .readOnly, .timedOut, .cannotOpen, .corrupt, .closed, .other: false
+        }
+    }
+
     /// Code and reason.
     public var description: String { "\(code): \(reason)" }
 }

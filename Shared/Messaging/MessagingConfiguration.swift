@@ -31,6 +31,8 @@ public struct MessagingConfiguration: Sendable {
     public var brokerURLSource: (@Sendable () throws -> [String])?
     /// Who subscribes to what.
     public var topology: Topology
+    /// Whether the service publishes, consumes, or does both.
+    public var role = MessagingRole.publishesAndConsumes
     /// The kind of queue.
     public var queueType = QueueType.quorum
     /// What is done about the topology at each connection.

@@ -10,8 +10,8 @@ public final class MessagingRuntime: Sendable {
     /// The kit's tables; goes to `Database.open` before the domain's sets.
     public static let migrations = MigrationSet.messaging
 
-    /// The names of all checks that `problems` can report.
-    public static let checks = ["broker.publisher", "broker.consumer", "broker.dead-letters", "broker.confirms"]
+    /// The names of all checks that `problems` can report, feeds' own aside.
+    public var checks: [String] { connections.map(\.check) + (role.publishes ? ["broker.confirms"] : []) }
 
     /// The service's own events.
     public let events: EventStore
@@ -24,7 +24,9 @@ public final class MessagingRuntime: Sendable {
     /// The service's own events, for reading.
     public let eventLog: EventLog
 
-    private let database: Database
+    let database: Database
+    let onScheduled: Signal
+    private let role: MessagingRole
     private let logger: Logger
     private let publisher: PublishingDesk
     private let consumer: any ConsumingConnection
@@ -63,36 +65,42 @@ public final class MessagingRuntime: Sendable {
             connection.maximumBodySize = 16 << 20
             return connection
         }
+        let none = NoConnection()
+        let (publishes, consumes) = (configuration.role.publishes, configuration.role.consumes)
         self.init(
             configuration,
             database: database,
-            publisher: Publisher(
-                try connection("publisher"),
-                topology: topology,
-                // The forwarder and the scheduler bound what is under way. What the broker never confirms must not use it up.
-                window: .max,
-                logger: logger.labelled("messaging.publisher")
-            ),
-            consumer: Consumer(
-                try connection("consumer"),
-                queue: configuration.service,
-                prefetch: configuration.prefetch,
-                topology: topology,
-                logger: logger.labelled("messaging.consumer")
-            ),
-            brokerDeadLetterConsumer: Consumer(
-                try connection("dead-letters"),
-                queue: Topology.deadLetterQueue(of: configuration.service),
-                prefetch: 16,
-                topology: topology,
-                logger: logger.labelled("messaging.dead-letters")
-            ),
+            publisher: publishes
+                ? Publisher(
+                    try connection("publisher"),
+                    topology: topology,
+                    // The forwarder and the scheduler bound what is under way. What the broker never confirms must not use
+                    // it up.
+                    window: .max,
+                    logger: logger.labelled("messaging.publisher")
+                ) : none,
+            consumer: consumes
+                ? Consumer(
+                    try connection("consumer"),
+                    queue: configuration.service,
+                    prefetch: configuration.prefetch,
+                    topology: topology,
+                    logger: logger.labelled("messaging.consumer")
+                ) : none,
+            brokerDeadLetterConsumer: consumes
+                ? Consumer(
+                    try connection("dead-letters"),
+                    queue: Topology.deadLetterQueue(of: configuration.service),
+                    prefetch: 16,
+                    topology: topology,
+                    logger: logger.labelled("messaging.dead-letters")
+                ) : none,
             logger: logger
         )
     }
 
     /// Makes the messaging of a service over these connections to a broker.
-    init(
+    package init(
         _ configuration: MessagingConfiguration,
         database: Database,
         publisher: any PublishingConnection,
@@ -146,6 +154,7 @@ public final class MessagingRuntime: Sendable {
             source: configuration.source,
             limits: configuration.eventLimits,
             timeouts: TimeoutDesk(table: table, onScheduled: onScheduled),
+            isPublished: configuration.role.publishes,
             logger: logger.labelled("messaging.local"),
             onCommit: { forwarder.committed($0) }
         )
@@ -256,6 +265,8 @@ public final class MessagingRuntime: Sendable {
             onScheduled: onScheduled
         )
         self.database = database
+        self.onScheduled = onScheduled
+        self.role = configuration.role
         self.logger = logger
     }
 
@@ -272,7 +283,7 @@ public final class MessagingRuntime: Sendable {
         ]
         let resuming = Task { await clockKeeper.begin() }
         // What the broker refuses becomes a row, which is due by the clock.
-        let forwarding = Task { if await resuming.value { await forwarder.run() } }
+        let forwarding = Task { if await resuming.value, role.publishes { await forwarder.run() } }
         // Nothing is handled before the rows of a former name are this subscriber's.
         let settling = Task {
             guard await resuming.value else { return false }
@@ -286,7 +297,7 @@ public final class MessagingRuntime: Sendable {
         }
         let handover = Task {
             guard await settling.value else { return false }
-            guard await feeds.handOver(after: { await consumer.untilReady() }) else { return false }
+            guard await feeds.handOver(after: { await consumer.untilReady() }), role.consumes else { return false }
             await consumer.untilReady()
             await brokerDeadLetters.untilDrained()
             return !Task.isCancelled
@@ -379,20 +390,41 @@ public final class MessagingRuntime: Sendable {
 
     /// What is wrong now, one entry per connection and feed; empty when all is well.
     public func problems() -> [(check: String, problem: String)] {
-        let states = [publisher.state, consumer.state, brokerDeadLetterConsumer.state]
         let publishing = [
             publisher.problem.map { (check: "broker.publisher", problem: $0) },
             publisher.stalled.problem.map { (check: "broker.confirms", problem: $0) },
         ]
-        return feeds.problems + publishing.compactMap(\.self)
-            + zip(MessagingRuntime.checks, states).compactMap { check, state in
-                switch state {
+        return feeds.problems + (role.publishes ? publishing.compactMap(\.self) : [])
+            + connections.compactMap { connection in
+                let check = connection.check
+                return switch connection.state() {
                 case .ready: nil
                 case .connecting: (check, "connecting to the broker")
                 case .blocked(let reason): (check, "the broker takes no publishes: \(reason)")
                 case .closed(let cause): (check, cause)
                 }
             }
+    }
+
+    /// How messaging stands now.
+    public var state: MessagingState { MessagingState(connections.map { $0.state() }) }
+
+    /// How messaging stands now, and each later state.
+    ///
+    /// Any number of observers; a slow one keeps the newest 256. Ends with `run`.
+    public var states: AsyncStream<MessagingState> { MessagingState.watch(connections) }
+
+    /// The connections that the service has, under the names of their checks.
+    private var connections: [MessagingState.Watched] {
+        let (publisher, consumer, net) = (publisher, consumer, brokerDeadLetterConsumer)
+        let publishing: [MessagingState.Watched] = [
+            .init(check: "broker.publisher", state: { publisher.state }, states: { publisher.states })
+        ]
+        let consuming: [MessagingState.Watched] = [
+            .init(check: "broker.consumer", state: { consumer.state }, states: { consumer.states }),
+            .init(check: "broker.dead-letters", state: { net.state }, states: { net.states }),
+        ]
+        return (role.publishes ? publishing : []) + (role.consumes ? consuming : [])
     }
 
     /// What waits.

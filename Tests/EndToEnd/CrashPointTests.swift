@@ -96,7 +96,7 @@ extension EndToEnd {
                     "a test"
                 )
                 try await eventually("it is done", within: .seconds(90)) {
-                    let reply = try? await shop.probe(.notification).get("/dead-letter-operations/1")
+                    let reply = try? await shop.operations(.notification).get("/dead-letter-operations/1")
                     return try reply?.json["state"].text == "done"
                 }
                 #expect(((try? Data(contentsOf: log))?.count ?? 0) / 2 == 2)

@@ -30,7 +30,7 @@ extension EndToEnd {
                 )
                 #expect(started.end == .exit(0), "\(started.errors)")
                 try await eventually("it is in the middle") {
-                    let operation = try await shop.probe(.notification).get("/dead-letter-operations/1").json
+                    let operation = try await shop.operations(.notification).get("/dead-letter-operations/1").json
                     return (operation["done"].integer ?? 0) > 10
                 }
                 try await shop.kill(.notification)

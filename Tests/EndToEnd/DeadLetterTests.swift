@@ -51,7 +51,7 @@ extension EndToEnd {
                 #expect(done.end == .exit(0), "\(done.errors)")
                 #expect(try await shop.deliveries(.notification, "dead").isEmpty)
                 #expect(try await shop.deliveries(.notification, "discarded").count == 1)
-                let audit = try await shop.probe(.notification).get("/audit").json["items"].elements
+                let audit = try await shop.operations(.notification).get("/audit").json["items"].elements
                 #expect(audit.map { $0["reason"] } == ["a test"])
                 #expect(audit.map { $0["action"] } == ["discard"])
             }

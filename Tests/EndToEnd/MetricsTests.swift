@@ -18,7 +18,7 @@ extension EndToEnd {
 
                 // What has happened is counted after it can be seen.
                 let payment = try await eventually("Payment has counted it all") {
-                    let figures = try await Figures(shop.probe(.payment).get("/metrics").text)
+                    let figures = try await Figures(shop.operations(.payment).get("/metrics").text)
                     let counted = [
                         figures["messaging_client_published_messages_total"],
                         figures["warren_processed_deliveries_total"], figures["warren_dead_lettered_deliveries_total"],
@@ -37,7 +37,7 @@ extension EndToEnd {
                 let handled = #"type="dev.warren.order.payment-requested""#
                 #expect(payment["messaging_process_duration_seconds_count", handled] == 1)
 
-                let order = try await Figures(shop.probe(.order).get("/metrics").text)
+                let order = try await Figures(shop.operations(.order).get("/metrics").text)
                 #expect(order["http_server_requests_total", #"http_route="/orders""#] == 1)
                 #expect(order["http_server_request_duration_seconds_count", #"http_route="/orders""#] == 1)
             }

@@ -72,7 +72,7 @@ extension EndToEnd {
         /// Places one order after the other while the storm lasts, each when the one before is confirmed.
         private static func order(in shop: Shop, during storm: Storm, as customer: Int) async throws -> [CustomerRecord]
         {
-            let payment = HTTPProbe(port: shop.probe(.payment).port, timeout: .seconds(60))
+            let payment = HTTPProbe(port: shop.operations(.payment).port, timeout: .seconds(60))
             try await eventually("poison waits for its retries", within: .seconds(120)) {
                 (try await payment.get("/backlog").json["scheduled"].integer ?? 0) > 0
             }
@@ -115,7 +115,7 @@ extension EndToEnd {
 
         /// Goes through the groups and the first two pages of the list, again and again, until all of the storm is there.
         private static func browse(_ shop: Shop, during storm: Storm) async throws -> [Look] {
-            let probe = HTTPProbe(port: shop.probe(.payment).port, timeout: .seconds(60))
+            let probe = HTTPProbe(port: shop.operations(.payment).port, timeout: .seconds(60))
             var looks: [Look] = []
             while (looks.last?.dead ?? 0) < poison {
                 guard storm.age < .seconds(300 + poison / 20) else {
@@ -147,7 +147,7 @@ extension EndToEnd {
 
         /// The number of Payment's dead letters by error class.
         private static func groups(of shop: Shop) async throws -> [String: Int64] {
-            let probe = HTTPProbe(port: shop.probe(.payment).port, timeout: .seconds(60))
+            let probe = HTTPProbe(port: shop.operations(.payment).port, timeout: .seconds(60))
             let reply = try await probe.get("/dead-letters/groups?state=dead")
             guard reply.status == 200 else { throw TimedOut("the groups answered \(reply.status): \(reply.text)") }
             return try reply.json["items"].elements.reduce(into: [:]) { groups, group in

@@ -10,14 +10,14 @@ extension EndToEnd {
         func logs() async throws {
             let secrets = try TemporaryFolder("secrets")
             let key = "sk_test_4f1c88"
-            let token = "operators-9b27e1"
+            let token = "operators-9b27e1-4f1c"
             try Data("\(key)\n".utf8).write(to: secrets.file("provider-key"))
-            try Data("\(token)\n".utf8).write(to: secrets.file("token"))
+            try Data("ada act \(token)\n".utf8).write(to: secrets.file("token"))
             var options = Shop.Options()
             for program in Shop.Program.allCases { options.environment[program] = ["WARREN_LOG_LEVEL": "trace"] }
             options.environment[.sandbox]?["SANDBOX_KEY_FILE"] = secrets.file("provider-key").path
             options.environment[.payment]?["PAYMENT_PROVIDER_KEY_FILE"] = secrets.file("provider-key").path
-            options.environment[.order]?["WARREN_OPERATIONS_TOKEN_FILE"] = secrets.file("token").path
+            options.environment[.order]?["WARREN_OPERATIONS_TOKENS_FILE"] = secrets.file("token").path
             options.environment[.notification]?["WARREN_RETRY_ATTEMPTS"] = "2"
 
             try await Shop.open(options) { shop in
@@ -51,8 +51,8 @@ extension EndToEnd {
 
                 // The token of the file is the one that counts.
                 let letters = "/dead-letters"
-                #expect(try await shop.probe(.order).get(letters).status == 401)
-                let allowed = try await shop.probe(.order).send(
+                #expect(try await shop.operations(.order).get(letters).status == 401)
+                let allowed = try await shop.operations(.order).send(
                     "GET",
                     letters,
                     headers: ["Authorization": "Bearer \(token)"]

@@ -94,7 +94,7 @@ extension EndToEnd {
                     body: Array("payment_intent=\(intent)".utf8)
                 )
                 #expect(byHand.status == 200)
-                let retry = try await shop.probe(.payment).post("/dead-letters/\(letter["id"].text ?? "")/retry")
+                let retry = try await shop.operations(.payment).post("/dead-letters/\(letter["id"].text ?? "")/retry")
                 #expect(retry.status == 200)
                 try await shop.waitForPayment("refunded", order: id)
                 try await shop.waitForMail("refunded", about: id)
@@ -133,7 +133,7 @@ extension EndToEnd {
                     #expect(error == "payment.provider-contradiction")
                     #expect(try await shop.order(id)["payment"]["status"] == "captured")
                     #expect(try await shop.probe(.payment).get("/payments/\(id)").json["state"] == "refunding")
-                    let metrics = try await shop.probe(.payment).get("/metrics").text
+                    let metrics = try await shop.operations(.payment).get("/metrics").text
                     #expect(metrics.contains(#"http_client_request_duration_seconds_count{http_request_method="POST""#))
                 }
             }
@@ -174,7 +174,7 @@ extension EndToEnd {
                 #expect(try await shop.order(id)["status"] == "placed")
 
                 _ = try await shop.probe(.sandbox).send("DELETE", "/sandbox/faults")
-                let retry = try await shop.probe(.payment).post("/dead-letters/\(letter["id"].text ?? "")/retry")
+                let retry = try await shop.operations(.payment).post("/dead-letters/\(letter["id"].text ?? "")/retry")
                 #expect(retry.status == 200)
                 try await shop.waitFor("confirmed", order: id)
                 #expect(try await shop.charges(of: id) == 1)

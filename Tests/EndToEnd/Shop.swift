@@ -33,6 +33,7 @@ final class Shop: Sendable {
     /// Between Payment and the provider, where the options ask for it.
     let wire: Relay?
     private let ports: [Program: UInt16]
+    private let operationsPorts: [Program: UInt16]
     private let environments: [Program: [String: String]]
     private let children = Mutex<[Program: ChildProcess]>([:])
 
@@ -53,6 +54,9 @@ final class Shop: Sendable {
         var ports: [Program: UInt16] = [:]
         for program in Program.allCases { ports[program] = try FreePort.next() }
         self.ports = ports
+        var operationsPorts: [Program: UInt16] = [:]
+        for program in Program.allCases where program != .sandbox { operationsPorts[program] = try FreePort.next() }
+        self.operationsPorts = operationsPorts
         let sandboxPort = ports[.sandbox] ?? 0
         wire = options.usesWire ? try Relay(to: sandboxPort) : nil
 
@@ -65,6 +69,7 @@ final class Shop: Sendable {
                 environment.merge(
                     [
                         "WARREN_AMQP_URL": brokerURL,
+                        "WARREN_OPERATIONS_ADDRESS": "127.0.0.1:\(operationsPorts[program] ?? 0)",
                         "WARREN_DATABASE_URL": "sqlite:\(home.appendingPathComponent("\(program.queue).db").path)",
                         "WARREN_LOG_FORMAT": "text",
                         // Quicker than usual, and so many that a provider's slow charge is waited for.
@@ -154,6 +159,11 @@ final class Shop: Sendable {
         HTTPProbe(port: ports[program] ?? 0)
     }
 
+    /// An HTTP client of that service's operations.
+    func operations(_ program: Program) -> HTTPProbe {
+        HTTPProbe(port: operationsPorts[program] ?? 0)
+    }
+
     /// The database file of a service.
     func database(_ program: Program) -> URL {
         folder.file(program.rawValue).appendingPathComponent("\(program.queue).db")
@@ -162,9 +172,10 @@ final class Shop: Sendable {
     /// The environment with which the `warren` command finds this shop.
     var commandEnvironment: [String: String] {
         [
+            "WARREN_SERVICES": [Program.order, .payment, .notification].map { program in
+                "\(program.queue)=http://127.0.0.1:\(operationsPorts[program] ?? 0)"
+            }.joined(separator: ","),
             "WARREN_ORDER_URL": "http://127.0.0.1:\(ports[.order] ?? 0)",
-            "WARREN_PAYMENT_URL": "http://127.0.0.1:\(ports[.payment] ?? 0)",
-            "WARREN_NOTIFICATION_URL": "http://127.0.0.1:\(ports[.notification] ?? 0)",
             "WARREN_AMQP_URL": environments[.order]?["WARREN_AMQP_URL"] ?? "",
         ]
     }

@@ -108,14 +108,14 @@ extension Shop {
     /// The deliveries of a service in these states, newest first.
     func deliveries(_ program: Program, _ states: String..., query: String = "") async throws -> [JSONValue] {
         let states = states.map { "state=\($0)" }.joined(separator: "&")
-        let reply = try await probe(program).get("/dead-letters?limit=500&\(states)\(query)")
+        let reply = try await operations(program).get("/dead-letters?limit=500&\(states)\(query)")
         guard reply.status == 200 else { throw TimedOut("GET /dead-letters answered \(reply.status): \(reply.text)") }
         return try reply.json["items"].elements
     }
 
     /// A dead letter with its body and attempts.
     func deadLetter(_ program: Program, _ id: String) async throws -> JSONValue {
-        try await probe(program).get("/dead-letters/\(id)").json
+        try await operations(program).get("/dead-letters/\(id)").json
     }
 
     /// Fails unless nothing is dead in any service, and nothing stays held or scheduled.

@@ -40,7 +40,7 @@ expect_mail() {
 
 # metric NAME: a counter of Notification.
 metric() {
-    curl --silent --fail --max-time 30 "http://127.0.0.1:$notification_port/metrics" |
+    curl --silent --fail --max-time 30 "http://127.0.0.1:$notification_operations_port/metrics" |
         awk -v name="$1" 'index($1, name) == 1 { total += $2 } END { print total + 0 }'
 }
 
@@ -130,7 +130,7 @@ scenario_malformed() {
     heading '7. A message that no handler can read'
     note 'It goes to the dead letters at once: no retry could help. An operator decides what becomes of it.'
     order=malformed-$RANDOM
-    warren publish order.confirmed --subject "$order" --data '{"poison": true}'
+    warren publish order.confirmed --subject "$order" --force --data '{"poison": true}'
     expect 'it is a dead letter' 120 find_dead_letter
     current_step="the error of dead letter $letter"
     done_well "because: $("$bin/warren" dead-letters show "$letter" --output json | jq -er '"\(.errorClass): \(.error)"')"

@@ -3,6 +3,7 @@ enum CompletionCommand {
     static let command = Command(
         name: "completion",
         summary: "Print the script by which a shell completes this command.",
+        discussion: "--service is completed to the names that WARREN_SERVICES has when the script is made.",
         arguments: [
             Argument(
                 name: "SHELL",
@@ -17,7 +18,7 @@ enum CompletionCommand {
             .init("warren completion fish > ~/.config/fish/completions/warren.fish", "For fish"),
         ]
     ) { invocation in
-        let tree = CompletionTree(invocation.path[0])
+        let tree = CompletionTree(invocation.path[0], services: try invocation.writtenNames())
         let script =
             switch invocation.words[0] {
             case "zsh": ZshCompletion.script(tree)

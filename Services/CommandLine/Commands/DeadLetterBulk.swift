@@ -46,7 +46,7 @@ struct DeadLetterBulk {
     }
 
     func run() async throws {
-        let clients = try invocation.services().map { OperationClient(client: try invocation.client(of: $0)) }
+        let clients = try await invocation.services().map { OperationClient(client: try invocation.client(of: $0)) }
         let previews = try await Gathering.gather(clients) { try await $0.preview(body) }
         // Before anything is done, every service that is meant has to have answered.
         if !previews.failures.isEmpty { try previews.check() }

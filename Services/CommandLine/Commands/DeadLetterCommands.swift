@@ -13,12 +13,7 @@ enum DeadLetterCommands {
             services are asked unless --service names some.
             """,
         options: [
-            .choice(
-                "service",
-                ShopService.allCases.map(\.rawValue),
-                help: "Only this service",
-                repeats: true
-            )
+            .service
         ],
         examples: [
             .init("warren dlq groups", "What goes wrong, and how often?"),
@@ -65,7 +60,7 @@ enum DeadLetterCommands {
             .init("warren dlq list -o jsonl | jq -r .id | xargs warren dlq retry", "Retry what is listed"),
         ]
     ) { invocation in
-        let services = try invocation.services()
+        let services = try await invocation.services()
         let filter = try invocation.deadLetterFilter()
         let limit = Int(try invocation.integer("limit", in: 1...1_000_000) ?? 50)
         let hasTime = invocation.isGiven("from") || invocation.isGiven("until")
@@ -82,11 +77,11 @@ enum DeadLetterCommands {
         if !pages.found.isEmpty { invocation.printer.list(shown, columns: columns, empty: "no dead letters") }
         for page in pages.found where page.found.hasMore || all.count > limit {
             let service = page.subject.client.service
-            guard let last = shown.last(where: { $0["service"]?.text == service.rawValue }), let id = last["id"]?.text
+            guard let last = shown.last(where: { $0["service"]?.text == service.name }), let id = last["id"]?.text
             else { continue }
             // By time, the place of one is when it changed and which it is.
             let time = hasTime ? (last["updatedAt"]?.text ?? "") + "/" : ""
-            invocation.printer.note("There may be more of \(service.rawValue): add --after \(time)\(id)")
+            invocation.printer.note("There may be more of \(service.name): add --after \(time)\(id)")
         }
         try pages.check()
     }
@@ -119,7 +114,7 @@ enum DeadLetterCommands {
         examples: [.init("warren dlq groups --service payment", "What goes wrong in Payment?")]
     ) { invocation in
         let filter = try invocation.deadLetterFilter()
-        let clients = try invocation.clients(of: try invocation.services())
+        let clients = try invocation.clients(of: try await invocation.services())
         let gathered = try await Gathering.gather(clients) { try await $0.groups(filter) }
         if !gathered.found.isEmpty {
             invocation.printer.list(
@@ -136,7 +131,7 @@ enum DeadLetterCommands {
             )
         }
         for group in gathered.found where !group.found.isComplete {
-            let service = group.subject.client.service.rawValue
+            let service = group.subject.client.service.name
             invocation.printer.note(
                 "Of \(service) only the newest are counted; by --type, --error and --state alone all are."
             )
@@ -153,7 +148,7 @@ enum DeadLetterCommands {
             .init("warren dlq show payment-17 -o json | jq -r .body", "The original bytes"),
         ]
     ) { invocation in
-        let id = try DeadLetterID(invocation.words[0], services: try invocation.services())
+        let id = try DeadLetterID(invocation.words[0], services: try await invocation.services())
         let letter = try await DeadLetterClient(client: try invocation.client(of: id.service)).show(id.number)
         let printer = invocation.printer
         guard printer.format == .table else {
@@ -188,14 +183,8 @@ enum DeadLetterCommands {
 }
 
 extension Invocation {
-    /// The services that `--service` names, or all.
-    func services() throws -> [ShopService] {
-        let named = Set(texts("service").compactMap(ShopService.init(rawValue:)))
-        return named.isEmpty ? ShopService.allCases : ShopService.allCases.filter(named.contains)
-    }
-
     /// Clients of the dead letters of these services.
-    func clients(of services: [ShopService]) throws -> [DeadLetterClient] {
+    func clients(of services: [KnownService]) throws -> [DeadLetterClient] {
         try services.map { DeadLetterClient(client: try client(of: $0)) }
     }
 

@@ -66,7 +66,7 @@ enum DeadLetterDeeds {
             guard !invocation.words.isEmpty else {
                 throw UsageError(message: "ID is missing", mend: identifiers.help)
             }
-            let services = try invocation.services()
+            let services = try await invocation.services()
             var ids: [DeadLetterID] = []
             for word in invocation.words {
                 let id = try DeadLetterID(word, services: services)
@@ -77,7 +77,7 @@ enum DeadLetterDeeds {
                 throw UsageError(message: "--reason is empty", mend: "Say why; the audit keeps it.")
             }
             let isDryRun = invocation.isGiven("dry-run")
-            var clients: [ShopService: DeadLetterClient] = [:]
+            var clients: [KnownService: DeadLetterClient] = [:]
             for service in services { clients[service] = DeadLetterClient(client: try invocation.client(of: service)) }
             // One after the other, in the order given: a retry must not overtake an earlier one of its subject.
             var outcomes: [(subject: DeadLetterID, result: Result<JSONValue, CommandFailure>)] = []

@@ -23,7 +23,7 @@ enum DeadLetterEditing {
             .init("warren dlq edit payment-17 --data @data.json --reason 'currency was missing'", "Handle that"),
         ]
     ) { invocation in
-        let id = try DeadLetterID(invocation.words[0], services: try invocation.services())
+        let id = try DeadLetterID(invocation.words[0], services: try await invocation.services())
         let given = try ["data", "envelope"].compactMap { member in
             try invocation.payload(member).map { (member: member, json: $0) }
         }

@@ -12,12 +12,7 @@ enum EventCommands {
             asked unless --service names some.
             """,
         options: [
-            .choice(
-                "service",
-                ShopService.allCases.map(\.rawValue),
-                help: "Only this service",
-                repeats: true
-            )
+            .service
         ],
         examples: [
             .init("warren events tail", "Watch what happens"),
@@ -46,7 +41,7 @@ enum EventCommands {
             .init("warren events tail --service payment --after 0 --once", "Everything that Payment has said"),
         ]
     ) { invocation in
-        let services = try invocation.services()
+        let services = try await invocation.services()
         let start = try invocation.value("after")
         if start != "end" {
             guard Int64(start).map({ $0 >= 0 }) == true else {
@@ -82,14 +77,14 @@ enum EventCommands {
         }
     }
 
-    private static func print(_ event: JSONValue, of service: ShopService, with printer: Printer) {
+    private static func print(_ event: JSONValue, of service: KnownService, with printer: Printer) {
         switch printer.format {
         case .jsonl: printer.line(event)
         case .json: printer.record(event)
         case .table:
             let type = EventCatalogue.shortName(of: EventType(rawValue: event["type"]?.text ?? ""))
             let cells = [
-                event["time"]?.text ?? "", service.rawValue, type, event["subject"]?.text ?? "",
+                event["time"]?.text ?? "", service.name, type, event["subject"]?.text ?? "",
                 event["data"]?.cell ?? "",
             ]
             printer.text(cells.joined(separator: "  "))
@@ -101,7 +96,7 @@ enum EventCommands {
         summary: "Count the events in the stores by type.",
         examples: [.init("warren events types --service order", "What has Order said?")]
     ) { invocation in
-        let clients = try invocation.services().map { EventClient(client: try invocation.client(of: $0)) }
+        let clients = try await invocation.services().map { EventClient(client: try invocation.client(of: $0)) }
         let gathered = try await Gathering.gather(clients) { try await $0.types() }
         if !gathered.found.isEmpty {
             invocation.printer.list(

@@ -44,7 +44,7 @@ enum OperationCommands {
         examples: [.init("warren dlq operations list -o jsonl", "For scripts")]
     ) { invocation in
         let limit = try invocation.integer("limit", in: 1...500) ?? 20
-        let clients = try invocation.services().map { OperationClient(client: try invocation.client(of: $0)) }
+        let clients = try await invocation.services().map { OperationClient(client: try invocation.client(of: $0)) }
         let gathered = try await Gathering.gather(clients) { try await $0.list(limit: limit) }
         let all = gathered.found.flatMap(\.found).sorted {
             ($0["createdAt"]?.text ?? "") > ($1["createdAt"]?.text ?? "")
@@ -59,7 +59,7 @@ enum OperationCommands {
         arguments: [identifier],
         examples: [.init("warren dlq operations show payment-3", "How far is it?")]
     ) { invocation in
-        let (client, number) = try target(invocation)
+        let (client, number) = try await target(invocation)
         invocation.printer.record(
             try await client.show(number),
             first: ["id", "state", "action", "done", "failed", "total", "actor", "reason"]
@@ -72,7 +72,7 @@ enum OperationCommands {
         arguments: [identifier],
         examples: [.init("warren dlq operations watch payment-3", "Ends with 0 when all is done")]
     ) { invocation in
-        let (client, number) = try target(invocation)
+        let (client, number) = try await target(invocation)
         let ended = try await OperationWatch(invocation).untilEnd(of: [(client, try await client.show(number))])
         invocation.printer.list(ended, columns: columns, empty: "")
         try DeadLetterBulk.judge(ended)
@@ -86,14 +86,14 @@ enum OperationCommands {
             options: [.text("reason", "TEXT", help: "Why, for the audit")],
             examples: [.init("warren dlq operations \(name) payment-3", summary)]
         ) { invocation in
-            let (client, number) = try target(invocation)
+            let (client, number) = try await target(invocation)
             let operation = try await client.order(name, number, reason: invocation.text("reason"))
             invocation.printer.list([operation], columns: columns, empty: "")
         }
     }
 
-    private static func target(_ invocation: Invocation) throws -> (OperationClient, String) {
-        let id = try DeadLetterID(invocation.words[0], services: try invocation.services())
+    private static func target(_ invocation: Invocation) async throws -> (OperationClient, String) {
+        let id = try DeadLetterID(invocation.words[0], services: try await invocation.services())
         return (OperationClient(client: try invocation.client(of: id.service)), id.number)
     }
 }

@@ -105,7 +105,7 @@ enum OrderCommands {
         for name in ["status", "after"] {
             if let value = invocation.text(name) { query.append((name, value)) }
         }
-        let page = try await invocation.client(of: .order).get("/orders", query: query.map { (name: $0, value: $1) })
+        let page = try await invocation.orders().client.get("/orders", query: query.map { (name: $0, value: $1) })
         invocation.printer.list(
             page["orders"]?.array ?? [],
             columns: [
@@ -121,9 +121,19 @@ enum OrderCommands {
 }
 
 extension Invocation {
-    /// Orders, as their customer sees them.
-    func orders() throws -> OrderClient {
-        OrderClient(client: try client(of: .order))
+    /// Orders, as their customer sees them: by Order's own API.
+    ///
+    /// - Throws: `UsageError` where its URL is none.
+    func orders() async throws -> OrderClient {
+        var url = try value("order-url")
+        while url.hasSuffix("/") { url.removeLast() }
+        guard url.hasPrefix("http://") || url.hasPrefix("https://"), !url.contains(where: \.isWhitespace) else {
+            throw UsageError(
+                message: "`\(url)` is no URL of a service",
+                mend: "--order-url or WARREN_ORDER_URL is a URL such as http://127.0.0.1:8081."
+            )
+        }
+        return OrderClient(client: try apiClient(of: KnownService(name: "order", url: url)))
     }
 }
 

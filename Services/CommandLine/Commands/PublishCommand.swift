@@ -8,10 +8,13 @@ enum PublishCommand {
         name: "publish",
         summary: "Publish a test event, confirmed by the broker.",
         discussion: """
-            The event is a CloudEvents envelope on the exchange warren.events; the command ends well when the broker \
-            has it in at least one queue. Without --data, an event of the shop has an example as its payload, and any \
-            other the payload {}. With --subject, several events go out in order, one after the other; without, each \
-            has a subject of its own and they go out together.
+            The event is a CloudEvents envelope of any type on the exchange warren.events; the command ends well when \
+            the broker has it in at least one queue. One that no queue listens to is kept nowhere, and ends with 1.
+
+            An event of the shop comes from the source that its contract names and has an example as its payload; what \
+            its contract forbids is not sent without --force. Any other comes from \(EventDraft.ownSource) and has the \
+            payload {}. With --subject, several events go out in order, one after the other; without, each has a \
+            subject of its own, unless its payload says what it is about, and they go out together.
             """,
         arguments: [
             Argument(
@@ -24,7 +27,8 @@ enum PublishCommand {
             .text("subject", "S", help: "What the event is about, an order's id; default: a new id"),
             .text("data", "JSON|@FILE|-", help: "The payload: JSON, a file that holds it, or standard input"),
             .text("id", "ID", help: "The event's id, to send it again; default: a new UUIDv7"),
-            .text("source", "URI", help: "Where the event says it comes from", fallback: "/warren-command"),
+            .text("source", "URI", help: "Where the event says it comes from, in place of what its contract names"),
+            .flag("force", help: "Send what the contract forbids, to see what becomes of it"),
             .text("count", "N", help: "How many events, each with its own id", fallback: "1"),
             .text("rate", "R", help: "At most so many per second"),
             .text("timeout", "DURATION", help: "How long to try to reach the broker", fallback: "10s"),
@@ -36,7 +40,11 @@ enum PublishCommand {
                 "A payload from a file"
             ),
             .init("warren publish order.confirmed --count 1000 --rate 50", "Load for Notification"),
-            .init("warren publish order.cancelled --data '{\"poison\": true}'", "A message that no handler can read"),
+            .init("warren publish com.example.points-granted --data '{\"points\": 5}'", "An event of your own"),
+            .init(
+                "warren publish order.cancelled --force --data '{\"poison\": true}'",
+                "A message that no handler can read"
+            ),
         ]
     ) { invocation in
         let draft = try draft(invocation)
@@ -64,15 +72,44 @@ enum PublishCommand {
     }
 
     private static func draft(_ invocation: Invocation) throws -> EventDraft {
-        let draft = EventDraft(
+        var draft = EventDraft(
             type: EventCatalogue.type(meantBy: invocation.words[0]),
             subject: invocation.text("subject"),
             id: invocation.text("id"),
-            source: try invocation.value("source"),
+            source: invocation.text("source"),
             data: try invocation.payload("data")
         )
         try check(try draft.envelope())
+        if let data = draft.data {
+            draft.subject = try subject(of: data, draft, isForced: invocation.isGiven("force"))
+        }
         return draft
+    }
+
+    /// What an event with that payload is about.
+    ///
+    /// - Throws: `UsageError` that names what the contract of its type forbids, unless that is wanted.
+    private static func subject(of data: [UInt8], _ draft: EventDraft, isForced: Bool) throws -> String? {
+        let mend = "With --force it is sent all the same, to see what becomes of it."
+        do throws(EventFault) {
+            guard let event = try EventCatalogue.event(of: draft.type, data: data) else { return draft.subject }
+            guard let subject = draft.subject else { return event.subject }
+            guard subject == event.subject || isForced else {
+                throw EventFault(
+                    .invalidData,
+                    "it is about `\(event.subject)`, and --subject says otherwise"
+                )
+            }
+            return subject
+        } catch {
+            guard isForced else {
+                throw UsageError(
+                    message: "the contract of \(draft.type) forbids that payload: \(error.detail)",
+                    mend: mend
+                )
+            }
+            return draft.subject
+        }
     }
 
     /// Reads an event as a service reads it: what no service could take is not sent.

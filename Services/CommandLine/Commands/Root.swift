@@ -9,9 +9,10 @@ enum Root {
         name: "warren",
         summary: "Publish test events, follow orders, and understand and replay dead letters.",
         discussion: """
-            Data goes to standard output, messages to standard error. The operations API of a service that has a token \
-            is used with WARREN_OPERATIONS_TOKEN (or WARREN_OPERATIONS_TOKEN_FILE); its audit names WARREN_ACTOR, else \
-            the user. NO_COLOR turns colours off.
+            Data goes to standard output, messages to standard error. The operations API of a service that has tokens \
+            is used with WARREN_OPERATIONS_TOKEN (or WARREN_OPERATIONS_TOKEN_FILE); its audit names the token, and \
+            WARREN_ACTOR, else the user. Order's own API is used with WARREN_API_TOKEN (or WARREN_API_TOKEN_FILE). NO_COLOR \
+            turns colours off.
 
             \(exitCodes)
             """,
@@ -42,16 +43,23 @@ enum Root {
                 fallback: "table"
             )
         ]
-        + ShopService.allCases.map {
-            .text(
-                $0.option,
-                "URL",
-                help: "Where the \($0.rawValue) service is",
-                fallback: $0.fallback,
-                variable: $0.variable
-            )
-        }
         + [
+            .text(
+                ServiceLocation.option,
+                "NAME=URL",
+                help:
+                    "A service and its operations address, any that is built on Warren; default: order, payment and "
+                    + "notification on 127.0.0.1, ports 9081 to 9083",
+                variable: ServiceLocation.variable,
+                repeats: true
+            ),
+            .text(
+                "order-url",
+                "URL",
+                help: "Where Order's own API is, for the commands that place and cancel orders",
+                fallback: "http://127.0.0.1:8081",
+                variable: "WARREN_ORDER_URL"
+            ),
             .text(
                 "amqp-url",
                 "URL",

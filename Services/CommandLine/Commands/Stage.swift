@@ -78,7 +78,7 @@ final class Stage {
 
     /// How many deliveries Notification has known already since it started, by its metrics.
     private func duplicates() async throws -> Double {
-        let client = try invocation.client(of: .notification)
+        let client = try invocation.client(of: try await invocation.service(named: "notification"))
         let response = try await client.send(ServiceRequest(method: "GET", url: client.url("/metrics")))
         guard response.status == 200 else { throw client.failure(of: response) }
         let text = String(decoding: response.body, as: UTF8.self)
@@ -89,7 +89,7 @@ final class Stage {
     func poison() async throws {
         try await bury(
             OrderPaymentRequested.type,
-            in: .payment,
+            in: "payment",
             about: UUIDv7.make(),
             data: Array(#"{"poison": true}"#.utf8),
             saying: "with a payload that Payment cannot read"
@@ -106,7 +106,7 @@ final class Stage {
         )
         try await bury(
             OrderConfirmed.type,
-            in: .notification,
+            in: "notification",
             about: order,
             data: try event.encodedData(),
             saying: "to a customer whom no mail can reach"
@@ -115,11 +115,12 @@ final class Stage {
 
     private func bury(
         _ type: EventType,
-        in service: ShopService,
+        in name: String,
         about order: String,
         data: [UInt8],
         saying what: String
     ) async throws {
+        let service = try await invocation.service(named: name)
         let envelope = try EventDraft(type: type, subject: order, data: data).envelope()
         try await invocation.withBroker { publish in try await publish(envelope) }
         step(
@@ -135,8 +136,8 @@ final class Stage {
         guard let letter = found, let id = letter["id"]?.text else {
             throw CommandFailure(
                 .notMet,
-                "event \(envelope.id) is no dead letter of \(service.rawValue) after \(DurationText.describe(timeout))",
-                mend: "`warren status` shows whether \(service.rawValue) is ready."
+                "event \(envelope.id) is no dead letter of \(service.name) after \(DurationText.describe(timeout))",
+                mend: "`warren status` shows whether \(service.name) is ready."
             )
         }
         let error = letter["error"]?.text ?? ""

@@ -15,7 +15,7 @@ enum StatusCommand {
             .init("warren status -o jsonl | jq -r 'select(.ready | not) | .service'", "Services that are not ready"),
         ]
     ) { invocation in
-        let clients = try ShopService.allCases.map { try invocation.client(of: $0) }
+        let clients = try await invocation.knownServices().map { try invocation.client(of: $0) }
         let reports = try await Gathering.gather(clients) { try await report(on: $0) }
         let records = reports.found.map(\.found)
         let printer = invocation.printer
@@ -34,7 +34,6 @@ enum StatusCommand {
 
     /// How one service is.
     private struct Report: Sendable {
-        let service: ShopService
         var record: JSONValue
         var problems: [String] = []
         var code = ExitCode.done
@@ -43,8 +42,7 @@ enum StatusCommand {
 
     private static func report(on client: ServiceClient) async throws -> Report {
         var report = Report(
-            service: client.service,
-            record: ["service": .string(client.service.rawValue), "url": .string(client.base)]
+            record: ["service": .string(client.service.name), "url": .string(client.base)]
         )
         do {
             let request = ServiceRequest(
@@ -59,11 +57,11 @@ enum StatusCommand {
             report.record["ready"] = .bool(health.status == 200)
             report.record["checks"] = .array(checks.map(\.record))
             report.problems = checks.filter { !$0.isWell }.map {
-                "\(client.service.rawValue): \($0.name): \($0.detail)"
+                "\(client.service.name): \($0.name): \($0.detail)"
             }
             if health.status != 200 {
                 report.code = .failed
-                if report.problems.isEmpty { report.problems = ["\(client.service.rawValue) is not ready"] }
+                if report.problems.isEmpty { report.problems = ["\(client.service.name) is not ready"] }
             }
         } catch let failure as CommandFailure {
             // A service that does not answer its health check in time is as good as away.

@@ -16,10 +16,14 @@ struct CompletionTree {
 
     let places: [Place]
 
-    init(_ root: Command) {
+    /// Lays the tree flat.
+    ///
+    /// - Parameter services: the names that `--service` can have.
+    init(_ root: Command, services: [String] = []) {
         var places: [Place] = []
         func walk(_ command: Command, _ route: String, _ inherited: [CommandOption]) {
-            let options = command.options + inherited
+            let own = command.options.map { $0.name == CommandOption.service.name ? .service(among: services) : $0 }
+            let options = own + inherited
             places.append(
                 Place(
                     route: route,

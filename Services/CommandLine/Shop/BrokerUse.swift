@@ -25,11 +25,25 @@ extension Invocation {
         }
     }
 
+    /// Looks at queues of the broker.
+    ///
+    /// - Throws: `UsageError` where the URL is none, `CommandFailure`.
+    func queues(_ names: [String]) async throws -> [BrokerView.Queue] {
+        let timeout = try duration("timeout") ?? .seconds(10)
+        do {
+            return try await surroundings.broker.queues(names, at: try brokerURL(), timeout: timeout)
+        } catch let failure as PublishFailure {
+            guard failure.kind == .refused else { throw explain(failure, publishing: nil) }
+            throw CommandFailure(.notAllowed, "the broker does not show its queues: \(failure.reason)")
+        }
+    }
+
     /// Where the broker is.
     ///
     /// - Throws: `UsageError` where the URL is none.
     func brokerURL() throws -> String {
-        let url = try value("amqp-url")
+        let secret = isGiven("amqp-url") ? nil : try surroundings.text(of: "WARREN_AMQP_URL")
+        let url = try secret ?? value("amqp-url")
         guard url.hasPrefix("amqp://") || url.hasPrefix("amqps://") else {
             // What is written there may hold a password.
             throw UsageError(
@@ -64,7 +78,8 @@ private func explain(_ failure: PublishFailure, publishing envelope: Envelope?) 
             .failed,
             "the broker gave the event back: no queue listens to \(envelope?.type.rawValue ?? "its type")",
             mend: (meant.map { "Did you mean `\($0)`? " } ?? "")
-                + "Queues listen to these types (dev.warren. left out):\n\(EventCatalogue.subscriptions)"
+                + "It is kept nowhere: only a service's own event store keeps what nobody listens to. A queue is bound to a "
+                + "type when a service starts whose topology says so; `warren describe` shows the queues there are."
         )
     case .refused:
         return CommandFailure(.failed, "the broker did not take the event: \(failure.reason)")
@@ -73,7 +88,7 @@ private func explain(_ failure: PublishFailure, publishing envelope: Envelope?) 
             .unreachable,
             "the broker cannot be used: \(failure.reason)",
             mend: "Start it, or say where it is, and as whom, with --amqp-url or WARREN_AMQP_URL. "
-                + "Its queues are made by the services when they start."
+                + "Its exchanges and queues are made by the services when they start."
         )
     case .timedOut:
         return CommandFailure(

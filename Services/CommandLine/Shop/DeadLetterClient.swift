@@ -50,7 +50,7 @@ struct DeadLetterClient: Sendable {
         let page = try await client.get("/dead-letters/groups", query: filter)
         let groups = (page["items"]?.array ?? []).map { group in
             var group = group
-            group["service"] = .string(client.service.rawValue)
+            group["service"] = .string(client.service.name)
             return group
         }
         return (groups, page["complete"] != .bool(false))
@@ -84,8 +84,8 @@ struct DeadLetterClient: Sendable {
     /// The dead letter with the id under which this command knows it, `payment-17`.
     private func named(_ letter: JSONValue) -> JSONValue {
         var letter = letter
-        letter["service"] = .string(client.service.rawValue)
-        if let number = letter["id"]?.cell { letter["id"] = .string("\(client.service.rawValue)-\(number)") }
+        letter["service"] = .string(client.service.name)
+        if let number = letter["id"]?.cell { letter["id"] = .string("\(client.service.name)-\(number)") }
         return letter
     }
 }

@@ -1,6 +1,5 @@
 import Events
 import Messaging
-import ShopEvents
 import Telemetry
 
 /// Publishes events, so that tests can take them elsewhere.
@@ -21,6 +20,11 @@ protocol EventBroker: Sendable {
     ///
     /// - Throws: `QueueMigrationFailure` where the URL is none.
     func queues(at url: String, type: MessagingConfiguration.QueueType) throws -> any QueueKeeper
+
+    /// Looks at queues, in their order.
+    ///
+    /// - Throws: `PublishFailure`.
+    func queues(_ names: [String], at url: String, timeout: Duration) async throws -> [BrokerView.Queue]
 }
 
 /// Replaces queues that have other arguments than this version's.
@@ -40,7 +44,7 @@ struct RabbitMQ: EventBroker {
         timeout: Duration,
         _ body: (@escaping Publish) async throws -> Void
     ) async throws {
-        let publisher = try EventPublisher(brokerURLs: [url], topology: Shop.topology, logger: .silent)
+        let publisher = try EventPublisher(brokerURLs: [url], logger: .silent)
         try await publisher.withConnection(timeout: timeout) { publisher in
             try await body { envelope in try await publisher.publish(envelope) }
         }
@@ -48,5 +52,9 @@ struct RabbitMQ: EventBroker {
 
     func queues(at url: String, type: MessagingConfiguration.QueueType) throws -> any QueueKeeper {
         try QueueMigration(brokerURLs: [url], topology: Shop.topology, queueType: type, logger: .silent)
+    }
+
+    func queues(_ names: [String], at url: String, timeout: Duration) async throws -> [BrokerView.Queue] {
+        try await BrokerView(brokerURLs: [url], timeout: timeout).queues(names)
     }
 }

@@ -54,13 +54,19 @@ enum EventCatalogue {
         return try event.encodedData()
     }
 
-    /// Which queue listens to what, one line each.
-    static var subscriptions: String {
-        let width = Shop.topology.subscriptions.map(\.subscriber.count).max() ?? 0
-        return Shop.topology.subscriptions.map { subscription in
-            let padding = String(repeating: " ", count: width - subscription.subscriber.count)
-            return "\(subscription.subscriber)\(padding)  \(subscription.types.map(shortName).joined(separator: ", "))"
-        }.joined(separator: "\n")
+    /// Where events of this type come from, by its contract; nil for a type that is not the shop's.
+    static func source(of type: EventType) -> String? {
+        guard types.contains(type) else { return nil }
+        // The shop's types begin with the context that publishes them, and its sources are named for it.
+        return shortName(of: type).split(separator: ".").first.map { "/\($0)-service" }
+    }
+
+    /// Reads a payload by the contract of its type; nil for a type that is not the shop's.
+    ///
+    /// - Throws: `EventFault` that names the field which the contract forbids.
+    static func event(of type: EventType, data: [UInt8]) throws(EventFault) -> (any Event)? {
+        guard let contract = Shop.events.first(where: { $0.type == type }) else { return nil }
+        return try contract.init(decodingData: data)
     }
 }
 

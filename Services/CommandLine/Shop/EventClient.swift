@@ -45,8 +45,8 @@ struct EventClient: Sendable {
         else {
             throw CommandFailure(
                 .failed,
-                "\(client.service.rawValue) at \(client.base) answered with something that is no page of events",
-                mend: "Check that \(client.service.variable) leads to the \(client.service.rawValue) service of Warren."
+                "\(client.service.name) at \(client.base) answered with something that is no page of events",
+                mend: ServiceClient.notTheService
             )
         }
         return Page(events: events, next: next, isAtEnd: next == head)
@@ -57,7 +57,7 @@ struct EventClient: Sendable {
         let answer = try await client.get("/events/types")
         return (answer["items"]?.array ?? []).map { item in
             [
-                "service": .string(client.service.rawValue), "type": item["type"] ?? .null,
+                "service": .string(client.service.name), "type": item["type"] ?? .null,
                 "count": item["count"] ?? .null,
             ]
         }

@@ -4,7 +4,7 @@ import JSON
 struct EventTail: Sendable {
     /// What there is to print.
     enum Happening: Sendable {
-        case events([JSONValue], ShopService)
+        case events([JSONValue], KnownService)
         case note(String)
     }
 
@@ -82,7 +82,7 @@ struct EventTail: Sendable {
                 try await Task.sleep(for: .seconds(1))
                 continue
             }
-            if isAway { await emit(.note("\(client.client.service.rawValue) is back")) }
+            if isAway { await emit(.note("\(client.client.service.name) is back")) }
             isAway = false
             hasAnswered = true
             position = page.next

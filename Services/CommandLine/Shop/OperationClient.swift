@@ -32,14 +32,14 @@ struct OperationClient: Sendable {
 
     /// The number of an operation in its service, without the service's name.
     func number(of operation: JSONValue) -> String {
-        String((operation["id"]?.text ?? "").dropFirst(client.service.rawValue.count + 1))
+        String((operation["id"]?.text ?? "").dropFirst(client.service.name.count + 1))
     }
 
     /// The operation with the id under which this command knows it, `payment-3`.
     private func named(_ operation: JSONValue) -> JSONValue {
         var operation = operation
-        operation["service"] = .string(client.service.rawValue)
-        if let number = operation["id"]?.cell { operation["id"] = .string("\(client.service.rawValue)-\(number)") }
+        operation["service"] = .string(client.service.name)
+        if let number = operation["id"]?.cell { operation["id"] = .string("\(client.service.name)-\(number)") }
         return operation
     }
 }

@@ -1,16 +1,24 @@
+import HTTP
 import JSON
 import ServiceKit
 
 /// Talks to one service and turns what can go wrong into failures that say what to do.
 struct ServiceClient: Sendable {
-    let service: ShopService
-    /// Without a slash at its end.
-    let base: String
-    /// For the operations API; a secret.
+    /// Which of a service's two APIs it talks to.
+    enum API: Sendable {
+        /// The operations API; the audit names the actor.
+        case operations(actor: String)
+        /// The service's own.
+        case own
+    }
+
+    let service: KnownService
+    let api: API
+    /// For that API; a secret.
     let token: String?
-    /// Who the audit names.
-    let actor: String
     let transport: any HTTPTransport
+
+    var base: String { service.url }
 
     /// Reads a resource.
     func get(
@@ -33,81 +41,72 @@ struct ServiceClient: Sendable {
         return try await exchange(request)
     }
 
-    /// Sends a request with credentials where it is for the operations API.
+    /// Sends a request with what its API asks for.
     ///
     /// - Throws: `CommandFailure` when no answer came; whatever came is the caller's to judge.
     func send(_ request: ServiceRequest) async throws -> ServiceResponse {
         var request = request
         request.headers["Accept"] = "application/json, application/problem+json, text/plain"
-        if !isOrderAPI(request.url) {
-            request.headers["Warren-Actor"] = actor
-            if let token { request.headers["Authorization"] = "Bearer \(token)" }
-        }
+        if case .operations(let actor) = api { request.headers["Warren-Actor"] = actor }
+        if let token { request.headers["Authorization"] = "Bearer \(token)" }
         do {
             return try await transport.send(request)
         } catch let failure as TransportFailure where failure.mayHaveArrived {
             throw CommandFailure(
                 .notMet,
-                "\(service.rawValue) at \(base) did not answer: \(failure.reason)",
+                "\(service.name) at \(base) did not answer: \(failure.reason)",
                 mend: request.method == "GET" ? nil : "It may have been done all the same; look before you repeat it."
             )
         } catch let failure as TransportFailure {
             throw CommandFailure(
                 .unreachable,
-                "\(service.rawValue) cannot be reached at \(base): \(failure.reason)",
-                mend: "Start it, or say where it is with --\(service.option) or \(service.variable)."
+                "\(service.name) cannot be reached at \(base): \(failure.reason)",
+                mend: "Start it, or say where it is with \(whereItIs)."
             )
         }
     }
 
     /// An absolute URL of a path and query items.
     func url(_ path: String, _ query: [(name: String, value: String)] = []) -> String {
-        let items = query.map { "\(Self.escape($0.name))=\(Self.escape($0.value))" }
-        return base + path + (items.isEmpty ? "" : "?" + items.joined(separator: "&"))
-    }
-
-    /// Percent-encodes everything that is not unreserved (RFC 3986, section 2.3).
-    static func escape(_ text: String) -> String {
-        let digits = Array("0123456789ABCDEF".utf8)
-        var result: [UInt8] = []
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
-                UInt8(ascii: "~"):
-                result.append(byte)
-            default:
-                result += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 0x0F)]]
-            }
-        }
-        return String(decoding: result, as: UTF8.self)
-    }
-
-    /// Orders belong to customers: their requests carry no operator's credentials.
-    private func isOrderAPI(_ url: String) -> Bool {
-        let path = url.dropFirst(base.count)
-        return path == "/orders" || path.hasPrefix("/orders/") || path.hasPrefix("/orders?")
+        base + path + (query.isEmpty ? "" : "?" + FormURLEncoded.encode(query))
     }
 
     private func exchange(_ request: ServiceRequest) async throws -> JSONValue {
         let response = try await send(request)
         guard (200...299).contains(response.status) else { throw failure(of: response) }
         if response.body.isEmpty { return .null }
-        do {
-            return try JSONValue(parsing: response.body)
-        } catch {
+        guard let answer = try? JSONValue(parsing: response.body) else {
             throw CommandFailure(
                 .failed,
-                "\(service.rawValue) at \(base) answered with something that is no JSON",
-                mend: "Check that \(service.variable) leads to the \(service.rawValue) service of Warren."
+                "\(service.name) at \(base) answered with something that is no JSON",
+                mend: Self.notTheService
             )
         }
+        if let name = answer["service"]?.text, name != service.name, service.url != service.name {
+            throw CommandFailure(
+                .failed,
+                "the service at \(base) calls itself `\(name)`, not `\(service.name)`",
+                mend: "Write \(name)=\(base) in --\(ServiceLocation.option) or \(ServiceLocation.variable)."
+                    + (request.method == "GET" ? "" : " What was asked for was done there.")
+            )
+        }
+        return answer
     }
+
+    private var isOwn: Bool { if case .own = api { true } else { false } }
+    private var tokenVariable: String { isOwn ? "WARREN_API_TOKEN" : "WARREN_OPERATIONS_TOKEN" }
+    private var whereItIs: String {
+        isOwn ? "--order-url or WARREN_ORDER_URL" : "--\(ServiceLocation.option) or \(ServiceLocation.variable)"
+    }
+
+    /// What to do where somebody else answers.
+    static let notTheService =
+        "Check that --\(ServiceLocation.option) or \(ServiceLocation.variable) leads to a service built on Warren."
 
     /// What an answer that is no success means (RFC 9457 where it is a problem document).
     func failure(of response: ServiceResponse) -> CommandFailure {
         let problem = try? JSONValue(parsing: response.body)
-        var message = "\(service.rawValue): " + (problem?["title"]?.text ?? "status \(response.status)")
+        var message = "\(service.name): " + (problem?["title"]?.text ?? "status \(response.status)")
         if let detail = problem?["detail"]?.text { message += ": \(detail)" }
         let faults = problem?["errors"]?.array ?? []
         let list = faults.compactMap { fault in
@@ -120,8 +119,8 @@ struct ServiceClient: Sendable {
                 .notAllowed,
                 message,
                 mend: token == nil
-                    ? "Set WARREN_OPERATIONS_TOKEN to the token of the service; without one it answers on loopback only."
-                    : "Check that WARREN_OPERATIONS_TOKEN is the token that the service was started with."
+                    ? "Set \(tokenVariable) to one of the service's tokens; without them it answers on loopback only."
+                    : "Check that \(tokenVariable) is one of the service's tokens, and may do that."
             )
         case 404: return CommandFailure(.notFound, message, mend: mend)
         case 408, 504: return CommandFailure(.notMet, message, mend: mend)

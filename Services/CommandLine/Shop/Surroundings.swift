@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Glibc
+import HTTP
 
 /// What a command meets of the outside; tests put something else there.
 struct Surroundings: Sendable {
@@ -19,6 +20,17 @@ struct Surroundings: Sendable {
         } catch {
             throw UsageError(message: "the file \(file) cannot be read", mend: "Check its name and your permissions.")
         }
+    }
+
+    /// The value of a variable, or the text of the file that `…_FILE` names; nil where neither is given.
+    ///
+    /// - Throws: `UsageError` where the file cannot be read.
+    func text(of variable: String) throws -> String? {
+        if let value = environment[variable], !value.isEmpty { return value }
+        guard let file = environment[variable + "_FILE"], !file.isEmpty else { return nil }
+        var text = String(decoding: try contents(of: file), as: UTF8.self)
+        while text.last?.isWhitespace == true { text.removeLast() }
+        return text.isEmpty ? nil : text
     }
 
     /// Asks on the process's terminal.
@@ -57,37 +69,34 @@ extension Invocation {
         return Array(text.utf8)
     }
 
-    /// A client of one service, from options and environment.
+    /// A client of one service's operations API.
     ///
-    /// - Throws: `UsageError` where its URL is none.
-    func client(of service: ShopService) throws -> ServiceClient {
-        var base = try value(service.option)
-        while base.hasSuffix("/") { base.removeLast() }
-        guard base.hasPrefix("http://") || base.hasPrefix("https://"), !base.contains(where: \.isWhitespace) else {
-            throw UsageError(
-                message: "`\(base)` is no URL of a service",
-                mend: "--\(service.option) or \(service.variable) is a URL such as \(service.fallback)."
-            )
-        }
-        return ServiceClient(
+    /// - Throws: `UsageError` where the file with the token cannot be read.
+    func client(of service: KnownService) throws -> ServiceClient {
+        ServiceClient(
             service: service,
-            base: base,
-            token: try operationsToken(),
-            actor: actor,
+            api: .operations(actor: actor),
+            token: try token("WARREN_OPERATIONS_TOKEN"),
             transport: surroundings.http
         )
     }
 
-    /// From `WARREN_OPERATIONS_TOKEN`, or the file that `WARREN_OPERATIONS_TOKEN_FILE` names.
+    /// A client of a service's own API.
     ///
-    /// There is no option for it, because every user of a machine sees the words of a command line.
-    private func operationsToken() throws -> String? {
-        let environment = surroundings.environment
-        if let token = environment["WARREN_OPERATIONS_TOKEN"], !token.isEmpty { return token }
-        guard let file = environment["WARREN_OPERATIONS_TOKEN_FILE"], !file.isEmpty else { return nil }
-        var token = String(decoding: try surroundings.contents(of: file), as: UTF8.self)
-        while token.last?.isWhitespace == true { token.removeLast() }
-        return token.isEmpty ? nil : token
+    /// - Throws: `UsageError` where the file with the token cannot be read.
+    func apiClient(of service: KnownService) throws -> ServiceClient {
+        ServiceClient(
+            service: service,
+            api: .own,
+            token: try token("WARREN_API_TOKEN"),
+            transport: surroundings.http
+        )
+    }
+
+    /// A token from its variable or file; there is no option for it, because every user of a machine sees the words of a
+    /// command line.
+    private func token(_ variable: String) throws -> String? {
+        try surroundings.text(of: variable)
     }
 
     /// Who the audit names: `WARREN_ACTOR`, else the user.

@@ -71,6 +71,16 @@ struct CommandOption: Sendable {
         )
     }
 
+    /// The services to ask; which there are, settings say.
+    static let service = CommandOption.text("service", "NAME", help: "Only this service", repeats: true)
+
+    /// The same, as a shell completes it.
+    static func service(among names: [String]) -> CommandOption {
+        var option = CommandOption.choice(service.name, names, help: service.help)
+        option.repeats = service.repeats
+        return option
+    }
+
     /// Whether a value follows the name.
     var takesValue: Bool {
         if case .flag = value { false } else { true }

@@ -1,31 +1,30 @@
 /// A dead letter among those of all services: `payment-17`.
 struct DeadLetterID: Sendable, Hashable, CustomStringConvertible {
     /// The service in whose table it lies.
-    let service: ShopService
+    let service: KnownService
     /// Its number there, as text.
     let number: String
 
     /// Reads `payment-17`, or `17` where one service is named otherwise.
     ///
     /// - Throws: `UsageError` that says how an id is written.
-    init(_ text: String, services: [ShopService]) throws {
-        let parts = text.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-        let number = parts[parts.count - 1]
+    init(_ text: String, services: [KnownService]) throws {
+        // A service's name may hold dashes.
+        let dash = text.lastIndex(of: "-")
+        let number = String(dash.map { text[text.index(after: $0)...] } ?? text[...])
         guard !number.isEmpty, number.allSatisfy({ $0.isASCII && $0.isNumber }), Int64(number) != nil else {
             throw UsageError(message: "`\(text)` is no id of a dead letter", mend: Self.form)
         }
-        if parts.count == 2 {
-            guard let service = ShopService(rawValue: parts[0]) else {
-                let names = ShopService.allCases.map(\.rawValue)
+        if let dash {
+            let name = String(text[..<dash])
+            guard let service = services.first(where: { $0.name == name }) else {
+                let names = services.map(\.name)
                 throw UsageError(
-                    message: "`\(text)` names no service that is known",
-                    mend: Suggestion.nearest(to: parts[0], among: names).map { "Did you mean `\($0)-\(number)`?" }
+                    message: services.count == 1
+                        ? "`\(text)` does not belong to \(services[0].name)"
+                        : "`\(text)` names no service that is known",
+                    mend: Suggestion.nearest(to: name, among: names).map { "Did you mean `\($0)-\(number)`?" }
                         ?? "Services are: \(names.joined(separator: ", "))."
-                )
-            }
-            guard services.contains(service) else {
-                throw UsageError(
-                    message: "`\(text)` does not belong to \(services.map(\.rawValue).joined(separator: ", "))"
                 )
             }
             self.init(service: service, number: number)
@@ -36,12 +35,12 @@ struct DeadLetterID: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
-    init(service: ShopService, number: String) {
+    init(service: KnownService, number: String) {
         self.service = service
         self.number = number
     }
 
-    var description: String { "\(service.rawValue)-\(number)" }
+    var description: String { "\(service.name)-\(number)" }
 
     private static let form =
         "Ids are written as `warren dead-letters list` shows them, payment-17; or 17 with --service payment."
@@ -57,7 +56,7 @@ struct DeadLetterPlace: Sendable, Equatable {
     /// Reads a place.
     ///
     /// - Throws: `UsageError` that says how one is written.
-    init(_ text: String, services: [ShopService], hasTime: Bool) throws {
+    init(_ text: String, services: [KnownService], hasTime: Bool) throws {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
         guard parts.count == (hasTime ? 2 : 1) else {
             throw UsageError(

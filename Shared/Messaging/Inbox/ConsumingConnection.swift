@@ -1,7 +1,7 @@
-internal import AMQP
+package import AMQP
 
 /// What the inbox needs of a broker.
-protocol ConsumingConnection: Sendable {
+package protocol ConsumingConnection: Sendable {
     var state: ConnectionState { get }
     var states: AsyncStream<ConnectionState> { get }
     var bursts: AsyncStream<[IncomingMessage]> { get }

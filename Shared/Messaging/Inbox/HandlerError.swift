@@ -1,8 +1,11 @@
+internal import Database
 internal import Events
 
 /// What a handler throws when it knows whether a retry can help.
 ///
-/// Any other error counts as one that a retry can help; its class is the error's type.
+/// A `DatabaseError` says it itself: bad SQL, a violated constraint or a value of the wrong type stays what it is however
+/// often it is tried, and goes to the dead letters at once under `database.misuse`, `database.constraint` or
+/// `database.conversion`. Any other error counts as one that a retry can help; its class is the error's type.
 public struct HandlerError: Error, Sendable, CustomStringConvertible {
     /// Whether a retry can help.
     public enum Kind: Sendable, Equatable {
@@ -50,6 +53,8 @@ public struct HandlerError: Error, Sendable, CustomStringConvertible {
             self = error
         case let fault as EventFault:
             self = .permanent(fault.code.rawValue, fault.detail)
+        case let error as DatabaseError where error.isPermanent:
+            self = .permanent("database.\(error.code.name)", error.description)
         case is CancellationError:
             self = .transient("service.stopping", "the service stopped while the handler was at work")
         default:
@@ -69,5 +74,12 @@ public struct HandlerError: Error, Sendable, CustomStringConvertible {
         self.kind = kind
         self.errorClass = String(errorClass.prefix(200))
         self.message = String(message.prefix(4000))
+    }
+}
+
+extension DatabaseError.Code {
+    /// Without its details: dead letters are grouped by it.
+    fileprivate var name: String {
+        if case .constraint = self { "constraint" } else { String(describing: self) }
     }
 }

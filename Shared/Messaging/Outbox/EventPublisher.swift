@@ -9,14 +9,16 @@ public import Telemetry
 public final class EventPublisher: Sendable {
     private let publisher: Publisher
 
-    /// Makes a publisher that declares the topology when it connects.
+    /// Makes a publisher that declares nothing: it needs the kit's exchanges, and no queue of anybody.
+    ///
+    /// An event that no queue listens to comes back as `.unroutable`.
     ///
     /// - Throws: `PublishFailure` when a URL is not valid; credentials are redacted.
-    public init(brokerURLs: [String], topology: Topology, logger: Logger) throws {
+    public init(brokerURLs: [String], logger: Logger) throws {
         do {
             publisher = Publisher(
                 try ConnectionConfiguration(urls: brokerURLs, name: "warren"),
-                topology: topology.declarations(queueType: .quorum, mode: .verify),
+                topology: Topology([]).declarations(queueType: .quorum, mode: .verify),
                 logger: logger.labelled("messaging.publisher")
             )
         } catch let error as AMQPError {
@@ -55,6 +57,11 @@ public final class EventPublisher: Sendable {
             switch error.code {
             case .returned:
                 throw PublishFailure(kind: .unroutable, reason: "no queue is bound to \(envelope.type)")
+            case .connectionLost where error.channelClose != nil:
+                throw PublishFailure(
+                    kind: .timedOut,
+                    reason: "over this event or one beside it, which may have arrived, \(error.reason)"
+                )
             case .connectionLost, .timeout, .cancelled:
                 throw PublishFailure(
                     kind: .timedOut,

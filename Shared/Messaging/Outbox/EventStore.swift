@@ -14,6 +14,8 @@ public final class EventStore: Sendable {
     let source: String
     let limits: EventLimits
     let timeouts: TimeoutDesk?
+    /// Whether somebody forwards what is appended.
+    let isPublished: Bool
     /// Called after each commit that appended events.
     let onCommit: @Sendable ([StoredEvent]) -> Void
     /// Rings after each commit that appended events.
@@ -26,6 +28,7 @@ public final class EventStore: Sendable {
         source: String,
         limits: EventLimits,
         timeouts: TimeoutDesk? = nil,
+        isPublished: Bool = true,
         logger: Logger = .silent,
         onCommit: @escaping @Sendable ([StoredEvent]) -> Void
     ) {
@@ -34,6 +37,7 @@ public final class EventStore: Sendable {
         self.source = source
         self.limits = limits
         self.timeouts = timeouts
+        self.isPublished = isPublished
         self.bell = bell
         self.onCommit = { events in
             onCommit(events)
@@ -52,6 +56,7 @@ public final class EventStore: Sendable {
     /// In a handler, what is appended is caused by its event, as in `Delivery.commit`.
     ///
     /// - Throws: what `body` throws, after its effects are rolled back; `DatabaseError`.
+    @discardableResult
     public func write<Result: Sendable>(
         _ body: @escaping @Sendable (Transaction) throws -> Result
     ) async throws -> Result {

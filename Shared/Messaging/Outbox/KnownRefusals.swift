@@ -35,6 +35,13 @@ struct KnownRefusals {
         if let size = tooLarge?.size, publication.message.body.count >= size { tooLarge = nil }
     }
 
+    /// What was learned so long ago speaks for nothing any more.
+    mutating func forgetOld(at now: ContinuousClock.Instant, patience: Duration) {
+        guard !isEmpty else { return }
+        forbidden = forbidden.filter { $0.value.at.duration(to: now) < patience }
+        if let at = tooLarge?.refusal.at, at.duration(to: now) >= patience { tooLarge = nil }
+    }
+
     /// Why a publish need not be tried.
     ///
     /// - Parameter patience: how long what was learned holds.

@@ -1,8 +1,8 @@
-internal import AMQP
+package import AMQP
 internal import Events
 
 /// What the forwarder needs of a broker.
-protocol PublishingConnection: Sendable {
+package protocol PublishingConnection: Sendable {
     var state: ConnectionState { get }
     var states: AsyncStream<ConnectionState> { get }
     func run() async

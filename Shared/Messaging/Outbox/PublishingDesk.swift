@@ -132,6 +132,7 @@ final class PublishingDesk: PublishingConnection {
                 return []
             }
             let now = ContinuousClock.now
+            state.refusals.forgetOld(at: now, patience: Self.forwarderPatience)
             return burst.compactMap { outgoing in
                 if let error = state.refusals.refusal(of: outgoing.publication, at: now, patience: patience) {
                     refused.append((outgoing, error.alike))
@@ -197,7 +198,7 @@ final class PublishingDesk: PublishingConnection {
         }
         switch error?.code {
         case .connectionLost, .closed:
-            guard let error, error.channelClose != 404 else { fallthrough }
+            guard let error, error.channelClose == nil || error.isOverOne(of: outgoing.publication) else { fallthrough }
             conclude { $0.returned(outgoing, error) }
         default:
             if let error { failed(outgoing, error) } else { outgoing.tell(nil) }

@@ -27,14 +27,23 @@ extension Transaction {
     /// Inside a delivery the cause and the correlation id are the delivery's; outside, `correlationID` starts a flow and
     /// is the event's subject unless given. Events of one subject are numbered from 1 in the order of their appending.
     ///
-    /// - Throws: `DatabaseError` with code `.misuse` outside of `EventStore.write` and `Delivery.commit`; `EventFault`, which
-    ///   names the field, for what no subscriber could read: an attribute that is empty, longer than 255 bytes or holds control
-    ///   characters (type, subject, correlation id); data with U+0000 or nested too deep; more bytes than every subscriber's limit.
-    public func append(_ event: some Event, correlationID: String? = nil) throws {
+    /// - Returns: what the event is known by from now on, for an answer that names it or a column that refers to it.
+    /// - Throws: `DatabaseError` with code `.misuse` outside of `EventStore.write` and `Delivery.commit`, and in a service that
+    ///   only consumes; `EventFault`, which names the field, for what no subscriber could read: an attribute that is empty,
+    ///   longer than 255 bytes or holds control characters (type, subject, correlation id); data with U+0000 or nested too
+    ///   deep; more bytes than every subscriber's limit.
+    @discardableResult
+    public func append(_ event: some Event, correlationID: String? = nil) throws -> EventIdentity {
         guard let context = context as? AppendContext else {
             throw DatabaseError(
                 code: .misuse,
                 reason: "append works inside EventStore.write and Delivery.commit only; use one of them"
+            )
+        }
+        guard context.store.isPublished else {
+            throw DatabaseError(
+                code: .misuse,
+                reason: "append needs a service that publishes; this one is set up as .consumesOnly"
             )
         }
         let type = Swift.type(of: event).type
@@ -82,6 +91,12 @@ extension Transaction {
         )
         let isHeard = context.local?.hasHandlers(of: type) == true
         if isHeard { context.appended.append(LocalDispatch.Appended(event: event, envelope: envelope)) }
+        return EventIdentity(
+            id: envelope.id,
+            source: envelope.source,
+            subject: envelope.subject,
+            sequence: UInt64(sequence)
+        )
     }
 
     /// The last number that a subject has given; 0 for a new one.

@@ -2,83 +2,40 @@ import HTTP
 
 /// Who may use the operations API.
 ///
-/// With a token: whoever sends it. Without one: peers on loopback, as far as the request shows that no one else stands
-/// behind them - a proxy that forwards, or a page of another site in a browser on this machine.
+/// With a file of tokens: whoever sends one, as far as its role goes. Without one: peers on loopback.
 struct OperationsAccess: Sendable {
-    let token: String?
+    private static let local = LoopbackOnly(
+        subject: "the operations API",
+        mend: "Set WARREN_OPERATIONS_TOKENS_FILE and send one of its tokens as bearer token."
+    )
 
-    /// Throws a `Problem` when the request may not go on.
-    func check(_ request: HTTPRequest) throws {
-        if let token {
-            try checkToken(token, in: request)
-        } else {
-            try checkLoopback(request)
+    /// Nil where there is no file.
+    let tokens: (@Sendable () -> AccessTokens)?
+
+    /// Who sends the request.
+    ///
+    /// - Throws: a `Problem` (401, 403) when the request may not go on.
+    func caller(of request: HTTPRequest, as role: OperatorRole) throws -> Caller {
+        guard let tokens = tokens?() else {
+            try Self.local.check(request)
+            return .local
         }
-    }
-
-    private func checkToken(_ token: String, in request: HTTPRequest) throws {
-        let given = request.headers["Authorization"].flatMap(Self.bearerToken)
-        if let given, Self.areEqual(given, token) { return }
-        throw Problem(
-            status: 401,
-            slug: "unauthorized",
-            title: "The operations API needs its bearer token",
-            detail: given == nil ? "Send the header `Authorization: Bearer TOKEN`." : "The token is not the right one.",
-            headers: ["WWW-Authenticate": "Bearer realm=\"operations\""]
-        )
-    }
-
-    private func checkLoopback(_ request: HTTPRequest) throws {
-        guard request.isLoopback else { throw Self.forbidden("The request comes from another machine.") }
-        for name in ["Forwarded", "X-Forwarded-For", "X-Real-IP", "Via"] where request.headers[name] != nil {
-            throw Self.forbidden("The request was forwarded by a proxy.")
+        let given = request.bearerToken
+        guard let given, let entry = tokens.entry(of: given) else {
+            throw Problem.unauthorized(
+                "The operations API needs a bearer token",
+                wasGiven: given != nil,
+                realm: "operations"
+            )
         }
-        // A page of another site can make a browser on this machine send requests here. The browser then names the site,
-        // or the name by which it was led here.
-        if let host = request.headers["Host"], !Self.isLoopback(authority: host) {
-            throw Self.forbidden("The request is addressed to a name that is not this machine's loopback.")
+        guard entry.role.allows(role) else {
+            throw Problem(
+                status: 403,
+                slug: "role-not-allowed",
+                title: "The token may not do that",
+                detail: "The role of \(entry.name) is \(entry.role.rawValue); this needs \(role.rawValue)."
+            )
         }
-        if let origin = request.headers["Origin"] {
-            guard let locator = LocatorText(origin), Self.loopbackHosts.contains(locator.host.lowercased()) else {
-                throw Self.forbidden("The request comes from a page of another site.")
-            }
-        }
-        if request.headers["Sec-Fetch-Site"]?.lowercased() == "cross-site" {
-            throw Self.forbidden("The request comes from a page of another site.")
-        }
-    }
-
-    private static let loopbackHosts: Set<String> = ["127.0.0.1", "localhost", "::1"]
-
-    private static func isLoopback(authority: String) -> Bool {
-        guard let host = LocatorText("http://" + authority)?.host.lowercased() else { return false }
-        return loopbackHosts.contains(host)
-    }
-
-    private static func forbidden(_ detail: String) -> Problem {
-        Problem(
-            status: 403,
-            slug: "loopback-only",
-            title: "Without a token the operations API answers on loopback only",
-            detail: detail + " Set WARREN_OPERATIONS_TOKEN and send it as bearer token."
-        )
-    }
-
-    private static func bearerToken(_ header: String) -> String? {
-        let parts = header.split(separator: " ", maxSplits: 1)
-        guard parts.count == 2, parts[0].lowercased() == "bearer" else { return nil }
-        return String(parts[1].drop { $0 == " " })
-    }
-
-    /// Compares in a time that depends on the lengths alone, so that it does not tell how much of a token was right.
-    static func areEqual(_ left: String, _ right: String) -> Bool {
-        let left = Array(left.utf8)
-        let right = Array(right.utf8)
-        guard !right.isEmpty else { return left.isEmpty }
-        var difference = left.count ^ right.count
-        for (index, byte) in left.enumerated() {
-            difference |= Int(byte ^ right[index % right.count])
-        }
-        return difference == 0
+        return Caller(.operator, entry.name)
     }
 }

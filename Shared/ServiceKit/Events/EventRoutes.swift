@@ -4,8 +4,8 @@ import Messaging
 
 /// The event API: `GET /events` and `GET /events/types`.
 ///
-/// Events hold personal data and what the service knows, so the rule of the operations API applies: with a token whoever
-/// sends it, without one peers on loopback.
+/// Events hold personal data and what the service knows, so the rule of the operations API applies: with tokens whoever
+/// sends one, without them peers on loopback.
 struct EventRoutes: Sendable {
     static let mediaType = "application/cloudevents-batch+json; charset=utf-8"
     static let nextHeader = "Warren-Next-Position"
@@ -14,7 +14,6 @@ struct EventRoutes: Sendable {
 
     let service: String
     let log: EventLog
-    let access: OperationsAccess
 
     var routes: [Wiring.Route] {
         [
@@ -24,8 +23,7 @@ struct EventRoutes: Sendable {
     }
 
     private func guarded(_ pattern: String, _ handler: @escaping Router.Handler) -> Wiring.Route {
-        Wiring.Route(method: "GET", pattern: pattern) { request in
-            try access.check(request)
+        Wiring.Route(method: "GET", pattern: pattern, access: .operators(.read)) { request in
             do {
                 return try await handler(request)
             } catch let error as DatabaseError where error.isTransient {
@@ -189,25 +187,7 @@ struct EventParameters {
     /// The same request from another position on.
     func target(after position: Int64) -> String {
         let kept = items.filter { $0.name != "after" }.map { ($0.name, $0.value) }
-        let query = ([("after", String(position))] + kept).map { "\(Self.escape($0.0))=\(Self.escape($0.1))" }
-        return "/events?" + query.joined(separator: "&")
-    }
-
-    /// Percent-encodes everything that is not unreserved (RFC 3986, section 2.3).
-    static func escape(_ text: String) -> String {
-        var result = ""
-        for byte in text.utf8 {
-            let scalar = Unicode.Scalar(byte)
-            if ("a"..."z").contains(scalar) || ("A"..."Z").contains(scalar) || ("0"..."9").contains(scalar)
-                || "-._~".unicodeScalars.contains(scalar)
-            {
-                result.unicodeScalars.append(scalar)
-            } else {
-                let digits = String(byte, radix: 16, uppercase: true)
-                result += digits.utf8.count == 1 ? "%0\(digits)" : "%\(digits)"
-            }
-        }
-        return result
+        return "/events?" + FormURLEncoded.encode([("after", String(position))] + kept)
     }
 }
 

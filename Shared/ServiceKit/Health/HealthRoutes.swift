@@ -5,19 +5,28 @@ import Telemetry
 struct HealthRoutes: Sendable {
     let readiness: Readiness
     let metrics: MetricsRegistry
+    /// Who may read the metrics.
+    let metricsAccess: RouteAccess
     /// Brings up to date what the metrics cannot read themselves.
     let refreshMetrics: @Sendable () async -> Void
 
-    var routes: [Wiring.Route] {
+    /// For whoever watches over the process.
+    var probes: [Wiring.Route] {
         [
-            Wiring.Route(method: "GET", pattern: "/livez") { _ in Self.live },
-            Wiring.Route(method: "GET", pattern: "/readyz") { request in
+            Wiring.Route(method: "GET", pattern: "/livez", access: .anyone) { _ in Self.live },
+            Wiring.Route(method: "GET", pattern: "/readyz", access: .anyone) { request in
                 Self.answer(await readiness.findings(), isVerbose: request.queryValue("verbose") != nil)
             },
-            Wiring.Route(method: "GET", pattern: "/metrics") { _ in
+        ]
+    }
+
+    /// For whoever watches over what it does.
+    var gauges: [Wiring.Route] {
+        [
+            Wiring.Route(method: "GET", pattern: "/metrics", access: metricsAccess) { _ in
                 await refreshMetrics()
                 return Self.text(metrics.render(), contentType: "text/plain; version=0.0.4; charset=utf-8")
-            },
+            }
         ]
     }
 
@@ -26,7 +35,7 @@ struct HealthRoutes: Sendable {
 
     /// 200 and `ready`, or 503 and a line per failing check; with `isVerbose` a line per check.
     static func answer(_ findings: [Readiness.Finding], isVerbose: Bool) -> HTTPResponse {
-        let failing = findings.filter { $0.problem != nil }
+        let failing = findings.filter(\.isFailing)
         var lines = (isVerbose ? findings : failing).map(\.line)
         if failing.isEmpty { lines.append("ready") }
         return text(lines.map { $0 + "\n" }.joined(), status: failing.isEmpty ? 200 : 503)

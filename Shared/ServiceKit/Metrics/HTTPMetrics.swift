@@ -4,18 +4,24 @@ import Telemetry
 /// Counts and times the requests of each route, and counts those that no route took.
 struct HTTPMetrics: Sendable {
     let registry: MetricsRegistry
+    let accessLog: AccessLog
 
-    /// The same handler, measured.
-    func measured(_ route: Wiring.Route) -> Router.Handler {
+    /// The route's handler behind the doors, measured with them, with a line in the log.
+    func measured(_ route: Wiring.Route, behind doors: Doors) -> Router.Handler {
         return { request in
             let clock = ContinuousClock()
             let start = clock.now
+            var caller: Caller?
             func finish(_ status: Int) {
-                histogram(of: route).observe(start.duration(to: clock.now))
+                let duration = start.duration(to: clock.now)
+                histogram(of: route).observe(duration)
+                accessLog.note(route, caller, status: status, duration: duration)
                 counter(method: route.method, route: route.pattern, status: status).increment()
             }
             do {
-                let response = try await route.handler(request)
+                let admitted = try doors.admit(request, to: route)
+                caller = admitted.caller
+                let response = try await route.handler(admitted)
                 finish(response.status)
                 return response
             } catch {

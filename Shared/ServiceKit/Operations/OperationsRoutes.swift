@@ -8,7 +8,6 @@ import Telemetry
 struct OperationsRoutes: Sendable {
     let service: String
     let source: any OperationsSource
-    let access: OperationsAccess
     let logger: Logger
 
     private enum Action: String {
@@ -33,8 +32,8 @@ struct OperationsRoutes: Sendable {
     }
 
     func guarded(_ method: String, _ pattern: String, _ handler: @escaping Router.Handler) -> Wiring.Route {
-        Wiring.Route(method: method, pattern: pattern) { request in
-            try access.check(request)
+        let role: OperatorRole = method == "GET" ? .read : .act
+        return Wiring.Route(method: method, pattern: pattern, access: .operators(role)) { request in
             do {
                 var response = try await handler(request)
                 response.headers["Cache-Control"] = "no-store"
@@ -173,13 +172,15 @@ struct OperationsRoutes: Sendable {
         return id
     }
 
-    /// Who acts, as the audit records it.
+    /// Who acts, as the audit records it: the token's name, and whom its sender speaks for.
     static func actor(of request: HTTPRequest) throws -> String {
-        guard let actor = request.headers["Warren-Actor"], !actor.isEmpty else { return "operator" }
+        let sender = request.caller.flatMap { $0.kind == .operator ? $0.name : nil }
+        guard let actor = request.headers["Warren-Actor"], !actor.isEmpty else { return sender ?? "operator" }
         guard actor.count <= 100, actor.isOneLine else {
             throw invalid(field: "Warren-Actor", "must be at most 100 characters without control characters")
         }
-        return actor
+        guard let sender, sender != actor else { return actor }
+        return "\(sender) (\(actor))"
     }
 
     static func reason(in request: HTTPRequest, isRequired: Bool) throws -> String {

@@ -17,8 +17,9 @@ enum Deadline {
             }
             let timer = Task {
                 try await Task.sleep(for: limit)
-                work.cancel()
+                // First: work that ends because it is cancelled ended too late.
                 first.resume(nil)
+                work.cancel()
             }
             first.onResume { timer.cancel() }
         }

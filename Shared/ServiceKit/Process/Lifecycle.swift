@@ -1,3 +1,4 @@
+import HTTP
 import Telemetry
 
 /// Runs a program until it is asked to stop or a part of it fails.
@@ -47,21 +48,27 @@ struct Lifecycle: Sendable {
         var partsGrace: Duration { parts * 9 / 10 }
     }
 
+    /// An HTTP server of the program.
+    struct Server: Sendable {
+        let name: String
+        /// The key of its port in the log: `http.port`.
+        let portKey: StaticString
+        /// Serves until it is cancelled; throws when it cannot.
+        let serve: @Sendable () async throws -> Void
+        /// Waits until HTTP is served and gives the port.
+        let port: @Sendable () async throws -> Int
+    }
+
     private enum Happening: Sendable {
-        case serving(port: Int)
+        case serving(server: String, port: Int)
         case wired(Wired)
         case notWired(any Error)
         case stopRequested
         case ended(part: String, error: (any Error)?)
     }
 
-    private static let httpName = "http"
-
-    /// Serves until it is cancelled; throws when it cannot.
-    let serve: @Sendable () async throws -> Void
-    /// Waits until HTTP is served and gives the port.
-    let port: @Sendable () async throws -> Int
-    /// Wires the program; called once HTTP is served, and cancelled where the program has to stop before it has ended.
+    let servers: [Server]
+    /// Wires the program; called once all of HTTP is served, and cancelled where the program has to stop before it has ended.
     let wire: @Sendable () async throws -> Wired
     let budget: Budget
     let stop: StopSignal
@@ -72,19 +79,29 @@ struct Lifecycle: Sendable {
     func run() async -> Int32 {
         let (happenings, report) = AsyncStream.makeStream(of: Happening.self)
         stop.onRequest { report.yield(.stopRequested) }
-        let http = start(Part(name: Self.httpName, mayEnd: false, run: serve), reportingTo: report)
-        Task {
-            // Where there is no port, the server's own end says why.
-            if let port = try? await port() { report.yield(.serving(port: port)) }
+        let http = servers.map { server in
+            let task = start(Part(name: server.name, mayEnd: false, run: server.serve), reportingTo: report)
+            Task {
+                // Where there is no port, the server's own end says why.
+                if let port = try? await server.port() { report.yield(.serving(server: server.name, port: port)) }
+            }
+            return (name: server.name, task: task)
         }
+        var ports: [String: Int] = [:]
         var running: [(name: String, task: Task<Void, Never>)] = []
         var watch: Task<Void, Never>?
         var wiring: Task<Wired?, Never>?
         var code: Int32 = 0
         loop: for await happening in happenings {
             switch happening {
-            case .serving(let port):
-                logger.info("the program serves", [LogField("http.port", port)])
+            case .serving(let server, let port):
+                ports[server] = port
+                guard ports.count == servers.count else { continue }
+                // In the order of the servers.
+                logger.info(
+                    "the program serves",
+                    servers.map { LogField($0.portKey, ports[$0.name] ?? 0) }
+                )
                 wiring = startWiring(reportingTo: report)
             case .wired(let wired):
                 running = wired.parts.map { ($0.name, start($0, reportingTo: report)) }
@@ -110,7 +127,7 @@ struct Lifecycle: Sendable {
         stop.request()
         watch?.cancel()
         logger.info("the program stops")
-        let isOrderly = await stopAll([(Self.httpName, http)], wiring, then: running)
+        let isOrderly = await stopAll(http, wiring, then: running)
         return isOrderly ? code : 1
     }
 
@@ -191,7 +208,7 @@ struct Lifecycle: Sendable {
         let start = clock.now
         var hasWarned = false
         while !Task.isCancelled {
-            let problems = await readiness.findings().filter { $0.problem != nil }
+            let problems = await readiness.findings().filter(\.isFailing)
             if problems.isEmpty {
                 let elapsed = start.duration(to: clock.now).components
                 let milliseconds = elapsed.seconds * 1000 + elapsed.attoseconds / 1_000_000_000_000_000
@@ -209,5 +226,16 @@ struct Lifecycle: Sendable {
                 return
             }
         }
+    }
+}
+
+extension Lifecycle.Server {
+    init(_ server: HTTPServer, _ name: String, portKey: StaticString, _ budget: Lifecycle.Budget) {
+        self.init(
+            name: name,
+            portKey: portKey,
+            serve: { try await server.run(grace: budget.http * 9 / 10) },
+            port: { try await server.port() }
+        )
     }
 }

@@ -67,12 +67,12 @@ struct ServerRun: Sendable {
             let server = try HTTPServer(
                 address: prepared.address,
                 router: door.router,
+                limits: prepared.httpLimits,
                 logger: prepared.logger.labelled("http")
             )
             let lifecycle = Lifecycle(
-                serve: { try await server.run(grace: budget.http * 9 / 10) },
-                port: { try await server.port() },
-                wire: { try await wired(prepared, door) },
+                servers: [Lifecycle.Server(server, "http", portKey: "http.port", budget)],
+                wire: { try await wired(prepared, door, server) },
                 budget: budget,
                 stop: process.stop,
                 logger: prepared.logger
@@ -84,7 +84,11 @@ struct ServerRun: Sendable {
         }
     }
 
-    private func wired(_ prepared: Startup.Prepared, _ door: FrontDoor) async throws -> Lifecycle.Wired {
+    private func wired(
+        _ prepared: Startup.Prepared,
+        _ door: FrontDoor,
+        _ server: HTTPServer
+    ) async throws -> Lifecycle.Wired {
         let logger = prepared.logger
         let metrics = MetricsRegistry()
         let wiring = Wiring(logger: logger)
@@ -93,10 +97,23 @@ struct ServerRun: Sendable {
         )
         let parts = wiring.seal()
         metrics.registerProcessMetrics()
+        metrics.registerConnectionMetrics([("http", { server.statistics })])
         metrics.registerBuildInformation(service: name)
         let readiness = Readiness(probes: parts.checks)
-        let health = HealthRoutes(readiness: readiness, metrics: metrics, refreshMetrics: {})
-        door.open(try RouterAssembly.router(of: health.routes + parts.routes, metrics: metrics))
+        let health = HealthRoutes(readiness: readiness, metrics: metrics, metricsAccess: .anyone, refreshMetrics: {})
+        let doors = Doors(
+            hosts: HostPolicy(names: prepared.hosts, listeningOn: prepared.address),
+            operations: OperationsAccess(tokens: nil),
+            api: APIAccess()
+        )
+        door.open(
+            try RouterAssembly.router(
+                of: health.probes + health.gauges + parts.routes,
+                behind: doors,
+                metrics: metrics,
+                logger: logger
+            )
+        )
         return Lifecycle.Wired(parts: parts.backgrounds, closers: parts.closers, readiness: readiness)
     }
 }

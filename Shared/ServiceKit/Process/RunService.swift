@@ -57,36 +57,50 @@ struct ServiceRun: Sendable {
                 LogField("service.name", description.name),
                 LogField("service.version", Warren.version),
                 LogField("http.address", prepared.address),
-                LogField("messaging.broker", settings[kit.broker].map(LocatorText.redacted).joined(separator: ",")),
+                LogField("operations.address", settings[kit.access.operationsAddress]),
+                LogField("messaging.broker", settings[kit.broker].map(URLParts.redacted).joined(separator: ",")),
                 LogField("database.url", settings[kit.database]),
                 LogField("settings.given", settings.given.joined(separator: ",")),
             ]
         )
-        if settings[kit.operationsToken] == nil {
-            logger.info("the operations API has no token and answers on loopback only")
+        if settings[kit.access.operationsTokens] == nil {
+            logger.info("the operations API has no tokens and answers on loopback only")
+        }
+        if settings[kit.access.apiTokens] == nil, settings[kit.access.webKey] == nil {
+            logger.info("the service's API has no tokens and answers on loopback only")
         }
     }
 
     /// Serves HTTP, opens the database, wires and runs; closes the database whatever happens.
     private func start(_ prepared: Startup.Prepared, _ kit: KitSettings) async -> Int32 {
         let logger = prepared.logger
-        let door = FrontDoor()
+        let doors = FrontDoors()
         let opened = OpenedDatabase()
         let budget = Lifecycle.Budget(grace: prepared.grace)
         let code: Int32
         do {
-            let server = try HTTPServer(
+            let publicServer = try HTTPServer(
                 address: prepared.address,
-                router: door.router,
+                router: doors.publicDoor.router,
+                limits: prepared.httpLimits,
                 logger: logger.labelled("http")
             )
+            let operationsServer = try HTTPServer(
+                address: prepared.settings[kit.access.operationsAddress],
+                router: doors.operationsDoor.router,
+                limits: prepared.httpLimits,
+                logger: logger.labelled("operations")
+            )
+            let servers = [(name: "http", server: publicServer), (name: "operations", server: operationsServer)]
             let lifecycle = Lifecycle(
-                serve: { try await server.run(grace: budget.http * 9 / 10) },
-                port: { try await server.port() },
+                servers: [
+                    Lifecycle.Server(publicServer, "http", portKey: "http.port", budget),
+                    Lifecycle.Server(operationsServer, "operations", portKey: "operations.port", budget),
+                ],
                 wire: {
-                    let database = try await open(prepared, kit, door)
+                    let database = try await open(prepared, kit, doors)
                     opened.keep(database)
-                    return try await wired(prepared, kit, database, door, budget)
+                    return try await wired(prepared, kit, database, doors, servers, budget)
                 },
                 budget: budget,
                 stop: process.stop,
@@ -103,6 +117,18 @@ struct ServiceRun: Sendable {
         return code
     }
 
+    /// The doors of both addresses.
+    private struct FrontDoors: Sendable {
+        let publicDoor = FrontDoor()
+        let operationsDoor = FrontDoor()
+
+        /// Says what the program is at from now on.
+        func starting(_ task: String) {
+            publicDoor.starting(task)
+            operationsDoor.starting(task)
+        }
+    }
+
     /// What is closed at the end, once there is something to close.
     private final class OpenedDatabase: Sendable {
         private let kept = Mutex<Database?>(nil)
@@ -115,7 +141,7 @@ struct ServiceRun: Sendable {
     private func open(
         _ prepared: Startup.Prepared,
         _ kit: KitSettings,
-        _ door: FrontDoor
+        _ doors: FrontDoors
     ) async throws -> Database {
         do {
             return try await Database.open(
@@ -124,9 +150,9 @@ struct ServiceRun: Sendable {
                 logger: prepared.logger.labelled("database"),
                 onStep: { step in
                     switch step {
-                    case .opening: door.starting("the database is being opened")
-                    case .checking: door.starting("the database is being checked after an unclean stop")
-                    case .migrating(let name): door.starting("the database is being migrated to \(name)")
+                    case .opening: doors.starting("the database is being opened")
+                    case .checking: doors.starting("the database is being checked after an unclean stop")
+                    case .migrating(let name): doors.starting("the database is being migrated to \(name)")
                     }
                 }
             )
@@ -139,10 +165,11 @@ struct ServiceRun: Sendable {
         _ prepared: Startup.Prepared,
         _ kit: KitSettings,
         _ database: Database,
-        _ door: FrontDoor,
+        _ doors: FrontDoors,
+        _ servers: [(name: String, server: HTTPServer)],
         _ budget: Lifecycle.Budget
     ) async throws -> Lifecycle.Wired {
-        door.starting("the service is being wired")
+        doors.starting("the service is being wired")
         let logger = prepared.logger
         let settings = prepared.settings
         let runtime = try MessagingRuntime(
@@ -163,32 +190,51 @@ struct ServiceRun: Sendable {
                 metrics: metrics,
                 wiring: wiring,
                 runtime: runtime,
-                operationsToken: settings[kit.operationsToken]
+                operationsToken: settings[kit.access.operationsToken]
             )
         )
         let parts = wiring.seal()
         let operations = RuntimeOperations(runtime: runtime)
         let backlog = MessagingMetrics(source: operations, types: subscribedTypes, logger: logger.labelled("metrics"))
         metrics.registerProcessMetrics()
+        metrics.registerConnectionMetrics(servers.map { server in (server.name, { server.server.statistics }) })
         metrics.registerBuildInformation(service: description.name)
         metrics.registerMessagingCounters { runtime.counters }
         metrics.registerDatabaseMetrics { database.statistics }
         backlog.register(in: metrics)
         let readiness = Readiness(probes: [Self.probe(of: database), Self.probe(of: runtime)] + parts.checks)
-        let access = OperationsAccess(token: settings[kit.operationsToken])
-        let common = KitRoutes(
-            health: HealthRoutes(readiness: readiness, metrics: metrics) { await backlog.refresh() },
-            operations: OperationsRoutes(
-                service: description.name,
-                source: operations,
-                access: access,
-                logger: logger.labelled("operations")
-            ),
-            events: EventRoutes(service: description.name, log: runtime.eventLog, access: access)
+        let health = HealthRoutes(readiness: readiness, metrics: metrics, metricsAccess: .operators(.read)) {
+            await backlog.refresh()
+        }
+        let operationsRoutes = OperationsRoutes(
+            service: description.name,
+            source: operations,
+            logger: logger.labelled("operations")
         )
+        let eventRoutes = EventRoutes(service: description.name, log: runtime.eventLog)
         // Requests that wait for events end with the service; they would take up the grace otherwise.
         process.stop.onRequest { runtime.eventLog.stopWaiting() }
-        door.open(try RouterAssembly.router(of: common.routes + parts.routes, metrics: metrics))
+        let access = (
+            operations: try kit.access.operations(in: settings, logger: logger),
+            api: try kit.access.api(in: settings, logger: logger)
+        )
+        func router(_ routes: [Wiring.Route], on address: String) throws -> Router {
+            let guards = Doors(
+                hosts: HostPolicy(names: prepared.hosts, listeningOn: address),
+                operations: access.operations,
+                api: access.api
+            )
+            return try RouterAssembly.router(of: routes, behind: guards, metrics: metrics, logger: logger)
+        }
+        let document = description.openAPI.map { [Wiring.Route.document($0)] } ?? []
+        doors.publicDoor.open(try router(health.probes + document + parts.routes, on: prepared.address))
+        doors.operationsDoor.open(
+            try router(
+                health.probes + health.gauges + operationsRoutes.routes + eventRoutes.routes
+                    + [.document(PackageResources.openapi_yaml)],
+                on: settings[kit.access.operationsAddress]
+            )
+        )
         let messaging = Lifecycle.Part(name: "messaging", mayEnd: false) { await runtime.run(grace: budget.partsGrace) }
         return Lifecycle.Wired(
             parts: [messaging] + parts.backgrounds,
@@ -225,9 +271,15 @@ struct ServiceRun: Sendable {
     private static func probe(of runtime: MessagingRuntime) -> Readiness.Probe {
         Readiness.Probe(name: "broker") {
             let problems = runtime.problems()
-            let others = problems.map(\.check).filter { !MessagingRuntime.checks.contains($0) }
-            return (MessagingRuntime.checks + others).map { name in
-                Readiness.Finding(name: name, problem: problems.first { $0.check == name }?.problem)
+            let checks = runtime.checks
+            let others = problems.map(\.check).filter { !checks.contains($0) }
+            return (checks + others).map { name in
+                // One subscriber's queue that confirms nothing is no reason to send this service's clients away.
+                Readiness.Finding(
+                    name: name,
+                    problem: problems.first { $0.check == name }?.problem,
+                    isAdvisory: name == "broker.confirms"
+                )
             }
         }
     }

@@ -1,3 +1,4 @@
+import HTTP
 import Telemetry
 
 /// The first steps of a program: its command line, its settings, its log.
@@ -7,6 +8,9 @@ enum Startup {
         let logger: Logger
         let grace: Duration
         let address: String
+        /// The names that it answers to.
+        let hosts: [String]
+        let httpLimits: HTTPServer.Limits
         /// Listens for signals as long as it is kept.
         let signals: SignalHandler?
     }
@@ -69,6 +73,8 @@ enum Startup {
                 logger: logger,
                 grace: grace,
                 address: settings[common.address],
+                hosts: settings[common.hosts],
+                httpLimits: common.http.limits(in: settings),
                 signals: process.guardStop(grace, logger)
             )
         )

@@ -1,9 +1,21 @@
+import HTTP
 import Messaging
 import Telemetry
 
 /// The settings that every program of the kit has.
 struct CommonSettings {
     let address: Setting<String>
+    let hosts = Setting<[String]>(
+        "WARREN_HTTP_HOSTS",
+        default: "",
+        expected: "names separated by commas, shop.example.com for example",
+        help: "The names by which clients and proxies reach this program, beside loopback's and that of its address.",
+        defaultNote: "none"
+    ) { text in
+        let names = text.split { $0 == "," || $0 == " " }.map(String.init)
+        return names.allSatisfy { HostPolicy.host(of: $0) == $0.lowercased() } ? names : nil
+    }
+    let http = HTTPSettings()
     let logLevel = Setting<Logger.Level>(
         "WARREN_LOG_LEVEL",
         default: Logger.Level.info.name,
@@ -31,26 +43,19 @@ struct CommonSettings {
     }
 
     var declarations: [SettingDeclaration] {
-        [address.declaration, logLevel.declaration, logFormat.declaration, shutdownGrace.declaration]
+        [
+            address.declaration, hosts.declaration, logLevel.declaration, logFormat.declaration,
+            shutdownGrace.declaration,
+        ] + http.declarations
     }
 }
 
 /// The settings of a service: those of design section 6 that every service has.
 struct KitSettings {
     let common: CommonSettings
+    let access: AccessSettings
     let retention = RetentionSettings()
     let database: Setting<String>
-    let operationsToken = Setting<String?>(
-        "WARREN_OPERATIONS_TOKEN",
-        default: "",
-        secret: true,
-        expected: "a token of visible ASCII characters",
-        help: "Bearer token of the operations API. Without one it answers on loopback only.",
-        defaultNote: "none"
-    ) { text in
-        guard text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else { return nil }
-        return .some(text.isEmpty ? nil : text)
-    }
     let broker = Setting<[String]>(
         "WARREN_AMQP_URL",
         default: "amqp://guest:guest@127.0.0.1:5672/",
@@ -59,7 +64,7 @@ struct KitSettings {
         help: "The broker, or the nodes of a cluster in order of preference. amqps:// verifies the peer."
     ) { text in
         let locators = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
-        let areValid = locators.allSatisfy { ["amqp", "amqps"].contains(LocatorText($0)?.scheme) }
+        let areValid = locators.allSatisfy { ["amqp", "amqps"].contains(URLParts($0)?.scheme) }
         return areValid ? locators : nil
     }
     let queueType = Setting<MessagingConfiguration.QueueType>.choice(
@@ -127,6 +132,7 @@ struct KitSettings {
 
     init(service: String, httpPort: Int) {
         common = CommonSettings(httpPort: httpPort)
+        access = AccessSettings(httpPort: httpPort)
         database = Setting(
             "WARREN_DATABASE_URL",
             default: "sqlite:\(service).db",
@@ -140,7 +146,7 @@ struct KitSettings {
     }
 
     var declarations: [SettingDeclaration] {
-        [broker.declaration, database.declaration, operationsToken.declaration] + common.declarations + [
+        [broker.declaration, database.declaration] + common.declarations + access.declarations + [
             queueType.declaration, prefetch.declaration, topology.declaration, retryAttempts.declaration,
             retryBase.declaration, retryFactor.declaration, retryCap.declaration, deferralLimit.declaration,
             confirmTimeout.declaration,
@@ -150,7 +156,8 @@ struct KitSettings {
 
     /// What only several settings together can show to be wrong.
     func faults(in settings: Settings) -> [SettingFault] {
-        guard settings[retryCap] < settings[retryBase] else { return retention.faults(in: settings) }
+        let others = access.faults(in: settings) + retention.faults(in: settings)
+        guard settings[retryCap] < settings[retryBase] else { return others }
         return [
             SettingFault(
                 variable: retryCap.declaration.name,
@@ -158,7 +165,7 @@ struct KitSettings {
                 expected: "at least \(DurationText.text(of: settings[retryBase]))",
                 mend: "raise it, or lower \(retryBase.declaration.name)"
             )
-        ] + retention.faults(in: settings)
+        ] + others
     }
 
     func retryPolicy(in settings: Settings) -> RetryPolicy {
@@ -187,6 +194,7 @@ struct KitSettings {
         configuration.attemptTimeout = settings[attemptTimeout]
         configuration.ordering = description.ordering
         configuration.afterDeadLetter = description.afterDeadLetter
+        configuration.role = description.role
         configuration.eventRetention = settings[retention.events]
         configuration.deliveryRetention = settings[retention.deliveries]
         return configuration

@@ -1,7 +1,7 @@
 import HTTP
 import Telemetry
 
-/// Puts a program's routes into one router, each measured.
+/// Puts a program's routes into one router, each behind the doors and measured.
 enum RouterAssembly {
     /// Two handlers for one route.
     struct Conflict: Error, CustomStringConvertible {
@@ -10,10 +10,15 @@ enum RouterAssembly {
         var description: String { "\(route) is registered twice" }
     }
 
-    static func router(of routes: [Wiring.Route], metrics: MetricsRegistry) throws(Conflict) -> Router {
+    static func router(
+        of routes: [Wiring.Route],
+        behind doors: Doors,
+        metrics: MetricsRegistry,
+        logger: Logger
+    ) throws(Conflict) -> Router {
         var router = Router()
         var seen: Set<String> = []
-        let measuring = HTTPMetrics(registry: metrics)
+        let measuring = HTTPMetrics(registry: metrics, accessLog: AccessLog(logger: logger.labelled("access")))
         router.onRefusal = { method, status in measuring.refused(method: method, status: status) }
         for route in routes {
             // Two patterns that differ only in the names of their parameters match the same paths.
@@ -22,7 +27,7 @@ enum RouterAssembly {
             guard seen.insert("\(route.method) \(shape)").inserted else {
                 throw Conflict(route: "\(route.method) \(route.pattern)")
             }
-            router.on(route.method, route.pattern, measuring.measured(route))
+            router.on(route.method, route.pattern, measuring.measured(route, behind: doors))
         }
         return router
     }

@@ -23,9 +23,16 @@ public struct ServiceContext: Sendable {
     let runtime: MessagingRuntime
     let operationsToken: String?
 
-    /// Registers a route beside those that every service has.
-    public func route(_ method: String, _ pattern: String, _ handler: @escaping Router.Handler) {
-        wiring.route(method, pattern, handler)
+    /// Registers a route of the service's own API, on its public address.
+    ///
+    /// - Parameter access: who may use it; `callers`, unless the route itself makes sure of who sends its requests.
+    public func route(
+        _ method: String,
+        _ pattern: String,
+        access: RouteAccess = .callers,
+        _ handler: @escaping Router.Handler
+    ) {
+        wiring.route(method, pattern, access, handler)
     }
 
     /// A named check for `/readyz`: nil when well, otherwise what is wrong.
@@ -59,9 +66,9 @@ public struct ServerContext: Sendable {
     public let metrics: MetricsRegistry
     let wiring: Wiring
 
-    /// Registers a route beside those that every program has.
+    /// Registers a route beside those that every program has, for whoever can reach the address.
     public func route(_ method: String, _ pattern: String, _ handler: @escaping Router.Handler) {
-        wiring.route(method, pattern, handler)
+        wiring.route(method, pattern, .anyone, handler)
     }
 
     /// A named check for `/readyz`: nil when well, otherwise what is wrong.

@@ -17,10 +17,17 @@ public struct ServiceDescription: Sendable {
     public var migrations: [MigrationSet]
     /// The settings of the service's own, beside those of the kit.
     public var settings: [SettingDeclaration]
+    /// The OpenAPI document of the service's own API, served at `/openapi.yaml`; nil where it has none.
+    ///
+    /// With `resources: [.embedInCode("openapi.yaml")]` in the manifest it is `PackageResources.openapi_yaml`.
+    public var openAPI: [UInt8]?
     /// In what order the service handles deliveries.
     public var ordering: Subscriber.Ordering = .perSubject
     /// What becomes of a subject's later deliveries when one of them is dead.
     public var afterDeadLetter: Subscriber.AfterDeadLetter = .hold
+
+    /// Whether the service publishes, consumes, or does both.
+    public var role: MessagingRole = .publishesAndConsumes
 
     /// Describes a service.
     public init(

@@ -9,6 +9,7 @@ final class Wiring: Sendable {
     struct Route: Sendable {
         let method: String
         let pattern: String
+        let access: RouteAccess
         let handler: Router.Handler
     }
 
@@ -31,8 +32,13 @@ final class Wiring: Sendable {
         self.logger = logger
     }
 
-    func route(_ method: String, _ pattern: String, _ handler: @escaping Router.Handler) {
-        register { $0.routes.append(Route(method: method, pattern: pattern, handler: handler)) }
+    func route(
+        _ method: String,
+        _ pattern: String,
+        _ access: RouteAccess,
+        _ handler: @escaping Router.Handler
+    ) {
+        register { $0.routes.append(Route(method: method, pattern: pattern, access: access, handler: handler)) }
     }
 
     func check(_ name: String, _ check: @escaping @Sendable () async -> String?) {

@@ -80,6 +80,12 @@ void broker_declare_subscriber(amqp_connection_state_t connection, const char *n
     amqp_table_entry_t limit = {.key = amqp_cstring_bytes("x-delivery-limit")};
     limit.value.kind = AMQP_FIELD_KIND_I32;
     limit.value.value.i32 = 20;
+    amqp_table_entry_t alone = {.key = amqp_cstring_bytes("x-single-active-consumer")};
+    alone.value.kind = AMQP_FIELD_KIND_BOOLEAN;
+    alone.value.value.boolean = 1;
+    amqp_table_entry_t lost = {.key = amqp_cstring_bytes("x-consumer-disconnected-timeout")};
+    lost.value.kind = AMQP_FIELD_KIND_I32;
+    lost.value.value.i32 = 2000;
     amqp_table_entry_t entries[] = {
         text_entry("x-queue-type", "quorum"),
         text_entry("x-dead-letter-exchange", "warren.dead-letters"),
@@ -87,6 +93,8 @@ void broker_declare_subscriber(amqp_connection_state_t connection, const char *n
         text_entry("x-overflow", "reject-publish"),
         limit,
         text_entry("x-dead-letter-strategy", "at-least-once"),
+        alone,
+        lost,
     };
     declare(connection, name, entries, sizeof entries / sizeof entries[0]);
     if (event_type) bind_queue(connection, name, "warren.events", event_type);

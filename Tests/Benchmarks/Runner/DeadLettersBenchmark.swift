@@ -76,7 +76,8 @@ struct DeadLettersBenchmark {
             "\(setting.programs)/payment-service",
             [],
             environment: [
-                "WARREN_HTTP_ADDRESS": "127.0.0.1:\(port)", "WARREN_LOG_LEVEL": "warning",
+                "WARREN_HTTP_ADDRESS": "127.0.0.1:0", "WARREN_OPERATIONS_ADDRESS": "127.0.0.1:\(port)",
+                "WARREN_LOG_LEVEL": "warning",
                 "WARREN_AMQP_URL": setting.broker, "WARREN_DATABASE_URL": "sqlite:\(database)",
             ],
             log: "\(setting.folder)/dead-letters.log"

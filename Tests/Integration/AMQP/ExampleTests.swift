@@ -8,7 +8,7 @@ import Testing
 struct ExampleTests {
     private static let here = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
 
-    @Test("are quoted word for word", arguments: ["Publishing", "Consuming", "Recovery", "TLS"])
+    @Test("are quoted word for word", arguments: ["Publishing", "Consuming", "Recovery", "TLS", "Alone"])
     func quoted(article: String) throws {
         let source = try String(contentsOf: Self.here.appendingPathComponent("Examples.swift"), encoding: .utf8)
         let part = try #require(source.components(separatedBy: "// example \(article)\n").last)
@@ -28,5 +28,6 @@ struct ExampleTests {
         #expect(bodies.withLock { $0 }.first == Array("hello".utf8))
         try await Examples.watch(urls: [url], logger: testLogger) { Credentials(user: "guest", password: "guest") }
         #expect(throws: Never.self) { try Examples.secure(logger: testLogger) }
+        try await Examples.tidy(urls: [url], topology: TestBroker.topology(.init(name: "jobs")), logger: testLogger)
     }
 }

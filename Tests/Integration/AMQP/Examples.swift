@@ -86,4 +86,16 @@ enum Examples {
         // end
         return publisher
     }
+
+    static func tidy(urls: [String], topology: BrokerTopology, logger: Logger) async throws {
+        // example Alone
+        let administration = BrokerAdministration(try ConnectionConfiguration(urls: urls, name: "janitor"))
+        try await administration.declare(topology)
+        if let counts = try await administration.counts(of: "jobs"), counts.consumers == 0 {
+            logger.info("nobody reads jobs", [LogField("messages", counts.ready)])
+            try await administration.purge(queue: "jobs")
+            try await administration.delete(queue: "jobs")
+        }
+        // end
+    }
 }

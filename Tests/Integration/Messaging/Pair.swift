@@ -33,6 +33,7 @@ struct Part {
         in folder: TemporaryFolder,
         broker: String,
         grace: Duration = .seconds(60),
+        role: MessagingRole = .publishesAndConsumes,
         topology: Topology = Part.topology,
         confirmTimeout: Duration = .seconds(30),
         queueType: MessagingConfiguration.QueueType = .quorum,
@@ -55,6 +56,7 @@ struct Part {
             topology: topology
         )
         configuration.queueType = queueType
+        configuration.role = role
         configuration.retryPolicy = RetryPolicy(attempts: 3, base: .milliseconds(10), factor: 2, cap: .milliseconds(50))
         configuration.confirmTimeout = confirmTimeout
         let messaging = try MessagingRuntime(configuration, database: database, logger: testLogger)

@@ -34,7 +34,7 @@ struct CompletionTests {
     @Test("in bash offers options, inherited ones too, and their words")
     func options() async throws {
         #expect(try await offers(["warren", "dlq", "discard", "--re"]) == ["--reason"])
-        #expect(try await offers(["warren", "dlq", "discard", "--se"]) == ["--service"])
+        #expect(try await offers(["warren", "dlq", "discard", "--se"]) == ["--service", "--service-url"])
         #expect(try await offers(["warren", "dlq", "list", "-o", ""]) == ["table", "json", "jsonl"])
         #expect(try await offers(["warren", "dlq", "list", "--output", "=", "js"]) == ["json", "jsonl"])
         #expect(try await offers(["warren", "wait", "order", "x", "--for", "re"]) == ["rejected", "refunded"])

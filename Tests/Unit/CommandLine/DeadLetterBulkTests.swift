@@ -27,11 +27,12 @@ private final class Desk: Sendable {
 
     var services: FakeServices {
         FakeServices { [self] request in
-            let isPayment = request.url.contains(":8082")
+            let isPayment = request.url.contains(":9082")
             let body = try? JSONValue(parsing: request.body)
             if request.method == "POST", body?["dryRun"] == .bool(true) {
                 return .json([
-                    "service": isPayment ? "payment" : "order", "action": "retry",
+                    "service": isPayment ? "payment" : request.url.contains(":9081") ? "order" : "notification",
+                    "action": "retry",
                     "total": .integer(isPayment ? matching : 0), "complete": .bool(true),
                 ])
             }
@@ -121,7 +122,7 @@ struct DeadLetterBulkTests {
     @Test("nothing is started when one of the services that are meant does not answer")
     func away() async {
         let services = FakeServices { request in
-            guard request.url.contains(":8082") else { throw TransportFailure(reason: "refused") }
+            guard request.url.contains(":9082") else { throw TransportFailure(reason: "refused") }
             return .json(["service": "payment", "action": "retry", "total": .integer(7), "complete": .bool(true)])
         }
         #expect(await warren("dlq retry --all --yes --reason r", http: services).code == 6)
@@ -160,7 +161,7 @@ struct DeadLetterBulkTests {
         #expect(await warren("dlq ops watch payment-3", http: services).code == 0)
         let cancelled = await warren("dlq ops cancel payment-3 --reason enough -o jsonl", http: services)
         #expect(cancelled.records.first?["state"]?.text == "cancelled")
-        #expect(services.lines.last == "POST http://127.0.0.1:8082/dead-letter-operations/3/cancel")
+        #expect(services.lines.last == "POST http://127.0.0.1:9082/dead-letter-operations/3/cancel")
     }
 
     @Test("a listing by time goes on at a time and an id, over pages that a bounded search left empty")

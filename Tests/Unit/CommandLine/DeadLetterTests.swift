@@ -22,13 +22,13 @@ struct DeadLetterListTests {
     @Test("shows those of all services, newest first, under ids that name their service")
     func merged() async {
         let services = FakeServices { request in
-            request.url.contains(":8082")
+            request.url.contains(":9082")
                 ? .json([
                     "items": [
                         letter("9", at: "2026-01-03T00:00:00.000Z"), letter("2", at: "2026-01-01T00:00:00.000Z"),
                     ], "next": .null,
                 ])
-                : request.url.contains(":8081")
+                : request.url.contains(":9081")
                     ? .json(["items": [letter("5", at: "2026-01-02T00:00:00.000Z")], "next": .null])
                     : .json(["items": [], "next": .null])
         }
@@ -55,7 +55,7 @@ struct DeadLetterListTests {
         #expect(outcome.messages == "no dead letters\n")
         #expect(
             services.lines == [
-                "GET http://127.0.0.1:8082/dead-letters?type=dev.warren.order.cancelled&type=x.y&state=dead&state=held"
+                "GET http://127.0.0.1:9082/dead-letters?type=dev.warren.order.cancelled&type=x.y&state=dead&state=held"
                     + "&error=a.b&subject=4%2F2&text=a%20b%26c&from=2026-01-01T00%3A00%3A00.000Z"
                     + "&until=2026-01-02T00%3A00%3A00.000Z&limit=50"
             ]
@@ -85,7 +85,7 @@ struct DeadLetterListTests {
     @Test("shows what it can get when a service is away, and ends with 6; with 7 when all are")
     func partly() async {
         let services = FakeServices { request in
-            guard request.url.contains(":8082") else { throw TransportFailure(reason: "refused") }
+            guard request.url.contains(":9082") else { throw TransportFailure(reason: "refused") }
             return .json(["items": [letter("9")], "next": .null])
         }
         let outcome = await warren("dlq list -o jsonl", http: services)
@@ -115,7 +115,7 @@ struct DeadLetterListTests {
     @Test("counts by type and error, most first, over all services that are asked")
     func groups() async {
         let services = FakeServices { request in
-            let count: Int64 = request.url.contains(":8082") ? 7 : 9
+            let count: Int64 = request.url.contains(":9082") ? 7 : 9
             return .json([
                 "items": [
                     [
@@ -141,7 +141,7 @@ struct DeadLetterEditingTests {
             http: services
         )
         #expect(outcome.code == 0)
-        #expect(services.lines == ["POST http://127.0.0.1:8082/dead-letters/17/edit"])
+        #expect(services.lines == ["POST http://127.0.0.1:9082/dead-letters/17/edit"])
         let body = services.requests.first.map { String(decoding: $0.body, as: UTF8.self) }
         #expect(body == #"{"reason":"typo","data":{"amount": 1.10}}"#)
         #expect(outcome.records.first?["id"]?.text == "payment-18")
@@ -240,13 +240,13 @@ struct DeadLetterDeedTests {
         #expect(outcome.code == 0)
         #expect(
             services.lines == [
-                "POST http://127.0.0.1:8082/dead-letters/17/retry", "POST http://127.0.0.1:8081/dead-letters/17/retry",
+                "POST http://127.0.0.1:9082/dead-letters/17/retry", "POST http://127.0.0.1:9081/dead-letters/17/retry",
             ]
         )
         #expect(try JSONValue(parsing: services.requests[0].body) == ["reason": "is back"])
         #expect(outcome.records.compactMap { $0["id"]?.text } == ["payment-17", "order-17"])
         _ = await warren("dlq restore 17 --service notification", http: services)
-        #expect(services.lines.last == "POST http://127.0.0.1:8083/dead-letters/17/restore")
+        #expect(services.lines.last == "POST http://127.0.0.1:9083/dead-letters/17/restore")
         #expect(try JSONValue(parsing: services.requests[2].body) == [:])
     }
 

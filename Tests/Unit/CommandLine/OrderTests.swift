@@ -60,6 +60,9 @@ struct OrderTests {
         _ = await warren("order list", environment: environment, http: services)
         #expect(services.requests.count == 3)
         #expect(services.requests.allSatisfy { $0.headers["Authorization"] == nil })
+        #expect(services.requests.allSatisfy { $0.headers["Warren-Actor"] == nil })
+        _ = await warren("order list", environment: ["WARREN_API_TOKEN": "shop's"], http: services)
+        #expect(services.requests.last?.headers["Authorization"] == "Bearer shop's")
     }
 
     @Test("goes where the option says, else the variable, else to this machine, and escapes what it asks for")
@@ -67,7 +70,11 @@ struct OrderTests {
         let services = FakeServices { _ in .json(order("placed", payment: "requested")) }
         let environment = ["WARREN_ORDER_URL": "http://order.test/"]
         _ = await warren("order show a/b", environment: environment, http: services)
-        _ = await warren("order cancel o-1 --order-url https://other.test", environment: environment, http: services)
+        _ = await warren(
+            "order cancel o-1 --order-url https://other.test",
+            environment: environment,
+            http: services
+        )
         _ = await warren("order list --status placed --after 7 --limit 3", http: services)
         #expect(
             services.lines == [
@@ -160,7 +167,7 @@ struct OrderTests {
         let away = await warren("order place", http: FakeServices())
         #expect(away.code == 7)
         #expect(away.messages.contains("order cannot be reached at http://127.0.0.1:8081: refused"))
-        #expect(away.messages.contains("--order-url or WARREN_ORDER_URL"))
+        #expect(away.messages.contains("--service-url or WARREN_SERVICES"))
         let unknown = await warren(
             "order place --idempotency-key mine",
             http: FakeServices { _ in throw TransportFailure(reason: "timeout", mayHaveArrived: true) }

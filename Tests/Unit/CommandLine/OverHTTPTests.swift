@@ -23,8 +23,8 @@ struct OverHTTPTests {
         defer { transport.close() }
         let url = "http://127.0.0.1:\(try await server.port())"
         let environment = [
-            "WARREN_ORDER_URL": url, "WARREN_PAYMENT_URL": url, "WARREN_NOTIFICATION_URL": url,
-            "WARREN_OPERATIONS_TOKEN": "secret", "USER": "ada",
+            "WARREN_SERVICES": "order=\(url),payment=\(url),notification=\(url)",
+            "WARREN_ORDER_URL": url, "WARREN_OPERATIONS_TOKEN": "secret", "USER": "ada",
         ]
         do {
             try await body(environment, transport)
@@ -140,7 +140,7 @@ struct OverHTTPTests {
             router.on("GET", "/backlog") { _ in
                 try .json(
                     [
-                        "service": "x", "unforwarded": .integer(0), "scheduled": .integer(0), "held": .integer(0),
+                        "unforwarded": .integer(0), "scheduled": .integer(0), "held": .integer(0),
                         "dead": .integer(4),
                     ]
                         as JSONValue
@@ -158,7 +158,7 @@ struct OverHTTPTests {
     func unreachable() async throws {
         let transport = NetworkTransport()
         defer { transport.close() }
-        let environment = ["WARREN_ORDER_URL": "http://127.0.0.1:1"]
+        let environment = ["WARREN_SERVICES": "order=http://127.0.0.1:1"]
         let outcome = await warren("order list", environment: environment, http: transport)
         #expect(outcome.code == 7, "\(outcome.messages)")
     }

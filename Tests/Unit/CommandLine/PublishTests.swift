@@ -13,13 +13,17 @@ struct PublishTests {
     @Test("sends an envelope under the full type, about the subject, as part of its flow")
     func envelope() async throws {
         let broker = FakeBroker()
-        let outcome = await warren("publish order.confirmed --subject 42 --data", #"{"a": 1.5}"#, broker: broker)
+        let outcome = await warren(
+            "publish order.confirmed --force --subject 42 --data",
+            #"{"a": 1.5}"#,
+            broker: broker
+        )
         #expect(outcome.code == 0)
         let event = try #require(broker.events.first)
         #expect(event.type == OrderConfirmed.type)
         #expect(event.subject == "42")
         #expect(event.correlationID == "42")
-        #expect(event.source == "/warren-command")
+        #expect(event.source == "/order-service")
         #expect(event.sequence == nil)
         #expect(String(decoding: event.data, as: UTF8.self) == #"{"a": 1.5}"#)
         #expect(Timestamp(rfc3339: event.time)?.milliseconds != nil)
@@ -38,10 +42,48 @@ struct PublishTests {
         #expect(broker.events.last.map { String(decoding: $0.data, as: UTF8.self) } == "{}")
     }
 
+    @Test("lets an event come from where its contract says, and others from the command, unless told otherwise")
+    func source() async {
+        let broker = FakeBroker()
+        for words in ["order.placed", "payment.captured", "com.example.happened", "payment.voided --source /test"] {
+            _ = await warren("publish \(words)", broker: broker)
+        }
+        #expect(broker.events.map(\.source) == ["/order-service", "/payment-service", "/warren-command", "/test"])
+    }
+
+    @Test("refuses what the contract forbids and names the field, unless that is wanted")
+    func contract() async {
+        let broker = FakeBroker()
+        let data =
+            #"{"orderID":"o-1","total":{"amount":"much","currency":"EUR"},"customer":{"email":"a@b.c","name":"A"}}"#
+        let refused = await warren("publish order.confirmed --data", data, broker: broker)
+        #expect(refused.code == 2)
+        #expect(refused.messages.contains("data.total.amount is not valid"))
+        #expect(refused.messages.contains("--force"))
+        let missing = await warren("publish order.confirmed --data {}", broker: broker)
+        #expect(missing.messages.contains("data.orderID is missing"))
+        #expect(broker.events.isEmpty)
+        #expect(await warren("publish order.confirmed --force --data", data, broker: broker).code == 0)
+        #expect(broker.events.count == 1)
+        #expect(await warren("publish com.example.happened --data {}", broker: broker).code == 0)
+    }
+
+    @Test("takes the subject from a payload that says what it is about, and minds one that says otherwise")
+    func subjectOfPayload() async {
+        let broker = FakeBroker()
+        let data = #"{"orderID":"o-1"}"#
+        _ = await warren("publish payment.voided --count 2 --data", data, broker: broker)
+        #expect(broker.events.map(\.subject) == ["o-1", "o-1"])
+        let other = await warren("publish payment.voided --subject o-2 --data", data, broker: broker)
+        #expect(other.code == 2)
+        #expect(other.messages.contains("o-1"))
+        #expect(await warren("publish payment.voided --force --subject o-2 --data", data, broker: broker).code == 0)
+    }
+
     @Test("reads the payload from standard input")
     func standardInput() async {
         let broker = FakeBroker()
-        _ = await warren("publish order.confirmed --data -", broker: broker, input: "[1, 2]\n")
+        _ = await warren("publish com.example.happened --data -", broker: broker, input: "[1, 2]\n")
         #expect(broker.events.first.map { String(decoding: $0.data, as: UTF8.self) } == "[1, 2]\n")
     }
 
@@ -101,7 +143,7 @@ struct PublishTests {
         #expect(broker.events.isEmpty)
     }
 
-    @Test("says who listens to what when nobody listens to the type")
+    @Test("says what became of an event that nobody listens to, and what was probably meant")
     func unroutable() async {
         let broker = FakeBroker(limit: 0, failure: PublishFailure(kind: .unroutable, reason: "returned"))
         let outcome = await warren("publish order.confirmd", broker: broker)
@@ -109,7 +151,11 @@ struct PublishTests {
         #expect(outcome.data.isEmpty)
         #expect(outcome.messages.contains("no queue listens to order.confirmd"))
         #expect(outcome.messages.contains("Did you mean `order.confirmed`?"))
-        #expect(outcome.messages.contains("payment       order.payment-requested, order.cancelled"))
+        #expect(outcome.messages.contains("It is kept nowhere"))
+        let own = await warren("publish com.example.points-granted", broker: broker)
+        #expect(own.code == 1)
+        #expect(own.messages.contains("no queue listens to com.example.points-granted"))
+        #expect(!own.messages.contains("Did you mean"))
     }
 
     @Test("ends with 7 when the broker is away, with 5 when it does not confirm, with 1 when it refuses")
@@ -161,5 +207,7 @@ struct PublishTests {
         ) async throws {
             try await body { _ in try await ContinuousClock().sleep(for: .seconds(3600)) }
         }
+
+        func queues(_ names: [String], at url: String, timeout: Duration) async throws -> [BrokerView.Queue] { [] }
     }
 }

@@ -67,7 +67,7 @@ final class FakeServices: HTTPTransport {
 
     var requests: [ServiceRequest] { asked.withLock { $0 } }
 
-    /// What was asked, as `GET http://127.0.0.1:8081/orders`.
+    /// What was asked, as `GET http://127.0.0.1:9081/orders`.
     var lines: [String] { requests.map { "\($0.method) \($0.url)" } }
 
     func send(_ request: ServiceRequest) async throws -> ServiceResponse {
@@ -99,12 +99,20 @@ final class FakeBroker: EventBroker {
     private let limit: Int
     private let taken = Mutex<[Envelope]>([])
     private let isConnected: Bool
+    private let existing: [String: Int]
 
     /// - Parameters:
     ///   - limit: how many events it takes before it fails.
     ///   - failure: how it fails then.
     ///   - isConnected: whether it can be reached.
-    init(limit: Int = .max, failure: PublishFailure? = nil, isConnected: Bool = true) {
+    ///   - queues: how many messages wait in its queues.
+    init(
+        limit: Int = .max,
+        failure: PublishFailure? = nil,
+        isConnected: Bool = true,
+        queues: [String: Int] = [:]
+    ) {
+        existing = queues
         self.limit = limit
         self.failure = failure
         self.isConnected = isConnected
@@ -125,6 +133,18 @@ final class FakeBroker: EventBroker {
                 return true
             }
             if !isTaken, let failure { throw failure }
+        }
+    }
+
+    func queues(_ names: [String], at url: String, timeout: Duration) async throws -> [BrokerView.Queue] {
+        guard isConnected else { throw PublishFailure(kind: .unreachable, reason: "connection refused") }
+        return names.map { name in
+            BrokerView.Queue(
+                name: name,
+                exists: existing[name] != nil,
+                readyMessages: existing[name] ?? 0,
+                consumers: existing[name] == nil ? 0 : 1
+            )
         }
     }
 }

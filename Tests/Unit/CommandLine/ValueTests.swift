@@ -6,17 +6,24 @@ import Testing
 
 @Suite("Ids of dead letters")
 struct DeadLetterIDTests {
+    private static let services = ["order", "payment", "notification"].enumerated().map { index, name in
+        KnownService(name: name, url: "http://127.0.0.1:\(9081 + index)")
+    }
+
     @Test("name the service and the number, and are written as they are read")
     func qualified() throws {
-        let id = try DeadLetterID("payment-17", services: ShopService.allCases)
-        #expect(id == DeadLetterID(service: .payment, number: "17"))
+        let id = try DeadLetterID("payment-17", services: Self.services)
+        #expect(id == DeadLetterID(service: Self.services[1], number: "17"))
         #expect(String(describing: id) == "payment-17")
     }
 
     @Test("are bare numbers where one service is named")
     func bare() throws {
-        #expect(try DeadLetterID("17", services: [.order]) == DeadLetterID(service: .order, number: "17"))
-        #expect(throws: UsageError.self) { try DeadLetterID("17", services: ShopService.allCases) }
+        #expect(
+            try DeadLetterID("17", services: [Self.services[0]])
+                == DeadLetterID(service: Self.services[0], number: "17")
+        )
+        #expect(throws: UsageError.self) { try DeadLetterID("17", services: Self.services) }
     }
 
     @Test(
@@ -27,13 +34,13 @@ struct DeadLetterIDTests {
         ]
     )
     func refused(text: String) {
-        #expect(throws: UsageError.self) { try DeadLetterID(text, services: [.payment, .notification]) }
+        #expect(throws: UsageError.self) { try DeadLetterID(text, services: Array(Self.services.dropFirst())) }
     }
 
     @Test("of a mistyped service are guessed at")
     func suggestion() {
         do {
-            _ = try DeadLetterID("paymnet-17", services: ShopService.allCases)
+            _ = try DeadLetterID("paymnet-17", services: Self.services)
             Issue.record("accepted")
         } catch let error as UsageError {
             #expect(error.mend == "Did you mean `payment-17`?")

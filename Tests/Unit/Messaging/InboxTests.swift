@@ -99,6 +99,37 @@ struct InboxTests {
         }
     }
 
+    @Test(
+        "whose handler uses the database as it never can be used is dead at once; one that met a busy one is tried again",
+        arguments: [
+            ("SELECT nothing FROM nowhere", "database.misuse"), ("INSERT INTO effects (number)", "database.misuse"),
+            ("INSERT INTO effects (number) VALUES (NULL)", "database.constraint"), ("", "database.conversion"),
+        ]
+    )
+    func permanentDatabaseError(sql: String, errorClass: String) async throws {
+        try await withBench { bench in
+            bench.subscriber.on(Happened.self) { event, delivery in
+                if event.number == 2, delivery.attempt == 1 { throw DatabaseError(code: .busy, reason: "planted") }
+                try await delivery.commit { transaction in
+                    if event.number == 2 { return }
+                    if !sql.isEmpty { try transaction.execute(sql) }
+                    let _: Int? = try transaction.first("SELECT 'no number'")?[0]
+                }
+            }
+            await bench.receive(
+                try bench.message(Happened(subject: "a", number: 1)),
+                try bench.message(Happened(subject: "b", number: 2))
+            )
+            try await bench.settle { lives in
+                lives.sorted { $0.subject < $1.subject }.map(\.status) == ["dead", "processed"]
+            }
+            let letter = try await bench.deadLetters.list(DeadLetterFilter(), after: nil, limit: 10).first
+            #expect(letter?.errorClass == errorClass)
+            #expect(letter?.attemptCount == 1)
+            #expect(letter?.errorMessage.contains(sql) == true)
+        }
+    }
+
     @Test("whose handler does not commit gets its receipt alone")
     func receiptAlone() async throws {
         try await withBench { bench in

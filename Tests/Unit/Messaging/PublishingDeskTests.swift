@@ -124,6 +124,11 @@ struct KnownRefusalTests {
         #expect(!known.isEmpty)
         known.forget(publication("c", size: 100))
         #expect(known.isEmpty)
+        known.learn(publication("a", size: 1), forbidden, at: now)
+        known.forgetOld(at: now + .seconds(59), patience: .seconds(60))
+        #expect(!known.isEmpty)
+        known.forgetOld(at: now + .seconds(60), patience: .seconds(60))
+        #expect(known.isEmpty)
     }
 
     @Test("a user without any right to the exchange is no event's fault")
@@ -257,6 +262,26 @@ struct PublishingDeskTests {
             #expect(try await bench.outcomes(of: [bench.publication(2)]) == [nil])
             bench.network.withBroker { broker in for binding in bindings { broker.unbind(binding) } }
             #expect(try await bench.outcomes(of: [bench.publication(3)]) == [.returned])
+        }
+    }
+
+    @Test("holds no event guilty of what the user may do to none, not even one that is on trial")
+    func noRightAtAll() async throws {
+        let bench = DeskBench()
+        try await bench.running { () async throws in
+            bench.network.withBroker { broker in
+                broker.options.forbiddenRoutingKeys = ["b"]
+                broker.options.forbidsExchanges = true
+            }
+            #expect(
+                try await bench.outcomes(of: [bench.publication(1), bench.publication(2)]) == [
+                    .connectionLost, .connectionLost,
+                ]
+            )
+            #expect(bench.desk.problem?.contains("access to exchange 'warren.events'") == true)
+            bench.network.withBroker { $0.options.forbidsExchanges = false }
+            #expect(try await bench.outcomes(of: [bench.publication(1)]) == [nil])
+            #expect(bench.desk.problem == nil)
         }
     }
 

@@ -19,7 +19,6 @@ struct BulkOperationsTests {
         let routes = OperationsRoutes(
             service: "payment",
             source: table,
-            access: OperationsAccess(token: nil),
             logger: .silent
         )
         let router = try RouterAssembly.router(of: routes.routes, metrics: MetricsRegistry())
@@ -149,7 +148,6 @@ struct BulkOperationsTests {
         let routes = OperationsRoutes(
             service: "payment",
             source: table,
-            access: OperationsAccess(token: nil),
             logger: .silent
         )
         let known = Set(routes.routes.map { "\($0.method) \($0.pattern)" })

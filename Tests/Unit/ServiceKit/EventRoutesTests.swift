@@ -48,8 +48,8 @@ private func withEventService(
     )
     let events = EventStore(database: database, source: "/ringing", limits: .standard, onCommit: { _ in })
     let log = EventLog(database: database, bell: events.bell)
-    let routes = EventRoutes(service: "ringing", log: log, access: OperationsAccess(token: token))
-    let router = try RouterAssembly.router(of: routes.routes, metrics: MetricsRegistry())
+    let routes = EventRoutes(service: "ringing", log: log)
+    let router = try RouterAssembly.router(of: routes.routes, operatorToken: token, metrics: MetricsRegistry())
     let server = try HTTPServer(address: "127.0.0.1:0", router: router, logger: .silent)
     let serving = Task { try await server.run() }
     let url = "http://127.0.0.1:\(try await server.port())"
@@ -149,10 +149,10 @@ struct EventRoutesTests {
 
     @Test("is open to whoever has the operations token, and to nobody else")
     func access() async throws {
-        try await withEventService(token: "secret") { service async throws in
+        try await withEventService(token: "secret-secret-secret") { service async throws in
             #expect(try await service.get("").status == 401)
             #expect(try await service.get("/types").status == 401)
-            #expect(try await service.get("", headers: ["Authorization": "Bearer secret"]).status == 200)
+            #expect(try await service.get("", headers: ["Authorization": "Bearer secret-secret-secret"]).status == 200)
             let locked = HTTPFeedTransport(url: service.url, token: nil, client: service.client)
             await #expect(throws: FeedError.self) {
                 try await locked.page(FeedRequest(after: 0, limit: 10, types: [], wait: .zero))
@@ -171,9 +171,13 @@ struct EventRoutesTests {
 
     @Test("feeds a client over HTTP")
     func feed() async throws {
-        try await withEventService(token: "secret") { service async throws in
+        try await withEventService(token: "secret-secret-secret") { service async throws in
             try await service.append(3)
-            let transport = HTTPFeedTransport(url: service.url + "/", token: "secret", client: service.client)
+            let transport = HTTPFeedTransport(
+                url: service.url + "/",
+                token: "secret-secret-secret",
+                client: service.client
+            )
             let types = ["dev.warren.test.rang", "dev.warren.test.other&x"]
             let page = try await transport.page(FeedRequest(after: 1, limit: 10, types: types, wait: .zero))
             #expect(page.next == 3 && page.head == 3)

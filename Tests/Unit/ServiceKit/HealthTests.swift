@@ -11,9 +11,10 @@ struct HealthTests {
         let health = HealthRoutes(
             readiness: Readiness(probes: probes, limit: limit),
             metrics: metrics,
+            metricsAccess: .anyone,
             refreshMetrics: { metrics.gauge("refreshed", help: "R.").set(1) }
         )
-        return try RouterAssembly.router(of: health.routes, metrics: metrics)
+        return try RouterAssembly.router(of: health.probes + health.gauges, metrics: metrics)
     }
 
     private static func get(_ path: String, verbose: Bool = false, _ router: Router) async -> HTTPResponse {
@@ -54,6 +55,20 @@ struct HealthTests {
         #expect(Self.text(response) == "[-] broker.publisher: connecting to amqp://h\n")
     }
 
+    @Test("is ready with what is said only, which stands where all checks are asked for")
+    func advisory() async throws {
+        let stalled = Readiness.Probe(name: "broker") {
+            [.init(name: "broker.confirms", problem: "no confirm of order.placed", isAdvisory: true)]
+        }
+        let router = try Self.router([Self.well, stalled])
+        let plain = await Self.get("/readyz", router)
+        #expect(plain.status == 200)
+        #expect(Self.text(plain) == "ready\n")
+        let verbose = await Self.get("/readyz", verbose: true, router)
+        #expect(verbose.status == 200)
+        #expect(Self.text(verbose) == "[+] database ok\n[!] broker.confirms: no confirm of order.placed\nready\n")
+    }
+
     @Test("names every check when asked to be verbose")
     func verbose() async throws {
         let failing = await Self.get("/readyz", verbose: true, try Self.router([Self.well, Self.broker]))
@@ -83,6 +98,34 @@ struct HealthTests {
         #expect(Self.text(response) == "[-] provider: no answer within 2.0 seconds\n")
     }
 
+    @Test("shows the connections, and each reason for which the server closes one")
+    func connections() {
+        let metrics = MetricsRegistry()
+        metrics.registerConnectionMetrics([
+            (
+                "http",
+                {
+                    var statistics = HTTPServer.Statistics()
+                    statistics.accepted = 9
+                    statistics.waiting = 3
+                    statistics.active = 2
+                    statistics.limit = 512
+                    statistics.closed = [.displaced: 4]
+                    return statistics
+                }
+            )
+        ])
+        let lines = metrics.render().split(separator: "\n")
+        for line in [
+            #"http_server_connections{server="http",state="waiting"} 3"#,
+            #"http_server_connections{server="http",state="active"} 2"#,
+            #"http_server_connections_limit{server="http"} 512"#,
+            #"http_server_connections_accepted_total{server="http"} 9"#,
+            #"http_server_connections_closed_total{reason="displaced",server="http"} 4"#,
+            #"http_server_connections_closed_total{reason="slow",server="http"} 0"#,
+        ] { #expect(lines.contains(Substring(line))) }
+    }
+
     @Test("shows metrics that were brought up to date, and the requests of each route by status")
     func metrics() async throws {
         let router = try Self.router([Self.broker])
@@ -103,10 +146,10 @@ struct HealthTests {
         let metrics = MetricsRegistry()
         let router = try RouterAssembly.router(
             of: [
-                Wiring.Route(method: "GET", pattern: "/a") { _ in
+                Wiring.Route(method: "GET", pattern: "/a", access: .anyone) { _ in
                     throw Problem(status: 409, slug: "x", title: "X")
                 },
-                Wiring.Route(method: "GET", pattern: "/b") { _ in throw Unexpected() },
+                Wiring.Route(method: "GET", pattern: "/b", access: .anyone) { _ in throw Unexpected() },
             ],
             metrics: metrics
         )
@@ -120,7 +163,7 @@ struct HealthTests {
     @Test("counts requests that no route took under one route, whatever their paths and methods are")
     func unmatched() async throws {
         let metrics = MetricsRegistry()
-        let route = Wiring.Route(method: "GET", pattern: "/a") { _ in .text("a") }
+        let route = Wiring.Route(method: "GET", pattern: "/a", access: .anyone) { _ in .text("a") }
         let router = try RouterAssembly.router(of: [route], metrics: metrics)
         for number in 1...3 {
             _ = await Self.get("/nowhere/\(number)", router)
@@ -145,7 +188,7 @@ struct HealthTests {
     @Test("cannot be overridden by a route of the service")
     func conflicts() {
         let routes = ["/orders/{id}", "/orders/{order}"].map { pattern in
-            Wiring.Route(method: "GET", pattern: pattern) { _ in .text("") }
+            Wiring.Route(method: "GET", pattern: pattern, access: .anyone) { _ in .text("") }
         }
         #expect(throws: RouterAssembly.Conflict.self) {
             _ = try RouterAssembly.router(of: routes, metrics: MetricsRegistry())

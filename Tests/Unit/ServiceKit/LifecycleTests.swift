@@ -41,15 +41,21 @@ struct LifecycleTests {
     ) async -> Int32 {
         let (serving, isServing) = AsyncStream.makeStream(of: Void.self)
         let lifecycle = Lifecycle(
-            serve: serve ?? {
-                isServing.yield()
-                await Self.untilCancelled()
-                tell("http ends")
-            },
-            port: {
-                for await _ in serving { return 1234 }
-                throw Failure()
-            },
+            servers: [
+                Lifecycle.Server(
+                    name: "http",
+                    portKey: "http.port",
+                    serve: serve ?? {
+                        isServing.yield()
+                        await Self.untilCancelled()
+                        tell("http ends")
+                    },
+                    port: {
+                        for await _ in serving { return 1234 }
+                        throw Failure()
+                    }
+                )
+            ],
             wire: wire ?? { Lifecycle.Wired(parts: parts, closers: closers, readiness: readiness) },
             budget: Lifecycle.Budget(grace: grace),
             stop: stop,
@@ -196,8 +202,14 @@ struct LifecycleTests {
         let (ready, isReady) = AsyncStream.makeStream(of: Void.self)
         let sink = ReadySink(forward: log) { isReady.yield() }
         let lifecycle = Lifecycle(
-            serve: { await Self.untilCancelled() },
-            port: { 1 },
+            servers: [
+                Lifecycle.Server(
+                    name: "http",
+                    portKey: "http.port",
+                    serve: { await Self.untilCancelled() },
+                    port: { 1 }
+                )
+            ],
             wire: {
                 let asking = Lifecycle.Part(name: "asking", mayEnd: true) {
                     for await _ in ready { break }

@@ -21,10 +21,9 @@ struct OperationsTests {
         let routes = OperationsRoutes(
             service: "payment",
             source: table,
-            access: OperationsAccess(token: token),
             logger: .silent
         )
-        let router = try RouterAssembly.router(of: routes.routes, metrics: MetricsRegistry())
+        let router = try RouterAssembly.router(of: routes.routes, operatorToken: token, metrics: MetricsRegistry())
         var request = HTTPRequest(method: method, path: path)
         request.query = query
         request.isLoopback = true
@@ -282,7 +281,7 @@ struct OperationsTests {
             ("POST", "/dead-letter-operations/1/pause"), ("POST", "/dead-letter-operations/1/resume"),
             ("POST", "/dead-letter-operations/1/cancel"),
         ] {
-            #expect(try await send(method, path, token: "s3cret").response.status == 401, "\(method) \(path)")
+            #expect(try await send(method, path, token: "0123456789abcdef").response.status == 401, "\(method) \(path)")
         }
         #expect(table.deeds.value.isEmpty)
     }

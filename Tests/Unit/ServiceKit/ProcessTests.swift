@@ -15,31 +15,40 @@ struct ProcessTests {
     @Test("serves health, metrics and operations without a broker, and ends with 0 on SIGTERM")
     func orderlyEnd() async throws {
         let result = await #expect(processExitsWith: .exitCode(0), observing: [\.standardErrorContent]) {
-            await TestService.run { context, port in
+            await TestService.run { context, ports in
                 context.route("GET", "/hello") { _ in .text("hello") }
                 context.readinessCheck("provider") { nil }
                 context.onClose { context.logger.info("the hook ran") }
                 context.background("visitor") {
                     let client = HTTPClient()
-                    func get(_ path: String) async throws -> (status: Int, text: String) {
+                    func get(_ path: String, at port: Int) async throws -> (status: Int, text: String) {
                         let response = try await client.send(.init("GET", "http://127.0.0.1:\(port)\(path)"))
                         return (response.status, String(decoding: response.body, as: UTF8.self))
                     }
-                    #expect(try await get("/livez") == (200, "ok"))
-                    #expect(try await get("/hello") == (200, "hello"))
-                    let ready = try await get("/readyz?verbose")
+                    #expect(try await get("/livez", at: ports.http) == (200, "ok"))
+                    #expect(try await get("/hello", at: ports.http) == (200, "hello"))
+                    // What is an operator's is not on the public address.
+                    for path in ["/dead-letters", "/events", "/audit", "/backlog", "/metrics"] {
+                        #expect(try await get(path, at: ports.http).status == 404, "\(path)")
+                    }
+                    #expect(try await get("/hello", at: ports.operations).status == 404)
+                    #expect(try await get("/openapi.yaml", at: ports.http) == (200, "openapi: 3.1.0\n"))
+                    #expect(try await get("/openapi.yaml", at: ports.operations).text.contains("/dead-letters:"))
+                    #expect(try await get("/livez", at: ports.operations).status == 200)
+                    let ready = try await get("/readyz?verbose", at: ports.http)
                     #expect(ready.status == 503)
                     #expect(ready.text.hasPrefix("[+] database ok\n[-] broker.publisher: "))
                     #expect(ready.text.hasSuffix("[+] provider ok\n"))
-                    let failing = try await get("/readyz").text
+                    let failing = try await get("/readyz", at: ports.http).text
                     #expect(failing.contains("[-] broker.consumer: ") && !failing.contains("database"))
-                    let letters = try await get("/dead-letters")
+                    let letters = try await get("/dead-letters", at: ports.operations)
                     #expect(letters == (200, #"{"service":"test","items":[],"next":null,"complete":true}"#))
-                    #expect(try await get("/backlog").text.contains(#""oldestUnforwardedAge":null"#))
-                    #expect(try await get("/audit").status == 200)
-                    #expect(try await get("/dead-letters/groups").status == 200)
-                    #expect(try await get("/dead-letters/1").status == 404)
-                    let metrics = try await get("/metrics").text
+                    let backlog = try await get("/backlog", at: ports.operations).text
+                    #expect(backlog.contains(#""oldestUnforwardedAge":null"#))
+                    #expect(try await get("/audit", at: ports.operations).status == 200)
+                    #expect(try await get("/dead-letters/groups", at: ports.operations).status == 200)
+                    #expect(try await get("/dead-letters/1", at: ports.operations).status == 404)
+                    let metrics = try await get("/metrics", at: ports.operations).text
                     for line in [
                         #"messaging_client_published_messages_total{messaging_system="rabbitmq"} 0"#,
                         "warren_oldest_unforwarded_age_seconds 0", "warren_held_deliveries 0",
@@ -345,7 +354,7 @@ enum TestService {
         mustNotMakeDatabase: Bool = false,
         migrations: [MigrationSet] = [],
         visit: (@Sendable (_ port: Int) async throws -> Void)? = nil,
-        wire: @escaping @Sendable (ServiceContext, _ port: Int) async throws -> Void
+        wire: @escaping @Sendable (ServiceContext, _ ports: (http: Int, operations: Int)) async throws -> Void
     ) async -> Never {
         // What hangs is ended by the kernel, and so fails its test.
         alarm(120)
@@ -355,36 +364,39 @@ enum TestService {
         } catch {
             exit(98)
         }
-        let port = freePort()
+        let ports = (http: freePort(), operations: freePort())
         let defaults = [
             "WARREN_AMQP_URL": "amqp://guest:guest@127.0.0.1:1/",
             "WARREN_DATABASE_URL": "sqlite:\(folder.path)/test.db",
-            "WARREN_HTTP_ADDRESS": "127.0.0.1:\(port)",
+            "WARREN_HTTP_ADDRESS": "127.0.0.1:\(ports.http)",
+            "WARREN_OPERATIONS_ADDRESS": "127.0.0.1:\(ports.operations)",
             "WARREN_SHUTDOWN_GRACE": "60s",
         ]
         if let visit {
             Task {
                 do {
-                    try await visit(port)
+                    try await visit(ports.http)
                 } catch {
                     Issue.record(error)
                     exit(96)
                 }
             }
         }
+        var description = ServiceDescription(
+            name: "test",
+            summary: "A service under test.",
+            httpPort: ports.http,
+            topology: Topology([Topology.Subscription("test", to: ["dev.warren.test.happened"])]),
+            migrations: migrations
+        )
+        description.openAPI = Array("openapi: 3.1.0\n".utf8)
         let run = ServiceRun(
-            description: ServiceDescription(
-                name: "test",
-                summary: "A service under test.",
-                httpPort: port,
-                topology: Topology([Topology.Subscription("test", to: ["dev.warren.test.happened"])]),
-                migrations: migrations
-            ),
+            description: description,
             process: .current(
                 arguments: ["test-service"],
                 environment: defaults.merging(environment) { $1 }
             ),
-            wire: { try await wire($0, port) }
+            wire: { try await wire($0, ports) }
         )
         let code = await run.run()
         let hasDatabase = FileManager.default.fileExists(atPath: "\(folder.path)/test.db")

@@ -32,17 +32,18 @@ struct ServedDocumentTests {
         )
         let events = EventStore(database: database, source: "/ringing", limits: .standard, onCommit: { _ in })
         try await events.write { try $0.append(Rang(subject: "bell")) }
-        let access = OperationsAccess(token: nil)
         let metrics = MetricsRegistry()
-        let routes = KitRoutes(
-            health: HealthRoutes(readiness: Readiness(probes: []), metrics: metrics) {},
-            operations: OperationsRoutes(service: "payment", source: table, access: access, logger: .silent),
-            events: EventRoutes(
-                service: "payment",
-                log: EventLog(database: database, bell: events.bell),
-                access: access
-            )
-        ).routes
+        let health = HealthRoutes(
+            readiness: Readiness(probes: []),
+            metrics: metrics,
+            metricsAccess: .operators(.read),
+            refreshMetrics: {}
+        )
+        let log = EventLog(database: database, bell: events.bell)
+        let routes =
+            health.probes + health.gauges
+            + OperationsRoutes(service: "payment", source: table, logger: .silent).routes
+            + EventRoutes(service: "payment", log: log).routes
         try await body(routes, try RouterAssembly.router(of: routes, metrics: metrics))
         await database.close()
     }

@@ -1,4 +1,5 @@
 import Foundation
+import HTTP
 import Messaging
 import Telemetry
 import Testing
@@ -177,7 +178,7 @@ struct SettingsTests {
         #expect(settings[kit.broker] == ["amqp://guest:guest@127.0.0.1:5672/"])
         #expect(settings[kit.database] == "sqlite:order.db")
         #expect(settings[kit.common.address] == "127.0.0.1:8081")
-        #expect(settings[kit.operationsToken] == nil)
+        #expect(settings[kit.access.operationsToken] == nil)
         #expect(settings[kit.common.logLevel] == .info)
         #expect(settings[kit.common.logFormat] == .json)
         #expect(settings[kit.queueType] == .quorum)
@@ -199,7 +200,7 @@ struct SettingsTests {
             kit.declarations
         )
         #expect(settings[kit.broker] == ["amqp://a:b@one", "amqps://[::1]:5671/%2F"])
-        #expect(settings[kit.operationsToken] == "t")
+        #expect(settings[kit.access.operationsToken] == "t")
         let policy = kit.retryPolicy(in: settings)
         #expect(policy.attempts == 2 && policy.base == .milliseconds(50))
         #expect(policy.factor == 1.5 && policy.cap == .seconds(120))
@@ -220,8 +221,11 @@ struct SettingsTests {
             ("WARREN_RETRY_ATTEMPTS", "0"), ("WARREN_RETRY_BASE", "1"), ("WARREN_RETRY_BASE", "0s"),
             ("WARREN_RETRY_FACTOR", "0.5"), ("WARREN_RETRY_FACTOR", "nan"), ("WARREN_RETRY_CAP", "-1s"),
             ("WARREN_DEFERRAL_LIMIT", "0s"), ("WARREN_DEFERRAL_LIMIT", "31d"),
+            ("WARREN_CONFIRM_TIMEOUT", "999ms"), ("WARREN_CONFIRM_TIMEOUT", "2h"),
             ("WARREN_EVENT_RETENTION", "59m"), ("WARREN_EVENT_RETENTION", "d"), ("WARREN_DELIVERY_RETENTION", "never"),
             ("WARREN_SHUTDOWN_GRACE", "0s"), ("WARREN_SHUTDOWN_GRACE", "99999999999999999999h"),
+            ("WARREN_HTTP_MAX_CONNECTIONS", "7"), ("WARREN_HTTP_IDLE_TIMEOUT", "0s"),
+            ("WARREN_HTTP_HEAD_TIMEOUT", "2h"), ("WARREN_HTTP_BODY_TIMEOUT", "long"),
         ]
     )
     func kitFaults(name: String, text: String) {
@@ -277,14 +281,14 @@ struct SettingsTests {
         arguments: [
             ("amqp://guest:guest@127.0.0.1:5672/", "amqp://guest@127.0.0.1:5672/"),
             ("smtp://127.0.0.1:1025", "smtp://127.0.0.1:1025"),
-            ("https://u:p@w@h/a?k=v#f", "https://u@h/a?(not shown)"),
+            ("https://u:p%40w@h/a?k=v#f", "https://u@h/a?(not shown)"), ("https://u:p@w@h/a", "(not shown)"),
             ("http://[::1]:80/x", "http://[::1]:80/x"),
             ("http://:p@h", "http://@h"),
             ("no url at all", "(not shown)"),
         ]
     )
     func redaction(text: String, shown: String) {
-        #expect(LocatorText.redacted(text) == shown)
+        #expect(URLParts.redacted(text) == shown)
     }
 
     @Test(

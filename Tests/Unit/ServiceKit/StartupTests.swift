@@ -56,15 +56,20 @@ struct StartupTests {
         #expect(lines.first == "Takes orders.")
         #expect(lines.contains("Usage: order-service [--help | --version]"))
         #expect(lines.allSatisfy { $0.count <= 100 && $0.last != " " })
-        let column = "  WARREN_DELIVERY_RETENTION  ".count
+        let column = "  WARREN_OPERATIONS_TOKENS_FILE  ".count
         for (name, fallback) in [
             ("WARREN_AMQP_URL", "amqp://guest:guest@127.0.0.1:5672/"), ("WARREN_DATABASE_URL", "sqlite:order.db"),
             ("WARREN_HTTP_ADDRESS", "127.0.0.1:8081"), ("WARREN_OPERATIONS_TOKEN", "none"),
+            ("WARREN_OPERATIONS_ADDRESS", "127.0.0.1:9081"), ("WARREN_OPERATIONS_TOKENS_FILE", "none"),
+            ("WARREN_API_TOKENS_FILE", "none"), ("WARREN_JWT_ALGORITHM", "RS256"), ("WARREN_HTTP_HOSTS", "none"),
             ("WARREN_LOG_LEVEL", "info"), ("WARREN_LOG_FORMAT", "json"), ("WARREN_QUEUE_TYPE", "quorum"),
             ("WARREN_PREFETCH", "256"), ("WARREN_TOPOLOGY", "declare"), ("WARREN_RETRY_ATTEMPTS", "6"),
             ("WARREN_RETRY_BASE", "1s"), ("WARREN_RETRY_FACTOR", "4"), ("WARREN_RETRY_CAP", "5m"),
-            ("WARREN_DEFERRAL_LIMIT", "24h"), ("WARREN_ATTEMPT_TIMEOUT", "5m"),
+            ("WARREN_DEFERRAL_LIMIT", "24h"), ("WARREN_CONFIRM_TIMEOUT", "30s"),
+            ("WARREN_ATTEMPT_TIMEOUT", "5m"),
             ("WARREN_EVENT_RETENTION", "30d"), ("WARREN_DELIVERY_RETENTION", "90d"),
+            ("WARREN_HTTP_MAX_CONNECTIONS", "512"), ("WARREN_HTTP_IDLE_TIMEOUT", "30s"),
+            ("WARREN_HTTP_HEAD_TIMEOUT", "10s"), ("WARREN_HTTP_BODY_TIMEOUT", "30s"),
             ("WARREN_SHUTDOWN_GRACE", "10s"), ("ORDER_KEY", "none, it must be set"),
         ] {
             guard let start = lines.firstIndex(where: { $0.hasPrefix("  \(name) ") }) else {

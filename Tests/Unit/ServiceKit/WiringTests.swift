@@ -10,8 +10,8 @@ struct WiringTests {
     func sealing() {
         let log = CollectingLogSink()
         let wiring = Wiring(logger: Logger("test", sink: log))
-        wiring.route("GET", "/a") { _ in .text("a") }
-        wiring.route("GET", "/b") { _ in .text("b") }
+        wiring.route("GET", "/a", .callers) { _ in .text("a") }
+        wiring.route("GET", "/b", .callers) { _ in .text("b") }
         wiring.background("webhooks") {}
         wiring.check("provider") { nil }
         wiring.onClose {}
@@ -20,7 +20,7 @@ struct WiringTests {
         #expect(parts.backgrounds.map(\.name) == ["webhooks"] && parts.checks.map(\.name) == ["provider"])
         #expect(parts.closers.count == 1)
         #expect(log.records.isEmpty)
-        wiring.route("GET", "/late") { _ in .text("late") }
+        wiring.route("GET", "/late", .callers) { _ in .text("late") }
         #expect(wiring.seal().routes.count == 2)
         #expect(log.records.map(\.level) == [.error])
     }

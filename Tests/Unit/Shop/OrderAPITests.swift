@@ -140,7 +140,7 @@ struct OrderAPITests {
             #expect(Set(statuses).isSubset(of: [202, 409]))
             #expect(statuses.contains(202))
             #expect(try await world.count("orders") == 1)
-            #expect(try await world.count("idempotency_keys") == 1)
+            #expect(try await world.count("idempotency_keys_by_caller") == 1)
         }
     }
 
@@ -157,7 +157,7 @@ struct OrderAPITests {
             #expect(answer.status == 202)
             #expect(answer.headers["Idempotency-Replayed"] == nil)
             // One replaced, ten purged, four left for the next.
-            #expect(try await world.count("idempotency_keys") == 5)
+            #expect(try await world.count("idempotency_keys_by_caller") == 5)
         }
     }
 

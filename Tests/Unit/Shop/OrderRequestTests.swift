@@ -13,7 +13,7 @@ struct OrderIdempotencyKeyTests {
         ]
     )
     func forms(value: String, key: String) throws {
-        #expect(try IdempotencyKey(value).text == key)
+        #expect(try IdempotencyKey(value, of: "local").text == key)
     }
 
     @Test(
@@ -25,25 +25,26 @@ struct OrderIdempotencyKeyTests {
         ]
     )
     func refused(value: String) {
-        let problem = #expect(throws: Problem.self) { try IdempotencyKey(value) }
+        let problem = #expect(throws: Problem.self) { try IdempotencyKey(value, of: "local") }
         #expect(problem?.status == 400)
         #expect(problem?.faults.map(\.field) == ["Idempotency-Key"])
     }
 
     @Test("255 characters are a key, quotes and escapes not counted")
     func longest() throws {
-        #expect(try IdempotencyKey(String(repeating: "k", count: 255)).text.count == 255)
-        #expect(try IdempotencyKey("\"" + String(repeating: #"\\"#, count: 255) + "\"").text.count == 255)
+        #expect(try IdempotencyKey(String(repeating: "k", count: 255), of: "local").text.count == 255)
+        #expect(try IdempotencyKey("\"" + String(repeating: #"\\"#, count: 255) + "\"", of: "local").text.count == 255)
     }
 
     @Test("A key that is being worked under is refused until the work ends")
     func running() async throws {
         let keys = IdempotencyKeys()
-        let key = try IdempotencyKey("one")
+        let key = try IdempotencyKey("one", of: "local")
         try await keys.holding(key) {
-            let problem = await #expect(throws: Problem.self) { try await keys.holding(IdempotencyKey("\"one\"")) {} }
+            let same = try IdempotencyKey("\"one\"", of: "local")
+            let problem = await #expect(throws: Problem.self) { try await keys.holding(same) {} }
             #expect(problem?.status == 409)
-            try await keys.holding(IdempotencyKey("two")) {}
+            try await keys.holding(IdempotencyKey("two", of: "local")) {}
         }
         struct Failure: Error {}
         await #expect(throws: Failure.self) { try await keys.holding(key) { throw Failure() } }

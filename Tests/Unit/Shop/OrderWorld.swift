@@ -57,10 +57,12 @@ final class OrderWorld: Sendable {
         _ path: String,
         query: [(name: String, value: String)] = [],
         headers: [(String, String)] = [],
-        body: String? = nil
+        body: String? = nil,
+        by caller: Caller? = .local
     ) async -> HTTPResponse {
         var request = HTTPRequest(method: method, path: path)
         request.query = query
+        request.caller = caller
         for (name, value) in headers { request.headers.add(name, value) }
         if let body {
             request.headers["Content-Type"] = "application/json"

@@ -36,12 +36,22 @@ import Testing
         }
     }
 
-    private func get(_ order: String, at desk: PaymentDesk) async -> HTTPResponse {
+    @Test("Payments are for back ends: a customer, and a request that nobody has looked at, see none")
+    func callers() async throws {
+        try await PaymentDesk.open { desk async throws in
+            #expect(await get("nobody", by: Caller(.backEnd, "shop"), at: desk).status == 404)
+            #expect(await get("nobody", by: Caller(.customer, "ada"), at: desk).status == 403)
+            #expect(await get("nobody", by: nil, at: desk).status == 403)
+        }
+    }
+
+    private func get(_ order: String, by caller: Caller? = .local, at desk: PaymentDesk) async -> HTTPResponse {
         let routes = Mutex(Router())
         PaymentAPI(database: desk.database).register { method, pattern, handler in
             routes.withLock { $0.on(method, pattern, handler) }
         }
-        let request = HTTPRequest(method: "GET", path: "/payments/\(order)")
+        var request = HTTPRequest(method: "GET", path: "/payments/\(order)")
+        request.caller = caller
         return await routes.withLock { $0 }.respond(to: request, logger: .silent)
     }
 }

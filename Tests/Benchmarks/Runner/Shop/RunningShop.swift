@@ -49,6 +49,7 @@ final class RunningShop {
             "WARREN_LOG_LEVEL": "warning",
         ]
         if name != "sandbox" {
+            environment["WARREN_OPERATIONS_ADDRESS"] = "127.0.0.1:0"
             environment["WARREN_AMQP_URL"] = setting.broker
             environment["WARREN_DATABASE_URL"] = "sqlite:\(setting.folder)/\(name).db"
         }
