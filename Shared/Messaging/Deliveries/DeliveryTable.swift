@@ -26,6 +26,8 @@ struct DeliveryTable: Sendable {
         var source: String
         var type: String
         var subject: String
+        /// Of the event, in bytes.
+        var size = 0
         /// Whether the attempt that has begun is counted already.
         var isCharged = false
         /// The event; empty until the attempt has begun, so that what waits for its turn takes up no memory.

@@ -172,7 +172,7 @@ final class RetryScheduler: Sendable {
             let rows = try transaction.query(
                 """
                 SELECT id, subscriber, suspect, generation, attempts, received_at, source, type, subject, due_at,
-                    deferred_since
+                    deferred_since, LENGTH(body) AS size
                 FROM warren_deliveries WHERE status = 'scheduled' AND due_at <= $1 ORDER BY due_at, id LIMIT $2
                 """,
                 now,
@@ -205,7 +205,8 @@ extension DeliveryTable.Due {
             receivedAt: try row["received_at"],
             source: try row["source"],
             type: try row["type"],
-            subject: try row["subject"]
+            subject: try row["subject"],
+            size: try row["size"] ?? 0
         )
     }
 }
