@@ -21,6 +21,8 @@ struct AckCoalescer {
 
     /// The status of the tags from `base` on.
     private var statuses: [Status] = []
+    /// How many bytes each of them has.
+    private var sizes: [Int] = []
     private var head = 0
     private var base: UInt64 = 1
     /// Acknowledged and not yet written, in the order given.
@@ -29,6 +31,9 @@ struct AckCoalescer {
 
     /// How many deliveries have been neither acknowledged nor rejected.
     private(set) var open = 0
+
+    /// How many bytes they have.
+    private(set) var openBytes = 0
 
     /// How many deliveries `flush` has settled.
     private(set) var settledCount = 0
@@ -40,17 +45,22 @@ struct AckCoalescer {
     ///
     /// Tags of one channel count from 1 without gaps.
     ///
+    /// - Parameter size: of its body, in bytes.
     /// - Returns: false where the tag breaks that rule, which is a fault of the protocol.
-    mutating func delivered(_ tag: UInt64) -> Bool {
+    mutating func delivered(_ tag: UInt64, size: Int = 0) -> Bool {
         guard tag == base + UInt64(statuses.count - head) else { return false }
         statuses.append(.open)
+        sizes.append(size)
         open += 1
+        openBytes += size
         return true
     }
 
     /// The broker delivered these, one after the other.
     mutating func delivered(_ deliveries: [IncomingMessage]) -> Bool {
-        for delivery in deliveries where !delivered(delivery.tag.number) { return false }
+        for delivery in deliveries where !delivered(delivery.tag.number, size: delivery.message.body.count) {
+            return false
+        }
         return true
     }
 
@@ -113,6 +123,7 @@ struct AckCoalescer {
         guard statuses[index] == .open else { return false }
         statuses[index] = status
         open -= 1
+        openBytes -= sizes[index]
         return true
     }
 
@@ -124,6 +135,7 @@ struct AckCoalescer {
         }
         if head >= 4_096, head * 2 >= statuses.count {
             statuses.removeFirst(head)
+            sizes.removeFirst(head)
             head = 0
         }
     }

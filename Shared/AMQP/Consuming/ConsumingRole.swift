@@ -16,6 +16,13 @@ final class ConsumingRole: LinkRole {
     /// tells when the nodes of a cluster have agreed, so they get this time.
     private static let settlingTime = Duration.milliseconds(150)
 
+    /// How many bytes of messages may be unsettled before no more are read.
+    ///
+    /// One message more may be, and what one look at the socket brings.
+    static let byteBudget = 32 << 20
+    /// What one frame has at most, about.
+    private static let frameSize = 128 << 10
+
     private let queue: String
     private let prefetch: Int
     private let arguments: FieldTable
@@ -30,6 +37,8 @@ final class ConsumingRole: LinkRole {
     private var coalescer = AckCoalescer()
     private var burst: [IncomingMessage] = []
     private var lastSettled: ContinuousClock.Instant?
+    /// The link has been told not to read.
+    private var isFull = false
 
     init(queue: String, prefetch: Int, arguments: FieldTable, mailbox: BurstMailbox, counts: Counts) {
         self.queue = queue
@@ -42,7 +51,14 @@ final class ConsumingRole: LinkRole {
     var wantsToWrite: Bool { isConnected && (coalescer.hasFrames || (isStopped && isConsuming)) }
 
     /// The broker may have nothing more to send before it has these acks.
-    var isUrgent: Bool { !isStopped && coalescer.open == 0 }
+    var isUrgent: Bool { !isStopped && !isFull && coalescer.open == 0 }
+
+    /// As many frames as the budget has room for: none while what is unsettled fills it.
+    var readLimit: Int {
+        let room = Self.byteBudget - coalescer.openBytes
+        isFull = room <= 0
+        return isFull ? 0 : min(1_024, room / Self.frameSize + 1)
+    }
 
     func connected(_ transport: any Transport, number: UInt64) throws(AMQPError) {
         connection = number

@@ -14,6 +14,8 @@ protocol LinkRole: AnyObject, SendableMetatype {
     /// Whether what waits to be written had better be written at once, by whoever brings it: nothing else is under way that
     /// it could be put together with, and nothing of it waits for an answer.
     var isUrgent: Bool { get }
+    /// How many frames may be read now, about; none while what has been read fills the memory that there is for it.
+    var readLimit: Int { get }
     /// A connection stands and its topology is declared.
     func connected(_ transport: any Transport, number: UInt64) throws(AMQPError)
     /// Other threads want this. There may be no connection.
@@ -30,6 +32,10 @@ protocol LinkRole: AnyObject, SendableMetatype {
     func disconnected(_ error: AMQPError)
     /// The link has ended; these commands were never taken.
     func ended(_ leftOver: [Command])
+}
+
+extension LinkRole {
+    var readLimit: Int { 1_024 }
 }
 
 /// A connection that lives for ever: it connects, declares, serves its role and connects again, on a thread of its own.
@@ -274,6 +280,8 @@ extension Link {
         defer { turn.withLock { $0 = Turn() } }
         var hasArrived = true
         var lastLook = ContinuousClock.now
+        // What lies in buffers of ours when reading stops says nothing to `poll`: the next turn looks at it.
+        var isFull = false
         do throws(AMQPError) {
             while true {
                 let sleep = try turn.withLock { turn throws(AMQPError) -> Sleep? in
@@ -287,10 +295,16 @@ extension Link {
                     try write(transport, role)
                     // Commands that come all the time must not put off the look at the heartbeats.
                     let now = ContinuousClock.now
-                    guard hasArrived || lastLook.duration(to: now) >= longestSleep(session) else {
+                    guard hasArrived || isFull || lastLook.duration(to: now) >= longestSleep(session) else {
                         return nextSleep(session, transport, role, isDrained: true)
                     }
                     lastLook = now
+                    isFull = role.readLimit == 0
+                    guard !isFull || hasHungUp(session.socket) else {
+                        // The broker keeps what it has until there is room again; it must not take that for silence.
+                        try transport.keepAlive()
+                        return nextSleep(session, transport, role, isDrained: true, reads: false)
+                    }
                     let isDrained = try receive(transport, role)
                     return nextSleep(session, transport, role, isDrained: isDrained)
                 }
@@ -308,9 +322,15 @@ extension Link {
         if role.wantsToWrite, transport.takesMore { try role.write(transport) }
     }
 
+    /// Whether the connection is over, where nobody reads it.
+    private func hasHungUp(_ socket: Int32) -> Bool {
+        var descriptor = pollfd(fd: socket, events: 0, revents: 0)
+        return unsafe poll(&descriptor, 1, 0) > 0
+    }
+
     private func receive(_ transport: any Transport, _ role: Role) throws(AMQPError) -> Bool {
         defer { role.received() }
-        return try transport.receive(limit: 1_024) { frame throws(AMQPError) in
+        return try transport.receive(limit: max(1, role.readLimit)) { frame throws(AMQPError) in
             switch frame {
             case .blocked(let reason):
                 board.set(.blocked(reason: reason))
@@ -337,7 +357,8 @@ extension Link {
         _ transport: any Transport,
         _ role: Role,
         isDrained: Bool,
-        isEnding: Bool = false
+        isEnding: Bool = false,
+        reads: Bool = true
     ) -> Sleep {
         // What cannot be written now waits for the socket; what can is written before any sleep.
         let waitsForRoom = transport.hasUnsent || role.wantsToWrite
@@ -347,7 +368,7 @@ extension Link {
         }
         return Sleep(
             duration: isEnding ? .milliseconds(20) : longestSleep(session),
-            events: Int16(POLLIN) | (waitsForRoom ? Int16(POLLOUT) : 0)
+            events: (reads ? Int16(POLLIN) : 0) | (waitsForRoom ? Int16(POLLOUT) : 0)
         )
     }
 

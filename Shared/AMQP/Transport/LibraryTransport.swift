@@ -150,6 +150,14 @@ import Glibc
         try callGuard.bound(to: timeout) { () throws(AMQPError) in try receiveFrames(limit, waiting, handle) }
     }
 
+    func keepAlive() throws(AMQPError) {
+        guard session.heartbeat > 0 else { return }
+        // The library sends heartbeats only while it receives.
+        var heartbeat = unsafe amqp_frame_t()
+        unsafe heartbeat.frame_type = UInt8(AMQP_FRAME_HEARTBEAT)
+        try check("sending a heartbeat", unsafe amqp_send_frame(connection, &heartbeat))
+    }
+
     /// Reads the status of a call that only writes.
     private func check(_ what: String, _ status: Int32) throws(AMQPError) {
         guard status == 0 else {

@@ -142,6 +142,11 @@ import Glibc
         }
     }
 
+    func keepAlive() throws(AMQPError) {
+        heartbeats.received()
+        try tendHeartbeats()
+    }
+
     func selectConfirms() throws(AMQPError) {
         encoder.selectConfirms()
         try call("selecting confirms", answer: WireProtocol.Method.confirmSelectOk)

@@ -30,6 +30,9 @@ protocol Transport: AnyObject {
         _ handle: (consuming IncomingFrame) throws(AMQPError) -> Void
     ) throws(AMQPError) -> Bool
 
+    /// Serves the heartbeats while nothing is received: the broker hears of us, and its silence says nothing.
+    func keepAlive() throws(AMQPError)
+
     /// Has the broker confirm every message published from now on; the first has the number 1.
     func selectConfirms() throws(AMQPError)
     /// Bounds how many deliveries may be unacknowledged.

@@ -12,7 +12,7 @@ extension DeliveryTable {
         try transaction.query(
             """
             SELECT id, subscriber, suspect, generation, attempts, received_at, source, type, subject, due_at,
-                deferred_since, running_since
+                deferred_since, running_since, LENGTH(body) AS size
             FROM warren_deliveries WHERE status = 'scheduled' AND due_at <= $1 ORDER BY due_at, id LIMIT $2
             """,
             now,
@@ -60,7 +60,8 @@ extension DeliveryTable.Due {
             source: try row["source"],
             type: try row["type"],
             subject: try row["subject"],
-            lead: lead
+            lead: lead,
+            size: try row["size"] ?? 0
         )
     }
 }

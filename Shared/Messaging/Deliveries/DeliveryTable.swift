@@ -36,6 +36,8 @@ struct DeliveryTable: Sendable {
         var subject: String
         /// How far the wall clock was ahead when it was read: the times in `life` are that clock's.
         var lead: Int64 = 0
+        /// Of the event, in bytes.
+        var size = 0
         /// Whether the attempt that has begun is counted already.
         var isCharged = false
         /// The event; empty until the attempt has begun, so that what waits for its turn takes up no memory.

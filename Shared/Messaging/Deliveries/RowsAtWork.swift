@@ -6,11 +6,14 @@ struct RowsAtWork {
     static let atOnce = 64
     /// Rows at work in all.
     static let most = 256
+    /// Bytes of their events; one row may have more.
+    static let mostBytes = 32 << 20
 
     private struct Entry {
         var start: Int
         var company: Suspicion.Company
         var since: ContinuousClock.Instant
+        var size: Int
     }
 
     private var entries: [Int64: Entry] = [:]
@@ -44,12 +47,16 @@ struct RowsAtWork {
         at now: ContinuousClock.Instant
     ) -> [(row: DeliveryTable.Due, start: Int)] {
         var free = free(at: now)
+        var bytes = entries.values.reduce(0) { $0 + $1.size }
         var group = entries.values.count { $0.company == .smallGroup && $0.since + patience > now }
         var chosen: [(DeliveryTable.Due, Int)] = []
         var left: [DeliveryTable.Due] = []
         for row in due {
-            guard free > 0, !contains(row.id) else {
-                if !contains(row.id) { left.append(row) }
+            if contains(row.id) { continue }
+            guard free > 0, bytes == 0 || bytes + row.size <= RowsAtWork.mostBytes else {
+                left.append(row)
+                // What comes later and is smaller must not pass a large one for ever.
+                free = 0
                 continue
             }
             switch row.suspicion.company {
@@ -69,7 +76,8 @@ struct RowsAtWork {
             }
             free -= 1
             starts += 1
-            entries[row.id] = Entry(start: starts, company: row.suspicion.company, since: now)
+            bytes += row.size
+            entries[row.id] = Entry(start: starts, company: row.suspicion.company, since: now, size: row.size)
             chosen.append((row, starts))
         }
         due = left

@@ -32,6 +32,11 @@ final class LocalDispatch: Sendable {
     /// More events than this in one transaction through handlers that append: they call one another in a circle.
     private static let longestCascade = 1000
 
+    /// Events that may wait for the second phase.
+    static let mostWaiting = 10_000
+    /// And their bytes.
+    static let mostBytes = 16 << 20
+
     private enum Item: Sendable {
         case event(Appended)
         case marker(CheckedContinuation<Void, Never>)
@@ -41,6 +46,25 @@ final class LocalDispatch: Sendable {
         var before: [EventType: [Before]] = [:]
         var after: [EventType: [After]] = [:]
         var queue: AsyncStream<Item>.Continuation?
+        var waiting = 0
+        var bytes = 0
+        /// Events that found no room, since the last one that did.
+        var left = 0
+
+        /// Whether there is room for an event; then it has it.
+        mutating func admit(_ size: Int) -> Bool {
+            guard waiting < LocalDispatch.mostWaiting, bytes + size <= LocalDispatch.mostBytes || waiting == 0 else {
+                left += 1
+                return false
+            }
+            (waiting, bytes, left) = (waiting + 1, bytes + size, 0)
+            return true
+        }
+    }
+
+    /// What the log says where events of the second phase find no room.
+    struct Overflow: Error, CustomStringConvertible {
+        var description: String { "its handlers are too slow: what does not fit into their queue is left out" }
     }
 
     private let state = Mutex(State())
@@ -66,7 +90,12 @@ final class LocalDispatch: Sendable {
             Task { [weak self] in
                 for await item in items {
                     switch item {
-                    case .event(let appended): await self?.runAfterCommit(appended)
+                    case .event(let appended):
+                        await self?.runAfterCommit(appended)
+                        self?.state.withLock { state in
+                            state.waiting -= 1
+                            state.bytes -= appended.envelope.data.count
+                        }
                     case .marker(let continuation): continuation.resume()
                     }
                 }
@@ -106,8 +135,14 @@ final class LocalDispatch: Sendable {
         }
         guard !events.isEmpty else { return }
         transaction.afterCommit { [self] in
-            let queue = state.withLock { $0.queue }
-            for event in events { queue?.yield(.event(event)) }
+            for event in events {
+                let (queue, left) = state.withLock { state in
+                    (state.admit(event.envelope.data.count) ? state.queue : nil, state.left)
+                }
+                queue?.yield(.event(event))
+                // Once for all that find no room in a row.
+                if left == 1 { onError(Overflow(), event.envelope.type) }
+            }
         }
     }
 
@@ -153,7 +188,8 @@ extension EventStore {
     /// Calls `handler` for every event of this type that the service appended, after the transaction is durable.
     ///
     /// One event at a time, in the order of the commits, beside everything else. **It is lost when the process ends
-    /// first**, and it is not repeated when it throws (the error is logged): it suits caches, notices and measures. What
+    /// first**, and it is not repeated when it throws (the error is logged): it suits caches, notices and measures. At most
+    /// 10,000 events or 16 MiB wait for it: what comes while there is no room is left out, which the log says. What
     /// must not be lost subscribes to the queue.
     public func on<E: Event>(
         _ type: E.Type,

@@ -44,6 +44,36 @@ struct ConsumingTests {
         }
     }
 
+    @Test("No more than a budget of bytes is held, however many messages may be unacknowledged")
+    func bytes() async throws {
+        let name = TestBroker.uniqueName()
+        let topology = try await TestBroker.declared(TestBroker.queue(name))
+        let publisher = Publisher(try TestBroker.configuration(), topology: topology, logger: testLogger)
+        var configuration = try TestBroker.configuration()
+        configuration.heartbeat = 1
+        let consumer = Consumer(configuration, queue: name, prefetch: 256, topology: topology, logger: testLogger)
+        try await running([publisher], [consumer]) {
+            let body = [UInt8](repeating: UInt8(ascii: "x"), count: 1 << 20)
+            for _ in 0..<80 {
+                try await publisher.publish(
+                    Publication(
+                        exchange: "",
+                        routingKey: name,
+                        message: Message(body: body)
+                    )
+                )
+            }
+            try await eventually("32 deliveries") { consumer.statistics.delivered >= 32 }
+            // Longer than the broker's silence, and ours, would be suffered.
+            try await Task.sleep(for: .seconds(5))
+            #expect(consumer.statistics.delivered <= 34)
+            let messages = try await collect(80, from: consumer) { burst in consumer.ack(burst.map(\.tag)) }
+            #expect(messages.count == 80)
+            #expect(messages.allSatisfy { !$0.redelivered })
+            #expect(consumer.statistics.connections == 1)
+        }
+    }
+
     @Test("What a slow reader has not taken comes as one burst")
     func merging() async throws {
         let name = TestBroker.uniqueName()

@@ -18,6 +18,25 @@ struct LocalDispatchTests {
         }
     }
 
+    @Test func `after the commit so many wait, and what finds no room is left out`() async throws {
+        try await withBench { bench async throws in
+            let count = Mutex(0)
+            let isHeld = Flag()
+            bench.events.on(Unheard.self, .afterCommit) { _, _ in
+                if !isHeld.isSet { _ = await isHeld.wait(until: .now + .seconds(120)) }
+                count.withLock { $0 += 1 }
+            }
+            for _ in 0..<12 {
+                try await bench.events.write { transaction in
+                    for _ in 0..<1000 { try transaction.append(Unheard(subject: "a")) }
+                }
+            }
+            isHeld.set()
+            await bench.events.local.drained()
+            #expect(count.withLock { $0 } == LocalDispatch.mostWaiting)
+        }
+    }
+
     @Test func `a throw before the commit takes the event and the state with it, and no other's`() async throws {
         try await withBench { bench async throws in
             bench.events.on(Happened.self, .beforeCommit) { event, _, _ in
