@@ -95,7 +95,9 @@ final class World: @unchecked Sendable {
             )
             configuration.publishRetryPolicy = configuration.retryPolicy
             configuration.confirmTimeout = .milliseconds(500)
-            configuration.attemptTimeout = .milliseconds(World.attemptDeadlineMilliseconds)
+            if self.faults.contains(.hangingHandlers) {
+                configuration.attemptTimeout = .milliseconds(World.attemptDeadlineMilliseconds)
+            }
             configuration.ordering = scheduler.random.once(in: 5) ? .none : .perSubject
             configuration.afterDeadLetter = scheduler.random.once(in: 4) ? .proceed : .hold
             services.append(
