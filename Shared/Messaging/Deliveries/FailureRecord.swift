@@ -41,8 +41,9 @@ struct FailureRecord: Sendable {
         in transaction: Transaction
     ) throws -> Outcome? {
         var life = DeliveryLife(state: .scheduled, attempts: 1)
-        let error = fail(&life, failure, random: random)
-        let id = try table.insert(record, life: life, error: error, now: failure.endedAt, in: transaction)
+        let now = WallClock.milliseconds()
+        let error = fail(&life, failure, now: now, random: random)
+        let id = try table.insert(record, life: life, error: error, now: now, in: transaction)
         guard let id else { return nil }
         try keep(failure, error, number: 1, generation: 0, of: id, table, in: transaction)
         return Outcome(id: id, life: life, error: error, type: record.type, subject: record.subject, attempt: 1)
@@ -61,8 +62,9 @@ struct FailureRecord: Sendable {
         var life = due.life
         // The wall clock may have stepped since the row was read.
         if let since = life.deferredSince { life.deferredSince = since + table.clock.lead - due.lead }
-        let error = fail(&life, failure, random: random)
-        guard try table.fail(due, life: life, error: error, now: failure.endedAt, in: transaction) else { return nil }
+        let now = WallClock.milliseconds()
+        let error = fail(&life, failure, now: now, random: random)
+        guard try table.fail(due, life: life, error: error, now: now, in: transaction) else { return nil }
         try keep(
             failure,
             error,
@@ -73,7 +75,7 @@ struct FailureRecord: Sendable {
             in: transaction
         )
         if life.state == .dead, table.afterDeadLetter == .proceed {
-            _ = try table.releaseNext(due.subjectKey, now: failure.endedAt, in: transaction)
+            _ = try table.releaseNext(due.subjectKey, now: now, in: transaction)
         }
         return Outcome(
             id: due.id,
@@ -106,14 +108,20 @@ struct FailureRecord: Sendable {
         }
     }
 
-    private func fail(_ life: inout DeliveryLife, _ failure: Failure, random: Double) -> HandlerError {
-        life.fail(
-            failure.error,
-            policy: policy,
-            deferralLimit: deferralLimit,
-            now: failure.endedAt,
-            random: random
-        )
+    /// - Parameter now: by the wall clock as it is in this transaction, which also turns it into what the row says: the clock may
+    ///   have stepped since the attempt ended.
+    private func fail(
+        _ life: inout DeliveryLife,
+        _ failure: Failure,
+        now: Int64,
+        random: Double
+    ) -> HandlerError {
+        var error = failure.error
+        if case .deferred(let until) = error.kind {
+            let (moved, isTooFar) = until.addingReportingOverflow(now - failure.endedAt)
+            error = error.deferred(until: isTooFar ? until : moved)
+        }
+        return life.fail(error, policy: policy, deferralLimit: deferralLimit, now: now, random: random)
     }
 
     private func keep(

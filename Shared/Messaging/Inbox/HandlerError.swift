@@ -70,6 +70,11 @@ public struct HandlerError: Error, Sendable, CustomStringConvertible {
         )
     }
 
+    /// The same, put off until another time.
+    func deferred(until time: Int64) -> HandlerError {
+        HandlerError(kind: .deferred(until: time), errorClass: errorClass, message: message)
+    }
+
     private init(kind: Kind, errorClass: String, message: String) {
         self.kind = kind
         self.errorClass = String(errorClass.prefix(200))
