@@ -117,9 +117,10 @@ let package = Package(
         // The C libraries, each behind one Swift module.
         systemLibrary("CRabbitMQ", pkgConfig: "librabbitmq", debian: "librabbitmq-dev"),
         systemLibrary("CSQLite", pkgConfig: "sqlite3", debian: "libsqlite3-dev"),
-        systemLibrary("CMicroHTTPD", pkgConfig: "libmicrohttpd", debian: "libmicrohttpd-dev"),
         systemLibrary("CCurl", pkgConfig: "libcurl", debian: "libcurl4-openssl-dev"),
         systemLibrary("CJWT", pkgConfig: "libjwt", debian: "libjwt-dev"),
+        // What Glibc's module lacks; there is no library behind it.
+        .systemLibrary(name: "CSockets", path: "Shared/CLibraries/CSockets"),
 
         // The kit.
         kit("Telemetry"),
@@ -129,7 +130,7 @@ let package = Package(
         kit("JSON"),
         kit("Events", ["JSON", "Telemetry"]),
         kit("Messaging", ["AMQP", "Database", "Events", "JSON", "Telemetry"], settings: strict + crashPoints),
-        kit("HTTP", ["CMicroHTTPD", "CCurl", "CJWT", "JSON", "Telemetry"], settings: wrapsC),
+        kit("HTTP", ["CSockets", "CCurl", "CJWT", "JSON", "Telemetry"], settings: wrapsC),
         kit("MessagingTestKit", ["Messaging", "AMQP", "AMQPInMemory", "Database", "Events", "Telemetry"]),
         kit("ServiceKit", ["JSON", "Messaging", "Database", "Events", "HTTP", "Telemetry"]),
         kit("ShopEvents", ["Events", "Messaging"]),

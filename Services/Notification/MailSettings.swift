@@ -1,3 +1,4 @@
+import HTTP
 import ServiceKit
 import ShopEvents
 
@@ -9,6 +10,23 @@ enum MailSettings {
         schemes: ["smtp", "smtps"],
         help: "The SMTP server that takes the mails, with credentials where it wants them."
     )
+    static let startTLS = Setting<SMTPClient.StartTLS>.choice(
+        "MAIL_STARTTLS",
+        default: .auto,
+        help: """
+            When to go over to TLS: auto where the server offers it, and always before credentials are shown to another \
+            machine. Certificates are verified.
+            """
+    )
+    static let helloName = Setting<String?>(
+        "MAIL_EHLO",
+        default: "",
+        expected: "a host's name or an address in brackets",
+        help: "What the service calls itself to the mail server.",
+        defaultNote: "the machine's name"
+    ) { text in
+        text.isEmpty ? .some(nil) : SMTPClient.isHelloName(text) ? text : nil
+    }
     static let from = Setting<EmailAddress>(
         "MAIL_FROM",
         default: "shop@warren.example",
@@ -23,5 +41,7 @@ enum MailSettings {
         help: "How long one mail may take until the server has taken it."
     )
 
-    static let all = [smtpURL.declaration, from.declaration, timeout.declaration]
+    static let all = [
+        smtpURL.declaration, startTLS.declaration, helloName.declaration, from.declaration, timeout.declaration,
+    ]
 }

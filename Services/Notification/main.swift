@@ -16,7 +16,12 @@ notification.ordering = .none
 
 await runService(notification) { context in
     let settings = context.settings
-    let client = try SMTPClient(url: settings[MailSettings.smtpURL], timeout: settings[MailSettings.timeout])
+    let client = try SMTPClient(
+        url: settings[MailSettings.smtpURL],
+        startTLS: settings[MailSettings.startTLS],
+        helloName: settings[MailSettings.helloName],
+        timeout: settings[MailSettings.timeout]
+    )
     context.onClose { client.close() }
     let gateway = MailGateway(client: client, from: settings[MailSettings.from])
     NotificationHandlers(gateway: gateway, logger: context.logger).register(on: context.subscriber)

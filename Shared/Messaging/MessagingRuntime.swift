@@ -38,6 +38,9 @@ public final class MessagingRuntime: Sendable {
     private let operationRunner: OperationRunner
     private let counterBox: CounterBox
     private let feeds = FeedRoster()
+    private let backlogReader: BacklogReader
+    private let resettlement: Resettlement
+    private let clockKeeper: ClockKeeper
     let retention: Retention
 
     /// Makes the messaging of a service; nothing connects before `run`.
@@ -106,16 +109,20 @@ public final class MessagingRuntime: Sendable {
         let counters = CounterBox()
         let onScheduled = Signal()
         let isolation = SuspectIsolation()
+        let clock = SteadyClock()
         let subscribedTypes = configuration.topology.subscribedTypes
         let table = DeliveryTable(
             subscriber: configuration.service,
             ordering: configuration.ordering,
-            afterDeadLetter: configuration.afterDeadLetter
+            afterDeadLetter: configuration.afterDeadLetter,
+            timeoutSource: TimeoutDesk.source(of: configuration.source),
+            clock: clock
         )
         let forwarderTable = DeliveryTable(
             subscriber: DeliveryTable.forwarder,
             ordering: .perSubject,
-            afterDeadLetter: .hold
+            afterDeadLetter: .hold,
+            clock: clock
         )
         let stalled = StalledTypes(
             timeout: configuration.confirmTimeout,
@@ -223,7 +230,14 @@ public final class MessagingRuntime: Sendable {
             database: database,
             events: configuration.eventRetention,
             deliveries: configuration.deliveryRetention,
-            logger: logger.labelled("messaging.retention")
+            logger: logger.labelled("messaging.retention"),
+            clock: clock
+        )
+        self.clockKeeper = ClockKeeper(
+            clock: clock,
+            database: database,
+            memory: retention.memory,
+            logger: logger.labelled("messaging.clock")
         )
         self.events = events
         self.subscriber = subscriber
@@ -232,6 +246,13 @@ public final class MessagingRuntime: Sendable {
         self.consumer = consumer
         self.brokerDeadLetterConsumer = brokerDeadLetterConsumer
         self.counterBox = counters
+        self.backlogReader = BacklogReader(database: database)
+        self.resettlement = Resettlement(
+            database: database,
+            table: table,
+            logger: logger.labelled("messaging.settings"),
+            onScheduled: onScheduled
+        )
         self.database = database
         self.onScheduled = onScheduled
         self.role = configuration.role
@@ -249,16 +270,26 @@ public final class MessagingRuntime: Sendable {
             Task { await consumer.run() },
             Task { await brokerDeadLetterConsumer.run() },
         ]
-        let forwarding = Task { if role.publishes { await forwarder.run() } }
-        let scheduling = Task { await scheduler.run() }
+        let resuming = Task { await clockKeeper.begin() }
+        // What the broker refuses becomes a row, which is due by the clock.
+        let forwarding = Task { if await resuming.value, role.publishes { await forwarder.run() } }
+        // Nothing is handled before the rows of a former name are this subscriber's.
+        let settling = Task {
+            guard await resuming.value else { return false }
+            return await resettlement.takeOver()
+        }
+        let timing = Task { if await settling.value { await clockKeeper.run() } }
+        let releasing = Task { if await settling.value { await resettlement.release() } }
+        let scheduling = Task { if await settling.value { await scheduler.run() } }
         let handover = Task {
+            guard await settling.value else { return false }
             guard await feeds.handOver(after: { await consumer.untilReady() }), role.consumes else { return false }
             await consumer.untilReady()
             await brokerDeadLetters.untilDrained()
             return !Task.isCancelled
         }
-        let following = Task { await feeds.run() }
-        let retaining = Task { await retention.run() }
+        let following = Task { if await settling.value { await feeds.run() } }
+        let retaining = Task { if await settling.value { await retention.run() } }
         let operating = Task { await operationRunner.run() }
         let receiving = Task {
             guard await handover.value else { return }
@@ -266,18 +297,22 @@ public final class MessagingRuntime: Sendable {
                 await inbox.receive(burst)
             }
         }
-        let draining = Task { await brokerDeadLetters.drain(brokerDeadLetterConsumer) }
+        let draining = Task { if await settling.value { await brokerDeadLetters.drain(brokerDeadLetterConsumer) } }
         let cancelled = Signal()
         while !Task.isCancelled { await cancelled.wait() }
 
         let isOrderly = await finishes(within: grace) { [self] in
             consumer.stopConsuming()
             brokerDeadLetterConsumer.stopConsuming()
-            for background in [following, retaining, operating] { background.cancel() }
+            resuming.cancel()
+            settling.cancel()
+            for background in [following, retaining, operating, releasing, timing] { background.cancel() }
             handover.cancel()
             await following.value
             await retaining.value
             await operating.value
+            await releasing.value
+            await timing.value
             scheduling.cancel()
             await scheduling.value
             await receiving.value
@@ -380,35 +415,7 @@ public final class MessagingRuntime: Sendable {
     ///
     /// - Throws: `DatabaseError`.
     public func backlog() async throws -> Backlog {
-        let now = WallClock.milliseconds()
-        @Sendable func age(_ since: Int64?) -> Double? { since.map { Double(max(0, now - $0)) / 1000 } }
-        return try await database.read { transaction in
-            let waiting = try transaction.first(
-                """
-                SELECT COUNT(*), MIN(time) FROM warren_events
-                WHERE position > COALESCE((SELECT position FROM warren_offsets WHERE name = 'forwarder'), 0)
-                """
-            )
-            let scheduled = try transaction.first(
-                "SELECT COUNT(*), MIN(received_at) FROM warren_deliveries WHERE status = 'scheduled' AND status <> 'processed'"
-            )
-            func count(_ state: DeliveryState) throws -> Int {
-                try transaction.first(
-                    "SELECT COUNT(*) FROM warren_deliveries WHERE status = $1 AND status <> 'processed'",
-                    state.rawValue
-                )?[0] ?? 0
-            }
-            let oldestEvent: Int64? = try waiting?[1]
-            let oldestScheduled: Int64? = try scheduled?[1]
-            return Backlog(
-                unforwarded: try waiting?[0] ?? 0,
-                oldestUnforwardedAge: age(oldestEvent),
-                scheduled: try scheduled?[0] ?? 0,
-                oldestScheduledAge: age(oldestScheduled),
-                held: try count(.held),
-                dead: try DeadLetters.keptCount(DeadLetterFilter(), in: transaction) ?? 0
-            )
-        }
+        try await backlogReader.read(now: WallClock.milliseconds())
     }
 
     /// What happened since start, for metrics.

@@ -17,7 +17,6 @@ requirements() {
 command:pkg-config|pkg-config|pkg-config
 library:librabbitmq:0.11|librabbitmq-dev|librabbitmq (rabbitmq-c) 0.11 or later, with headers
 library:sqlite3:3.40|libsqlite3-dev|SQLite 3.40 or later, with headers
-library:libmicrohttpd:0.9.75|libmicrohttpd-dev|libmicrohttpd 0.9.75 or later, with headers
 library:libcurl:7.88|libcurl4-openssl-dev|libcurl 7.88 or later (OpenSSL), with headers
 library:libjwt:1.10|libjwt-dev|libjwt 1.10 (not 2 or 3), with headers
 END

@@ -1,3 +1,4 @@
+import HTTP
 import JSON
 import ServiceKit
 
@@ -43,11 +44,11 @@ struct OrderClient: Sendable {
     }
 
     func show(_ id: String) async throws -> JSONValue {
-        try await client.get("/orders/\(ServiceClient.escape(id))", timeout: .seconds(10))
+        try await client.get("/orders/\(PercentEncoding.encode(id))", timeout: .seconds(10))
     }
 
     func cancel(_ id: String) async throws -> JSONValue {
-        try await client.post("/orders/\(ServiceClient.escape(id))/cancel", body: [:])
+        try await client.post("/orders/\(PercentEncoding.encode(id))/cancel", body: [:])
     }
 
     /// Looks at an order until it has come to what is waited for.

@@ -1,3 +1,4 @@
+import HTTP
 import JSON
 import ServiceKit
 
@@ -67,25 +68,7 @@ struct ServiceClient: Sendable {
 
     /// An absolute URL of a path and query items.
     func url(_ path: String, _ query: [(name: String, value: String)] = []) -> String {
-        let items = query.map { "\(Self.escape($0.name))=\(Self.escape($0.value))" }
-        return base + path + (items.isEmpty ? "" : "?" + items.joined(separator: "&"))
-    }
-
-    /// Percent-encodes everything that is not unreserved (RFC 3986, section 2.3).
-    static func escape(_ text: String) -> String {
-        let digits = Array("0123456789ABCDEF".utf8)
-        var result: [UInt8] = []
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
-                UInt8(ascii: "~"):
-                result.append(byte)
-            default:
-                result += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 0x0F)]]
-            }
-        }
-        return String(decoding: result, as: UTF8.self)
+        base + path + (query.isEmpty ? "" : "?" + FormURLEncoded.encode(query))
     }
 
     private func exchange(_ request: ServiceRequest) async throws -> JSONValue {

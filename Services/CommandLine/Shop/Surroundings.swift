@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Glibc
+import HTTP
 
 /// What a command meets of the outside; tests put something else there.
 struct Surroundings: Sendable {

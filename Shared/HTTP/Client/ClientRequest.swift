@@ -124,9 +124,10 @@ extension HTTPClient.Request: CustomStringConvertible, CustomReflectable {
 
 /// The URL without user, password, query and fragment: what may stand in a log.
 func redactedURL(_ url: String) -> String {
-    let cut = url.prefix { $0 != "?" && $0 != "#" }
-    guard let scheme = cut.firstRange(of: "://") else { return cut.contains("@") ? "(hidden)" : String(cut) }
-    // A password may hold an unescaped slash: what ends in @ is hidden wherever the @ stands.
-    guard let at = cut[scheme.upperBound...].lastIndex(of: "@") else { return String(cut) }
-    return String(cut[..<scheme.upperBound]) + cut[cut.index(after: at)...]
+    guard let parts = URLParts(url) else {
+        // Nobody knows where in it a secret is, unless there can be none.
+        return url.contains("@") ? "(hidden)" : String(url.prefix { $0 != "?" && $0 != "#" })
+    }
+    let path = url.prefix { $0 != "?" && $0 != "#" }.hasSuffix("/") || parts.path != "/" ? parts.path : ""
+    return "\(parts.scheme)://\(parts.authority)\(path)"
 }

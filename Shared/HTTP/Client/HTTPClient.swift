@@ -52,12 +52,11 @@ public final class HTTPClient: Sendable {
 
     private static func check(_ request: Request) throws(Failure) {
         let url = request.url
-        let scheme = url.prefix { $0 != ":" }.lowercased()
-        guard scheme == "http" || scheme == "https" else {
-            throw Failure(.invalidURL, "\(redactedURL(url)) must start with http:// or https://")
-        }
         guard url.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
             throw Failure(.invalidURL, "the URL holds characters that must be percent-encoded")
+        }
+        guard let parts = URLParts(url), parts.scheme == "http" || parts.scheme == "https" else {
+            throw Failure(.invalidURL, "\(redactedURL(url)) is no URL that starts with http:// or https://")
         }
         guard !request.method.isEmpty, request.method.utf8.allSatisfy(isTokenByte) else {
             throw Failure(.invalidURL, "the method is not one")

@@ -42,10 +42,10 @@ public struct Mail: Sendable {
     var message: [UInt8] {
         let headers = [
             "Date: \(date)",
-            "From: \(sender.header)",
-            "To: \(recipient.header)",
+            sender.header("From"),
+            recipient.header("To"),
             "Message-ID: <\(messageID)>",
-            "Subject: \(EncodedWord.encode(subject))",
+            "Subject: \(EncodedWord.encode(subject, column: "Subject: ".utf8.count))",
             "MIME-Version: 1.0",
             "Content-Type: text/plain; charset=utf-8",
             "Content-Transfer-Encoding: quoted-printable",
@@ -90,11 +90,16 @@ struct MailAddress: Sendable {
             && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && !"<>()[]\\,;:\"".utf8.contains($0) }
     }
 
-    /// The address in a header.
-    var header: String {
-        if name.isEmpty { return address }
+    /// The header of that name with the address.
+    func header(_ field: String) -> String {
+        let start = "\(field): "
+        if name.isEmpty { return start + address }
         let isPlain = name.utf8.allSatisfy { isTokenByte($0) || $0 == UInt8(ascii: " ") }
-        return "\(EncodedWord.encode(name, always: !isPlain)) <\(address)>"
+        let text = start + EncodedWord.encode(name, column: start.utf8.count, always: !isPlain)
+        let lineStart = text.utf8.lastIndex(of: 0x0A).map(text.utf8.index(after:)) ?? text.startIndex
+        let length = text.utf8[lineStart...].count + address.utf8.count + 3
+        let isEncoded = text.contains("=?")
+        return "\(text)\(length > (isEncoded ? EncodedWord.maximumLine : 998) ? "\r\n" : "") <\(address)>"
     }
 }
 

@@ -2,24 +2,36 @@ import FoundationEssentials
 
 /// Encoded words (RFC 2047): text that is not ASCII, in a header.
 enum EncodedWord {
-    /// The text as it is if that is short ASCII, otherwise as encoded words on lines of their own.
-    static func encode(_ text: String, always: Bool = false) -> String {
-        let isPlain = text.utf8.count <= 60 && text.utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7F } && !text.contains("=?")
-        if isPlain, !always { return text }
+    /// The text as it is where that is ASCII and fits into a line, otherwise as encoded words, further ones on lines of their
+    /// own.
+    ///
+    /// A line that holds an encoded word has 76 characters at most, the name of its header included (section 2); any other 998.
+    ///
+    /// - Parameters:
+    ///   - column: how many characters stand before it on its line.
+    ///   - always: encodes ASCII too.
+    static func encode(_ text: String, column: Int, always: Bool = false) -> String {
+        let isPlain = text.utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7F } && !text.contains("=?")
+        if isPlain, !always, column + text.utf8.count <= 998 { return text }
         var words: [String] = []
         var piece: [UInt8] = []
-        // A word has 75 characters at most and holds whole scalars: 45 bytes give 60 in base64, 12 are around it.
+        // A word holds whole scalars; of its characters 12 are around the base64. A further line begins with a space.
+        var room = (maximumLine - column - 12) / 4 * 3
         for scalar in text.unicodeScalars {
             let bytes = Array(String(scalar).utf8)
-            if piece.count + bytes.count > 45 {
+            if piece.count + bytes.count > room {
                 words.append(word(piece))
                 piece = []
+                room = (maximumLine - 1 - 12) / 4 * 3
             }
             piece += bytes
         }
         if !piece.isEmpty { words.append(word(piece)) }
         return words.joined(separator: "\r\n ")
     }
+
+    /// The most characters of a line with an encoded word.
+    static let maximumLine = 76
 
     private static func word(_ bytes: [UInt8]) -> String { "=?utf-8?B?\(Data(bytes).base64EncodedString())?=" }
 }

@@ -2,6 +2,19 @@
 ///
 /// Safe to use from any thread.
 public final class SMTPClient: Sendable {
+    /// When a connection without TLS goes over to it by STARTTLS.
+    ///
+    /// Certificates are verified in each case.
+    public enum StartTLS: String, Sendable, CaseIterable {
+        /// Where the server offers it; and a server that does not, and is not on this machine's loopback, is shown no
+        /// credentials: then it fails.
+        case auto
+        /// Always: where the server does not offer it, nothing is said.
+        case required
+        /// Never.
+        case never
+    }
+
     private let server: SMTPServer
     private let timeout: Duration
     private let connectTimeout: Duration
@@ -12,7 +25,9 @@ public final class SMTPClient: Sendable {
     ///
     /// - Parameters:
     ///   - url: `smtp://host:port` or `smtps://…`, with optional credentials (`smtp://user:password@host`, percent-encoded).
-    ///     `smtp://…?starttls=required` goes over to TLS before anything of worth is said, or fails. Certificates are verified.
+    ///     `smtp://…?starttls=required` (or `auto`, or `never`) takes the place of `startTLS`.
+    ///   - startTLS: when to go over to TLS.
+    ///   - helloName: what the client calls itself in `EHLO`: a host's name, or an address in brackets; nil for the machine's name.
     ///   - timeout: the longest that a mail may take; what the server does after the final dot can take its time, and giving
     ///     up early makes second copies, so RFC 5321 asks for 10 minutes.
     ///   - connectTimeout: the longest that it may take until mails can be handed over: resolving the name, connecting, the
@@ -23,17 +38,28 @@ public final class SMTPClient: Sendable {
     /// - Throws: `SMTPFailure` when the URL is none.
     public init(
         url: String,
+        startTLS: StartTLS = .auto,
+        helloName: String? = nil,
         timeout: Duration = .seconds(600),
         connectTimeout: Duration = .seconds(60),
         certificateAuthorities: String? = nil
     ) throws {
-        server = try SMTPServer(url)
+        server = try SMTPServer(url, startTLS: startTLS, helloName: helloName)
         self.timeout = timeout
         self.connectTimeout = connectTimeout
         self.certificateAuthorities = certificateAuthorities
     }
 
     deinit { loop.close() }
+
+    /// Whether the text can be what a client calls itself: a host's name, or an address in brackets.
+    public static func isHelloName(_ text: String) -> Bool {
+        if text.hasPrefix("["), text.hasSuffix("]") {
+            let address = text.dropFirst().dropLast().utf8
+            return !address.isEmpty && address.allSatisfy { isTokenByte($0) || $0 == UInt8(ascii: ":") }
+        }
+        return !text.contains(":") && FieldRules.isAuthority(text.utf8)
+    }
 
     /// Returns after the server took the mail (250 after the final dot).
     ///
@@ -60,64 +86,4 @@ public final class SMTPClient: Sendable {
 
     /// Ends transfers in flight and the thread; later mails fail.
     public func close() { loop.close() }
-}
-
-/// Where mails go, taken from a URL.
-struct SMTPServer: Sendable {
-    /// The URL without credentials and query.
-    let url: String
-    let credentials: (user: String, password: String)?
-    let requiresStartTLS: Bool
-
-    init(_ text: String) throws(SMTPFailure) {
-        func failure(_ reason: String) -> SMTPFailure {
-            SMTPFailure(
-                replyCode: nil,
-                reason: "\(redactedURL(text)) is no SMTP server's URL: \(reason)",
-                isPermanent: true
-            )
-        }
-        guard text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
-            throw failure("it holds characters that must be percent-encoded")
-        }
-        guard let separator = text.firstRange(of: "://") else {
-            throw failure("it must start with smtp:// or smtps://")
-        }
-        let scheme = text[..<separator.lowerBound].lowercased()
-        guard scheme == "smtp" || scheme == "smtps" else { throw failure("it must start with smtp:// or smtps://") }
-        let rest = text[separator.upperBound...]
-        let place = rest.prefix { $0 != "?" }
-        guard let options = FormURLEncoded.decode(rest.dropFirst(place.count + 1).utf8) else {
-            throw failure("its options cannot be read")
-        }
-        var requiresStartTLS = false
-        for option in options {
-            guard option.name == "starttls", option.value == "required" else {
-                throw failure("the only option is starttls=required")
-            }
-            requiresStartTLS = true
-        }
-        guard !requiresStartTLS || scheme == "smtp" else {
-            throw failure("smtps has TLS from the start, without STARTTLS")
-        }
-        let authority = place.hasSuffix("/") ? place.dropLast() : place
-        let host = authority.lastIndex(of: "@").map { authority[authority.index(after: $0)...] } ?? authority
-        guard !host.isEmpty, !host.hasPrefix(":"), !host.contains("/") else { throw failure("it names no host") }
-        url = "\(scheme)://\(host)"
-        self.requiresStartTLS = requiresStartTLS
-        guard host.count < authority.count else {
-            credentials = nil
-            return
-        }
-        let parts = authority.dropLast(host.count + 1).split(
-            separator: ":",
-            maxSplits: 1,
-            omittingEmptySubsequences: false
-        )
-        guard
-            let user = PercentEncoding.decode(parts[0].utf8, plusIsSpace: false),
-            let password = PercentEncoding.decode((parts.count > 1 ? parts[1] : "").utf8, plusIsSpace: false)
-        else { throw failure("its credentials are not percent-encoded as they should be") }
-        credentials = (user, password)
-    }
 }

@@ -16,6 +16,7 @@ import Glibc
     /// What libcurl writes its message into.
     private let message = UnsafeMutablePointer<CChar>.allocate(capacity: Int(CURL_ERROR_SIZE))
     private var easy: EasyHandle?
+    private var replies = SMTPReplies()
 
     private let payload: [UInt8]
     private var offset = 0
@@ -47,14 +48,21 @@ import Glibc
         self.easy = easy
         try easy.setCommon(timeout: timeout, connectTimeout: connectTimeout)
         try easy.set(CURLOPT_PROTOCOLS_STR, "smtp,smtps")
-        try easy.set(CURLOPT_URL, server.url)
+        // The path is what libcurl says in EHLO; without one that is the machine's name.
+        try easy.set(CURLOPT_URL, server.url + "/" + PercentEncoding.encode(server.helloName ?? ""))
+        try unsafe easy.set(CURLOPT_HEADERFUNCTION, sink: receiveReply)
+        try unsafe easy.set(CURLOPT_HEADERDATA, pointer: Unmanaged.passUnretained(self).toOpaque())
         try unsafe easy.set(CURLOPT_ERRORBUFFER, pointer: message)
         if let certificateAuthorities { try easy.set(CURLOPT_CAINFO, certificateAuthorities) }
         if let (user, password) = server.credentials {
             try easy.set(CURLOPT_USERNAME, user)
             try easy.set(CURLOPT_PASSWORD, password)
         }
-        if server.requiresStartTLS { try easy.set(CURLOPT_USE_SSL, Int(CURLUSESSL_ALL.rawValue)) }
+        switch server.startTLS {
+        case .auto: try easy.set(CURLOPT_USE_SSL, Int(CURLUSESSL_TRY.rawValue))
+        case .required: try easy.set(CURLOPT_USE_SSL, Int(CURLUSESSL_ALL.rawValue))
+        case .never, nil: break
+        }
         try easy.set(CURLOPT_SERVER_RESPONSE_TIMEOUT, Self.replyTimeout)
         try easy.set(CURLOPT_MAIL_FROM, mail.sender.address)
         recipients.append(mail.recipient.address)
@@ -72,12 +80,16 @@ import Glibc
         // A code of success is that of an earlier step: the one that failed had no reply.
         let replyCode = (400...599).contains(code) ? code : nil
         let text = unsafe String(cString: message)
-        let reason = text.isEmpty ? unsafe String(cString: curl_easy_strerror(result)) : text
+        var reason = text.isEmpty ? unsafe String(cString: curl_easy_strerror(result)) : text
+        if let replyCode {
+            let words = replies.words(of: replyCode).map { " \($0)" } ?? ""
+            reason += "; the server said: \(replyCode)\(words)"
+        }
         resume(
             .failure(
                 SMTPFailure(
                     replyCode: replyCode,
-                    reason: "\(server.url): \(reason)\(replyCode.map { " (reply \($0))" } ?? "")",
+                    reason: "\(server.url): \(reason)",
                     isPermanent: result == CURLE_LOGIN_DENIED ? false : nil
                 )
             )
@@ -99,6 +111,11 @@ import Glibc
         continuation.take()?.resume(with: result.mapError { $0 as any Error })
     }
 
+    /// Called by libcurl with each line that the server says.
+    fileprivate func take(reply line: UnsafeRawBufferPointer) {
+        replies.take(unsafe String(decoding: line, as: UTF8.self))
+    }
+
     /// Called by libcurl: copies the next bytes of the mail.
     fileprivate func read(into buffer: UnsafeMutableRawBufferPointer) -> Int {
         let count = min(buffer.count, payload.count - offset)
@@ -111,6 +128,13 @@ import Glibc
         }
         return count
     }
+}
+
+private let receiveReply: curl_write_callback = { bytes, size, count, context in
+    guard let context = unsafe context else { return 0 }
+    let transfer = unsafe Unmanaged<SMTPTransfer>.fromOpaque(context).takeUnretainedValue()
+    unsafe transfer.take(reply: UnsafeRawBufferPointer(start: bytes, count: size * count))
+    return size * count
 }
 
 private let readPayload: curl_read_callback = { buffer, size, count, context in

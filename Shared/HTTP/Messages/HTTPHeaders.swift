@@ -56,6 +56,8 @@ public struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
         fields.filter { $0.isNamed(name) }.map(\.value)
     }
 
+    mutating func append(_ field: Field) { fields.append(field) }
+
     /// Appends a field; others of that name stay.
     public mutating func add(_ name: String, _ value: String) {
         fields.append(Field(name: name, value: value))

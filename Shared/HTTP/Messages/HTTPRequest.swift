@@ -14,6 +14,8 @@ public struct HTTPRequest: Sendable {
     public var headers: HTTPHeaders = [:]
     /// The whole body; empty when there is none.
     public var body: [UInt8] = []
+    /// Who connects, which is the proxy where there is one; nil in a request that came over no connection.
+    public var peer: PeerAddress?
     /// The peer connects from 127.0.0.0/8 or ::1.
     public var isLoopback = false
     /// Who sends it; nil until somebody has made sure of it.

@@ -2,32 +2,13 @@ import Dispatch
 import Synchronization
 public import Telemetry
 
-/// A server over libmicrohttpd.
+/// A server of plain HTTP/1.1, for behind a reverse proxy and for the machine itself.
 ///
 /// One thread reads requests and writes answers for all connections; handlers run as tasks meanwhile, so that a slow one
-/// holds up no other. Behind the internet's door it wants a reverse proxy: it speaks plain HTTP/1.1 only, and
-/// libmicrohttpd before 1.0 is lenient about line ends. A request whose end two readers could see in different places
-/// (`Content-Length` with `Transfer-Encoding`, either of them twice) is refused.
+/// holds up no other. A request that two readers could understand differently is answered with 400, once, and its connection
+/// ends. Connections that wait for a request make room for new ones, so that nobody can shut others out by holding some open.
+/// The module's README says why it is no library's.
 public final class HTTPServer: Sendable {
-    /// What a client may ask for.
-    public struct Limits: Sendable {
-        /// Bytes of a body; more is answered with 413.
-        public var bodySize = 1 << 20
-        /// Bytes of the request line and the headers together; more is answered with 431.
-        public var headerSize = 16 << 10
-        /// Connections at a time; further ones wait until one ends.
-        public var connections = 512
-        /// Connections at a time from one address; further ones are closed at once.
-        public var connectionsPerPeer = 256
-        /// How long a connection may be silent while it is read from or written to; rounded up to whole seconds.
-        public var idle: Duration = .seconds(30)
-        /// The longest that reading one whole request may take.
-        public var request: Duration = .seconds(30)
-
-        /// The defaults.
-        public init() {}
-    }
-
     private enum Phase {
         case new
         case serving(port: Int)
@@ -36,6 +17,7 @@ public final class HTTPServer: Sendable {
 
     private struct State {
         var phase = Phase.new
+        var loop: ServerLoop?
         var hasRun = false
         var nextWaiter: UInt64 = 0
         var waiters: [UInt64: CheckedContinuation<Int, any Error>] = [:]
@@ -62,6 +44,9 @@ public final class HTTPServer: Sendable {
         self.logger = logger
     }
 
+    /// Whether the text is an address to listen on.
+    public static func isAddress(_ text: String) -> Bool { (try? ListenAddress(text)) != nil }
+
     /// Binds and serves until the task is cancelled.
     ///
     /// Then it accepts no more, lets requests in work end within `grace` (those that do not are answered with 503 and
@@ -76,22 +61,25 @@ public final class HTTPServer: Sendable {
             return !state.hasRun
         }
         guard isFirst else { throw HTTPServerError(.alreadyRun, "the server on \(address.text) has been run before") }
-        let daemon: Daemon
+        let loop: ServerLoop
         do {
-            daemon = try await Self.offPool { [address, router, limits, logger] in
-                try Daemon.start(address: address, router: router, limits: limits, logger: logger)
-            }
+            let listener = try await Self.offPool { [address] in try address.listen() }
+            loop = try ServerLoop(listener: listener, router: router, limits: limits, logger: logger)
         } catch {
             enter(.ended(error))
             throw error
         }
-        enter(.serving(port: daemon.port))
+        state.withLock { $0.loop = loop }
+        enter(.serving(port: loop.port))
         await untilCancelled()
         enter(.ended(HTTPServerError(.stopped, "the server on \(address.text) has stopped")))
-        daemon.quiesce()
-        await daemon.drained(within: grace)
-        try await Self.offPool { daemon.stop() }
+        loop.quiesce()
+        await loop.drained(within: grace)
+        await loop.end()
     }
+
+    /// What the connections are at and what became of them; zeros before the server serves.
+    public var statistics: Statistics { state.withLock { $0.loop }?.statistics ?? Statistics() }
 
     /// The bound port, once serving; waits for it.
     ///

@@ -1,4 +1,4 @@
-import CMicroHTTPD
+import CSockets
 import Glibc
 
 /// Where a server listens: `host:port`, with IPv6 in brackets.
@@ -95,22 +95,5 @@ func boundPort(of descriptor: Int32) -> Int {
             return Int(UInt16(bigEndian: unsafe base.assumingMemoryBound(to: sockaddr_in6.self).pointee.sin6_port))
         default: return 0
         }
-    }
-}
-
-/// Whether an address is of 127.0.0.0/8 or ::1, as IPv4-mapped IPv6 too.
-func isLoopback(_ address: UnsafePointer<sockaddr>) -> Bool {
-    let raw = unsafe UnsafeRawPointer(address)
-    switch unsafe warren_address_family(address) {
-    case AF_INET:
-        let value = UInt32(bigEndian: unsafe raw.assumingMemoryBound(to: sockaddr_in.self).pointee.sin_addr.s_addr)
-        return value >> 24 == 127
-    case AF_INET6:
-        var address = unsafe raw.assumingMemoryBound(to: sockaddr_in6.self).pointee.sin6_addr
-        let bytes = unsafe withUnsafeBytes(of: &address) { unsafe Array($0) }
-        let isMapped = bytes[0..<10].allSatisfy { $0 == 0 } && bytes[10] == 0xFF && bytes[11] == 0xFF
-        return isMapped ? bytes[12] == 127 : bytes[0..<15].allSatisfy { $0 == 0 } && bytes[15] == 1
-    default:
-        return false
     }
 }

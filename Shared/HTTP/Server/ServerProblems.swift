@@ -19,6 +19,21 @@ extension Problem {
         Problem(status: 400, slug: "malformed-request", title: "The request is malformed", detail: detail)
     }
 
+    static let requestTimeout = Problem(
+        status: 408,
+        slug: "request-timeout",
+        title: "The request took too long to arrive",
+        detail: "Its head, or its body, has not arrived whole in time."
+    )
+
+    static let tooManyConnections = Problem(
+        status: 503,
+        slug: "too-many-connections",
+        title: "There are too many connections",
+        detail: "This address has as many connections at work as it may have. Send the request again in a moment.",
+        headers: ["Retry-After": "1"]
+    )
+
     static func bodyTooLarge(limit: Int) -> Problem {
         Problem(
             status: 413,

@@ -37,21 +37,15 @@ extension DeadLetters {
         let properties = try Self.properties(of: original, successor: envelope)
         let successor = try await database.write { [transitions] transaction -> Int64 in
             let now = WallClock.milliseconds()
-            let discarded = try transaction.first(
-                """
-                UPDATE warren_deliveries SET status = 'discarded', due_at = NULL, updated_at = $3, error_class = $4,
-                    error_message = $5
-                WHERE id = $1 AND generation = $2 AND status = 'dead' RETURNING sequence
-                """,
+            let discarded = try DeliveryTable.discardEdited(
                 id,
-                original.generation,
-                now,
-                Self.editedClass,
-                "replaced by the event \(envelope.id)"
+                generation: original.generation,
+                error: .permanent(Self.editedClass, "replaced by the event \(envelope.id)"),
+                now: now,
+                in: transaction
             )
             // Somebody else was quicker.
             guard let discarded else { throw DeadLetterError.wrongState(id, .scheduled) }
-            let sequence: Int64? = try discarded[0]
             try DeadLetterGroupCounts.remove(
                 from: .dead,
                 type: original.type,
@@ -65,27 +59,25 @@ extension DeadLetters {
                 now: now,
                 in: transaction
             )
-            transitions.tables[original.subscriber]?.waiting.change()
-            let row = try transaction.first(
-                """
-                INSERT INTO warren_deliveries
-                    (subscriber, source, event_id, type, subject, sequence, status, due_at, received_at, updated_at, body,
-                    properties)
-                VALUES ($1, $2, $3, $4, $5, $6, 'scheduled', $7, $7, $7, $8, $9)
-                RETURNING id
-                """,
-                original.subscriber,
-                envelope.source,
-                envelope.id,
-                envelope.type.rawValue,
-                envelope.subject,
-                sequence ?? envelope.sequence.map { Int64($0) },
-                now,
-                bytes,
-                properties
+            transitions.tables[original.subscriber]?.waiting.change(
+                SubjectKey(source: envelope.source, subject: envelope.subject)
             )
-            guard let row else { throw DatabaseError(code: .misuse, reason: "the corrected event was not written") }
-            let successor: Int64 = try row[0]
+            let record = DeliveryRecord(
+                key: DeliveryKey(source: envelope.source, eventID: envelope.id),
+                type: envelope.type.rawValue,
+                subjectKey: SubjectKey(source: envelope.source, subject: envelope.subject),
+                receivedAt: now,
+                body: bytes,
+                properties: StoredProperties(json: properties)
+            )
+            let successor = try DeliveryTable.insertEdited(
+                record,
+                subscriber: original.subscriber,
+                sequence: discarded.sequence ?? envelope.sequence.map { Int64($0) },
+                lead: transitions.clock.lead,
+                now: now,
+                in: transaction
+            )
             for (delivery, why) in [(id, reason), (successor, "made of \(id)\(reason.isEmpty ? "" : ": \(reason)")")] {
                 try transaction.execute(
                     "INSERT INTO warren_audit (at, actor, action, delivery_id, reason) VALUES ($1, $2, $3, $4, $5)",

@@ -26,6 +26,13 @@ struct DeadLetterTransitions: Sendable {
 
     /// The tables by their subscribers.
     let tables: [String: DeliveryTable]
+    /// What rows are due by.
+    let clock: SteadyClock
+
+    init(tables: [String: DeliveryTable]) {
+        self.tables = tables
+        clock = tables.values.first?.clock ?? SteadyClock()
+    }
 
     /// Does it and changes `letter` accordingly.
     ///
@@ -62,8 +69,10 @@ struct DeadLetterTransitions: Sendable {
             throw DeadLetterError.wrongState(letter.id, error.state)
         }
         if action == .retry, let table, try table.isPreceded(letter, in: transaction) { life.hold() }
-        if action != .discard { table?.waiting.change() }
-        try move(letter, to: life, now: now, in: transaction)
+        if action != .discard {
+            table?.waiting.change(SubjectKey(source: letter.source, subject: letter.subject))
+        }
+        try DeliveryTable.move(letter.id, to: life, lead: clock.lead, now: now, in: transaction)
         counts.move(type: letter.type, errorClass: letter.errorClass, from: letter.state, to: life.state)
         try DeadLetterTransitions.record(action.rawValue, of: letter.id, by: doer, now: now, in: transaction)
         if life.state == .discarded || life.state == .held, let table {
@@ -75,23 +84,6 @@ struct DeadLetterTransitions: Sendable {
         letter.attemptCount = life.attempts
         letter.dueAt = life.dueAt
         letter.updatedAt = now
-    }
-
-    private func move(_ letter: DeadLetter, to life: DeliveryLife, now: Int64, in transaction: Transaction) throws {
-        try transaction.execute(
-            """
-            UPDATE warren_deliveries
-            SET status = $2, generation = $3, attempts = $4, due_at = $5, updated_at = $6, running_since = NULL,
-                deferred_since = NULL
-            WHERE id = $1
-            """,
-            letter.id,
-            life.state.rawValue,
-            life.generation,
-            life.attempts,
-            life.dueAt,
-            now
-        )
     }
 
     /// Writes an entry of the audit.
@@ -116,33 +108,5 @@ struct DeadLetterTransitions: Sendable {
             doer.reason,
             doer.operation
         )
-    }
-}
-
-extension DeliveryTable {
-    /// Whether an earlier delivery of its subject waits, so that a dead letter which is retried has to be held: several
-    /// dead letters of one subject are there where `afterDeadLetter` lets successors pass, or a discard was taken back.
-    ///
-    /// Messages that could not be read have no subject, and timeouts go by their time.
-    fileprivate func isPreceded(_ letter: DeadLetter, in transaction: Transaction) throws -> Bool {
-        guard ordering == .perSubject, !letter.source.isEmpty else { return false }
-        let row = try transaction.first(
-            """
-            SELECT 1 FROM warren_deliveries AS earlier, warren_deliveries AS this
-            WHERE this.id = $1 AND earlier.subscriber = $2 AND earlier.source = $3 AND earlier.subject = $4
-                AND earlier.status <> 'processed' AND earlier.status <> 'discarded'
-                AND (earlier.status <> 'dead' OR $5 = 1) AND earlier.id <> this.id
-                AND (COALESCE(earlier.sequence, 0), earlier.id) < (COALESCE(this.sequence, 0), this.id)
-                AND NOT EXISTS (
-                    SELECT 1 FROM warren_timeouts WHERE delivery_id = this.id OR delivery_id = earlier.id)
-            LIMIT 1
-            """,
-            letter.id,
-            subscriber,
-            letter.source,
-            letter.subject,
-            afterDeadLetter == .hold
-        )
-        return row != nil
     }
 }

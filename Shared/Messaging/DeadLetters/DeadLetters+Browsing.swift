@@ -72,13 +72,13 @@ extension DeadLetters {
     /// - Throws: `DatabaseError`.
     public func page(_ filter: DeadLetterFilter, after: DeadLetterCursor?, limit: Int) async throws -> DeadLetterPage {
         let search = DeadLetterSearch(filter: filter, order: filter.hasTime ? .lastChangedFirst : .newestFirst)
-        return try await database.read { transaction in
+        return try await database.read { [lead = transitions.clock.lead] transaction in
             let place = after.map {
                 DeadLetterSearch.Key(time: filter.hasTime ? $0.updatedAt ?? .max : 0, id: $0.id)
             }
             let found = try search.find(after: place, limit: max(1, min(500, limit)), in: transaction)
             return DeadLetterPage(
-                items: try found.hits.compactMap { try DeadLetters.letter($0.id, in: transaction) },
+                items: try found.hits.compactMap { try DeliveryTable.letter($0.id, lead: lead, in: transaction) },
                 next: found.next.map { DeadLetterCursor(id: $0.id, updatedAt: filter.hasTime ? $0.time : nil) },
                 isComplete: !found.isCutShort
             )
@@ -156,9 +156,9 @@ extension DeadLetters {
                 type: type,
                 errorClass: errorClass,
                 count: try row[2],
-                firstSeen: try first.flatMap { try letter($0.id, in: transaction)?.receivedAt } ?? row[3],
+                firstSeen: try first.flatMap { try DeliveryTable.letter($0.id, in: transaction)?.receivedAt } ?? row[3],
                 lastSeen: try row[3],
-                example: try latest.flatMap { try letter($0.id, in: transaction)?.errorMessage } ?? ""
+                example: try latest.flatMap { try DeliveryTable.letter($0.id, in: transaction)?.errorMessage } ?? ""
             )
         }
     }
@@ -206,7 +206,7 @@ extension DeadLetters {
         return DeadLetterGroups(
             items: try all.prefix(500).map { entry in
                 var group = entry.group
-                group.example = try letter(entry.latest, in: transaction)?.errorMessage ?? ""
+                group.example = try DeliveryTable.letter(entry.latest, in: transaction)?.errorMessage ?? ""
                 return group
             },
             isComplete: isComplete

@@ -5,11 +5,6 @@ internal import Events
 ///
 /// Every deed and its audit entry are one transaction. Thread-safe.
 public final class DeadLetters: Sendable {
-    static let columns = """
-        id, subscriber, source, event_id, type, subject, status, generation, attempts, due_at, received_at, updated_at,
-        COALESCE(error_class, '') AS error_class, COALESCE(error_message, '') AS error_message
-        """
-
     let database: Database
     let transitions: DeadLetterTransitions
     let onScheduled: Signal
@@ -26,28 +21,9 @@ public final class DeadLetters: Sendable {
     ///
     /// - Throws: `DeadLetterError.notFound`; `DatabaseError`.
     public func show(_ id: Int64) async throws -> DeadLetter {
-        try await database.read { transaction in
-            let row = try transaction.first(
-                "SELECT \(DeadLetters.columns), body, properties FROM warren_deliveries WHERE id = $1 AND status <> 'processed'",
-                id
-            )
-            guard let row else { throw DeadLetterError.notFound(id) }
-            var letter = try DeadLetter(row)
-            letter.body = try row["body"] ?? []
-            letter.properties = try row["properties"] ?? "{}"
-            letter.attempts = try transaction.query(
-                "SELECT * FROM warren_attempts WHERE delivery_id = $1 ORDER BY id DESC LIMIT \(DeliveryTable.keptAttempts)",
-                id
-            ).map { row in
-                DeadLetter.Attempt(
-                    generation: try row["generation"],
-                    attempt: try row["attempt"],
-                    startedAt: try row["started_at"],
-                    durationMilliseconds: try row["duration_ms"],
-                    host: try row["host"],
-                    errorClass: try row["error_class"],
-                    message: try row["message"]
-                )
+        try await database.read { [transitions] transaction in
+            guard let letter = try DeliveryTable.wholeLetter(id, lead: transitions.clock.lead, in: transaction) else {
+                throw DeadLetterError.notFound(id)
             }
             return letter
         }
@@ -110,7 +86,7 @@ public final class DeadLetters: Sendable {
         reason: String
     ) async throws -> DeadLetter {
         let letter = try await database.write { [transitions] transaction in
-            guard var letter = try DeadLetters.letter(id, in: transaction) else { throw DeadLetterError.notFound(id) }
+            guard var letter = try DeliveryTable.letter(id, in: transaction) else { throw DeadLetterError.notFound(id) }
             let now = WallClock.milliseconds()
             var counts = DeadLetterGroupCounts.Changes()
             try transitions.perform(
@@ -126,36 +102,5 @@ public final class DeadLetters: Sendable {
         }
         onScheduled.raise()
         return letter
-    }
-
-    /// A delivery that is not processed, as a listing shows it.
-    static func letter(_ id: Int64, in transaction: Transaction) throws -> DeadLetter? {
-        try transaction.first(
-            "SELECT \(columns) FROM warren_deliveries WHERE id = $1 AND status <> 'processed'",
-            id
-        ).map { try DeadLetter($0) }
-    }
-}
-
-extension DeadLetter {
-    /// Reads a row of the listing's columns.
-    init(_ row: Row) throws {
-        let status: String = try row["status"]
-        self.init(
-            id: try row["id"],
-            subscriber: try row["subscriber"],
-            source: try row["source"],
-            eventID: try row["event_id"],
-            type: try row["type"],
-            subject: try row["subject"],
-            state: DeliveryState(rawValue: status) ?? .dead,
-            generation: try row["generation"],
-            attemptCount: try row["attempts"],
-            dueAt: try row["due_at"],
-            receivedAt: try row["received_at"],
-            updatedAt: try row["updated_at"],
-            errorClass: try row["error_class"],
-            errorMessage: try row["error_message"]
-        )
     }
 }

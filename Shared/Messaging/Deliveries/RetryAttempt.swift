@@ -33,11 +33,7 @@ struct RetryAttempt: Sendable {
             return await fail(row, of: table, error, startedAt: startedAt)
         }
         do {
-            due = try await database.write { [due] transaction in
-                var due = due
-                guard try table.begin(&due, now: startedAt, in: transaction) else { throw Gone() }
-                return due
-            }
+            due = try await begin(due, of: table, now: startedAt)
         } catch is Gone {
             return
         } catch {
@@ -51,6 +47,23 @@ struct RetryAttempt: Sendable {
             }
         } catch {
             await fail(due, of: table, HandlerError(error), startedAt: startedAt)
+        }
+    }
+
+    /// Marks the attempt as begun where that has not been done with its release, and reads the event.
+    private func begin(_ due: DeliveryTable.Due, of table: DeliveryTable, now: Int64) async throws -> DeliveryTable.Due
+    {
+        if due.isBegun, !due.isSuspect {
+            return try await database.read(on: .reserved) { transaction in
+                var due = due
+                guard try DeliveryTable.readBegun(&due, in: transaction) else { throw Gone() }
+                return due
+            }
+        }
+        return try await database.write { transaction in
+            var due = due
+            guard try table.begin(&due, now: now, in: transaction) else { throw Gone() }
+            return due
         }
     }
 
@@ -102,6 +115,8 @@ struct RetryAttempt: Sendable {
     ) async {
         let ended = WallClock.milliseconds()
         var life = due.life
+        // The wall clock may have stepped since the row was read.
+        if let since = life.deferredSince { life.deferredSince = since + table.clock.lead - due.lead }
         let error = life.fail(
             error,
             policy: policy,

@@ -19,6 +19,8 @@ final class RetryScheduler: Sendable {
     private static let readAtOnce = 256
 
     private let tables: [String: DeliveryTable]
+    /// What rows are due by.
+    private let clock: SteadyClock
     private let database: Database
     private let logger: Logger
     private let wake: Signal
@@ -40,6 +42,7 @@ final class RetryScheduler: Sendable {
         attempt: @escaping Attempt
     ) {
         self.tables = Dictionary(uniqueKeysWithValues: tables.map { ($0.subscriber, $0) })
+        clock = tables.first?.clock ?? SteadyClock()
         self.database = database
         self.logger = logger
         self.wake = wake
@@ -79,37 +82,15 @@ final class RetryScheduler: Sendable {
     private func recover() async {
         while !Task.isCancelled {
             do {
-                try await database.write { [tables] transaction in
-                    let rows = try transaction.query(
-                        """
-                        SELECT id, subscriber, generation, attempts, running_since FROM warren_deliveries
-                        WHERE status = 'scheduled' AND running_since IS NOT NULL AND suspect = 1
-                        """
-                    )
-                    for row in rows {
-                        let subscriber: String = try row["subscriber"]
-                        let startedAt: Int64 = try row["running_since"]
-                        let attempt = DeliveryTable.Attempt(
-                            startedAt: startedAt,
-                            durationMilliseconds: max(0, WallClock.milliseconds() - startedAt),
-                            error: .transient("process.ended", "the process ended during the attempt")
-                        )
-                        try tables[subscriber]?.record(
-                            attempt,
-                            number: try row["attempts"],
-                            generation: try row["generation"],
-                            of: try row["id"],
-                            in: transaction
-                        )
-                    }
-                    try transaction.execute(
-                        """
-                        UPDATE warren_deliveries SET suspect = 1, running_since = NULL
-                        WHERE status = 'scheduled' AND running_since IS NOT NULL
-                        """
+                let hasMore = try await database.write { [tables] transaction in
+                    try DeliveryTable.recover(
+                        tables: tables,
+                        limit: RetryScheduler.readAtOnce,
+                        now: WallClock.milliseconds(),
+                        in: transaction
                     )
                 }
-                return
+                if !hasMore { return }
             } catch {
                 logger.error("the delivery table cannot be written", [LogField("error", error: error)])
                 if let error = error as? DatabaseError, error.code == .closed { return }
@@ -157,21 +138,16 @@ final class RetryScheduler: Sendable {
     private func read(
         besides busy: [Int64: Bool]
     ) async throws -> (due: [DeliveryTable.Due], next: ContinuousClock.Instant?) {
-        let now = WallClock.milliseconds()
+        let clock = clock
+        let now = clock.now
         let (due, next) = try await database.read { transaction in
-            let rows = try transaction.query(
-                """
-                SELECT id, subscriber, suspect, generation, attempts, received_at, source, type, subject, due_at,
-                    deferred_since
-                FROM warren_deliveries WHERE status = 'scheduled' AND due_at <= $1 ORDER BY due_at, id LIMIT $2
-                """,
-                now,
-                busy.count + RetryScheduler.readAtOnce
-            ).map { try DeliveryTable.Due($0) }
-            let next: Int64? = try transaction.first(
-                "SELECT MIN(due_at) FROM warren_deliveries WHERE status = 'scheduled' AND due_at > $1",
-                now
-            )?[0]
+            let rows = try DeliveryTable.due(
+                at: now,
+                lead: clock.lead,
+                limit: busy.count + RetryScheduler.readAtOnce,
+                in: transaction
+            )
+            let next = try DeliveryTable.nextDue(after: now, in: transaction)
             return (rows.filter { busy[$0.id] == nil }, next)
         }
         return (due, next.map { .now + .milliseconds(max(1, $0 - now)) })
@@ -186,27 +162,5 @@ final class RetryScheduler: Sendable {
         guard let first = due.first, !busy.values.contains(true) else { return [] }
         if first.isSuspect { return busy.isEmpty ? [first] : [] }
         return Array(due.prefix { !$0.isSuspect }.prefix(free))
-    }
-}
-
-extension DeliveryTable.Due {
-    /// Reads a row of the query for due deliveries.
-    init(_ row: Row) throws {
-        self.init(
-            id: try row["id"],
-            subscriber: try row["subscriber"],
-            isSuspect: try row["suspect"],
-            life: DeliveryLife(
-                state: .scheduled,
-                generation: try row["generation"],
-                attempts: try row["attempts"],
-                dueAt: try row["due_at"],
-                deferredSince: try row["deferred_since"]
-            ),
-            receivedAt: try row["received_at"],
-            source: try row["source"],
-            type: try row["type"],
-            subject: try row["subject"]
-        )
     }
 }

@@ -67,12 +67,7 @@ final class SeenEvents: Sendable {
             Set(events.map(\.source)).filter { sources[$0]?.isComplete == false }
         }
         for source in incomplete {
-            let row = try transaction.first(
-                "SELECT COALESCE(MAX(event_id), '') FROM warren_deliveries WHERE subscriber = $1 AND source = $2",
-                subscriber,
-                source
-            )
-            let highest: String = try row?[0] ?? ""
+            let highest = try DeliveryTable.highestEventID(of: subscriber, source: source, in: transaction)
             sources.withLock { $0[source]?.complete(with: highest) }
         }
     }

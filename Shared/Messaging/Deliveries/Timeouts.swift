@@ -46,28 +46,17 @@ extension Transaction {
             data: try event.encodedData()
         )
         let bytes = try envelope.encoded(within: context.store.limits)
-        desk.table.waiting.change()
-        let row = try first(
-            """
-            INSERT INTO warren_deliveries
-                (subscriber, source, event_id, type, subject, status, due_at, received_at, updated_at, body, properties)
-            VALUES ($1, $2, $3, $4, $5, 'scheduled', $6, $7, $8, $9, '{}')
-            RETURNING id
-            """,
-            desk.table.subscriber,
-            envelope.source,
-            envelope.id,
-            type.rawValue,
-            envelope.subject,
-            max(now, time),
+        let due = max(now, time)
+        let record = DeliveryRecord(
+            key: DeliveryKey(source: envelope.source, eventID: envelope.id),
+            type: type.rawValue,
+            subjectKey: SubjectKey(source: envelope.source, subject: envelope.subject),
             // It arrives when it is due: until then nothing is late, and its age counts from there.
-            max(now, time),
-            now,
-            bytes
+            receivedAt: due,
+            body: bytes,
+            properties: StoredProperties(json: "{}")
         )
-        guard let row else { throw DatabaseError(code: .misuse, reason: "the timeout's row was not written") }
-        let id: Int64 = try row[0]
-        try execute("INSERT INTO warren_timeouts (key, delivery_id) VALUES ($1, $2)", key, id)
+        try desk.table.insertTimeout(record, key: key, due: due, now: now, in: self)
         afterCommit { desk.onScheduled.raise() }
     }
 
@@ -82,19 +71,7 @@ extension Transaction {
     @discardableResult
     public func cancelScheduled(key: String) throws -> Bool {
         let (_, desk) = try timeoutDesk()
-        guard let row = try first("DELETE FROM warren_timeouts WHERE key = $1 RETURNING delivery_id", key) else {
-            return false
-        }
-        let id: Int64 = try row[0]
-        let isWaiting = try first(
-            "SELECT 1 FROM warren_deliveries WHERE id = $1 AND subscriber = $2 AND status = 'scheduled'",
-            id,
-            desk.table.subscriber
-        )
-        guard isWaiting != nil else { return false }
-        try execute("DELETE FROM warren_attempts WHERE delivery_id = $1", id)
-        try execute("DELETE FROM warren_deliveries WHERE id = $1", id)
-        return true
+        return try desk.table.removeTimeout(key: key, in: self)
     }
 
     private func timeoutDesk() throws -> (AppendContext, TimeoutDesk) {

@@ -3,76 +3,132 @@ import Synchronization
 
 /// Knows without asking the database which subjects certainly have no delivery that waits: most of them, most of the time.
 ///
-/// What it knows is a list of the subjects that had one when it was read, and it holds as long as no delivery has begun to
-/// wait since. Deliveries that stop waiting leave their subject in the list: it errs on that side only, and whoever finds
-/// a subject there asks the database. Lists are read, and deliveries begin to wait, in the writer's transactions, one after
-/// the other; a list counts from its transaction's commit.
+/// It keeps the subjects that may have one, up to `most`. A delivery that begins to wait puts its subject among them before
+/// its transaction commits; a subject goes when a transaction has seen that nothing of it waits, with that transaction's
+/// commit and unless something has begun to wait since. So it errs on one side only, and whoever finds a subject here asks
+/// the database.
+///
+/// What the table held before is read in slices, one for a question that the database has to answer, stepping from subject
+/// to subject; until the end is reached, and while there are more than `most`, nothing is known. Slices are read, and
+/// deliveries begin to wait, in the writer's transactions, one after the other; a slice counts from its commit.
 final class WaitingSubjects: Sendable {
-    /// Lists are no longer; with more deliveries waiting nothing is known.
-    private static let longestList = 100
-    /// Questions that the database answers before the list is read anew: as many as the reading costs, or more.
-    private static let fewestQuestions = 4
-    private static let mostQuestions = 1_024
-
-    private struct State {
-        /// How often deliveries have begun to wait.
-        var changes: UInt64 = 0
-        /// The number of changes that the list was read after; nil without a list.
-        var listedAt: UInt64?
-        var list: Set<SubjectKey> = []
-        /// Questions since the list was last read, and how many there have to be before it is read again.
-        var questions = 0
-        var patience = 0
-
-        var isKnown: Bool { listedAt == changes }
+    /// A part of what the table holds.
+    struct Slice: Sendable {
+        var subjects: [SubjectKey] = []
+        /// The last one that was looked at.
+        var place: SubjectKey?
+        var isEnd = false
     }
 
+    /// Subjects that one slice steps through: about a millisecond.
+    private static let slice = 128
+    /// Questions after which a slice that has not come back is read again: its transaction was undone.
+    private static let lostSlice = 64
+
+    private enum Knowledge {
+        /// Nothing is known; after so many questions the table is read.
+        case none(questions: Int)
+        /// Everything up to this place is known.
+        case through(SubjectKey?)
+        case all
+    }
+
+    private struct State {
+        var knowledge = Knowledge.none(questions: 0)
+        /// Each with the number of the change that put it here last.
+        var subjects: [SubjectKey: UInt64] = [:]
+        var changes: UInt64 = 0
+        /// How often reading has begun.
+        var reading = 0
+        /// Questions until a slice is read; it has been asked for while this is not 0.
+        var pause = 0
+
+        var isKept: Bool {
+            if case .none = knowledge { return false }
+            return true
+        }
+
+        mutating func add(_ subject: SubjectKey, most: Int) {
+            guard isKept else { return }
+            changes += 1
+            subjects[subject] = changes
+            guard subjects.count > most else { return }
+            // Reading as many again pays when as many questions have been asked.
+            (subjects, knowledge) = ([:], .none(questions: most))
+        }
+    }
+
+    private let most: Int
     private let state = Mutex(State())
+
+    /// - Parameter most: subjects that are kept; about 150 bytes each.
+    init(most: Int = 50_000) {
+        self.most = most
+    }
 
     /// Whether the subject certainly has no delivery that waits.
     func isClear(_ subject: SubjectKey) -> Bool {
         state.withLock { state in
-            guard state.isKnown else { return false }
-            return state.list.isEmpty || !state.list.contains(subject)
+            guard case .all = state.knowledge else { return false }
+            return state.subjects.isEmpty || state.subjects[subject] == nil
         }
     }
 
-    /// A delivery begins to wait, if this transaction commits.
-    func change() {
-        state.withLock { $0.changes += 1 }
+    /// A delivery of this subject begins to wait, if this transaction commits.
+    func change(_ subject: SubjectKey) {
+        state.withLock { $0.add(subject, most: most) }
     }
 
-    /// Reads the list anew where that pays: something has changed, and enough has been asked since.
+    /// Nothing of this subject waits, as this transaction sees it.
+    func clear(_ subject: SubjectKey, in transaction: Transaction) {
+        guard let seen = state.withLock({ $0.subjects[subject] }) else { return }
+        transaction.afterCommit { [self] in
+            state.withLock { state in
+                if state.subjects[subject] == seen { state.subjects[subject] = nil }
+            }
+        }
+    }
+
+    /// Reads on in what the table holds, if there is more.
     ///
     /// Called in a transaction of the writer for each question that the database has to answer.
-    func refresh(for subscriber: String, in transaction: Transaction) throws {
-        let changes: UInt64? = state.withLock { state in
-            guard !state.isKnown else { return nil }
-            state.questions += 1
-            guard state.questions > state.patience else { return nil }
-            state.questions = 0
-            return state.changes
+    ///
+    /// - Parameter read: gives the subjects behind a place.
+    func readOn(
+        in transaction: Transaction,
+        _ read: (_ after: SubjectKey?, _ limit: Int) throws -> Slice
+    ) throws {
+        let begun: (reading: Int, place: SubjectKey?)? = state.withLock { state in
+            switch state.knowledge {
+            case .all: return nil
+            case .none(let questions) where questions > 0:
+                state.knowledge = .none(questions: questions - 1)
+                return nil
+            case .none:
+                // From here on every subject that begins to wait is noted.
+                state.knowledge = .through(nil)
+                state.reading += 1
+                state.pause = 0
+            case .through: break
+            }
+            guard state.pause == 0, case .through(let place) = state.knowledge else {
+                state.pause -= 1
+                return nil
+            }
+            state.pause = Self.lostSlice
+            return (state.reading, place)
         }
-        guard let changes else { return }
-        let rows = try transaction.query(
-            """
-            SELECT source, subject FROM warren_deliveries
-            WHERE subscriber = $1 AND status <> 'processed' AND status <> 'discarded' LIMIT $2
-            """,
-            subscriber,
-            Self.longestList + 1
-        )
-        guard rows.count <= Self.longestList else {
-            state.withLock { $0.patience = Self.mostQuestions }
-            return
-        }
-        var list: Set<SubjectKey> = []
-        for row in rows { list.insert(SubjectKey(source: try row[0], subject: try row[1])) }
-        transaction.afterCommit { [self, list] in
+        guard let begun else { return }
+        let slice = try read(begun.place, Self.slice)
+        transaction.afterCommit { [self] in
             state.withLock { state in
-                state.patience = max(Self.fewestQuestions, list.count)
-                guard state.changes == changes else { return }
-                (state.list, state.listedAt) = (list, changes)
+                // The same slice may have been read twice.
+                guard state.reading == begun.reading, case .through(let place) = state.knowledge,
+                    place == begun.place
+                else { return }
+                state.pause = 0
+                state.knowledge = slice.isEnd ? .all : .through(slice.place)
+                for subject in slice.subjects where state.subjects[subject] == nil { state.add(subject, most: most) }
             }
         }
     }

@@ -106,12 +106,12 @@ public final class EventLog: Sendable {
         }
     }
 
-    /// The position of the last event; 0 in an empty store.
+    /// The position of the last event, whether retention has removed it or not; 0 where there was none.
     ///
     /// - Throws: `DatabaseError`.
     public func head() async throws -> Int64 {
         try await database.read { transaction in
-            try Self.position("SELECT MAX(position) FROM warren_events", [], in: transaction) ?? 0
+            max(try Self.lastPosition(in: transaction), try Self.goneThrough(in: transaction))
         }
     }
 
@@ -180,13 +180,9 @@ public final class EventLog: Sendable {
     /// - Parameter bytes: how much the page has already.
     private func read(_ query: EventLogQuery, behind bytes: Int = 0) async throws -> Slice {
         try await database.read { transaction in
-            let gone: Int64 =
-                try transaction.first(
-                    "SELECT position FROM warren_offsets WHERE name = $1",
-                    Self.retentionName
-                ).map { try $0[0] } ?? 0
+            let gone = try Self.goneThrough(in: transaction)
             guard query.after >= gone else { throw EventLogError.gone(through: gone) }
-            let head = try Self.position("SELECT MAX(position) FROM warren_events", [], in: transaction) ?? 0
+            let head = max(try Self.lastPosition(in: transaction), gone)
             guard query.after <= head else { throw EventLogError.ahead(head: head) }
             let nothing = Slice(page: EventLogPage(envelopes: [], next: head, head: head), bytes: bytes)
             let sources = try Self.sources(for: query, in: transaction)
@@ -240,6 +236,15 @@ public final class EventLog: Sendable {
             sources.append(source)
         }
         return sources
+    }
+
+    private static func lastPosition(in transaction: Transaction) throws -> Int64 {
+        try position("SELECT MAX(position) FROM warren_events", [], in: transaction) ?? 0
+    }
+
+    /// The position through which events are missing; behind it there may be none at all.
+    private static func goneThrough(in transaction: Transaction) throws -> Int64 {
+        try position("SELECT position FROM warren_offsets WHERE name = $1", [retentionName], in: transaction) ?? 0
     }
 
     private static func scanBound(after: Int64, in transaction: Transaction) throws -> Int64 {

@@ -57,6 +57,11 @@ public final class EventPublisher: Sendable {
             switch error.code {
             case .returned:
                 throw PublishFailure(kind: .unroutable, reason: "no queue is bound to \(envelope.type)")
+            case .connectionLost where error.channelClose != nil:
+                throw PublishFailure(
+                    kind: .timedOut,
+                    reason: "over this event or one beside it, which may have arrived, \(error.reason)"
+                )
             case .connectionLost, .timeout, .cancelled:
                 throw PublishFailure(
                     kind: .timedOut,

@@ -40,7 +40,7 @@ struct ForwarderOffset: Sendable {
     func store(_ position: Int64, completion: @escaping @Sendable (Bool) -> Void) {
         database.submit { transaction in
             // Which subjects have something waiting is what the forwarder has to know before it reads on.
-            try table.waiting.refresh(for: table.subscriber, in: transaction)
+            try table.learnWhatWaits(in: transaction)
             _ = try transaction.execute(
                 """
                 INSERT INTO warren_offsets (name, position, updated_at) VALUES ($1, $2, $3)

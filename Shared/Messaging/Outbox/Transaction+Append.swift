@@ -47,12 +47,7 @@ extension Transaction {
             )
         }
         let type = Swift.type(of: event).type
-        let last = try first(
-            "SELECT sequence FROM warren_events WHERE source = $1 AND subject = $2 ORDER BY sequence DESC LIMIT 1",
-            context.store.source,
-            event.subject
-        )
-        let sequence: Int64 = try (last.map { try $0[0] } ?? 0) + 1
+        let sequence = try lastSequence(source: context.store.source, subject: event.subject) + 1
         let now = WallClock.milliseconds()
         let envelope = Envelope(
             id: UUIDv7.make(),
@@ -102,5 +97,20 @@ extension Transaction {
             subject: envelope.subject,
             sequence: UInt64(sequence)
         )
+    }
+
+    /// The last number that a subject has given; 0 for a new one.
+    ///
+    /// Its last event has it, and, where retention has removed that one, `warren_subjects`, which is not asked otherwise.
+    private func lastSequence(source: String, subject: String) throws -> Int64 {
+        try first(
+            """
+            SELECT COALESCE(
+                (SELECT sequence FROM warren_events WHERE source = $1 AND subject = $2 ORDER BY sequence DESC LIMIT 1),
+                (SELECT sequence FROM warren_subjects WHERE source = $1 AND subject = $2), 0)
+            """,
+            source,
+            subject
+        ).map { try $0[0] } ?? 0
     }
 }

@@ -143,6 +143,32 @@ extension MigrationSet {
                 ALTER TABLE warren_deliveries ADD COLUMN deferred_since INTEGER;
                 """
             ),
+            .init(
+                "costs that stay linear",
+                """
+                DROP INDEX warren_deliveries_waiting;
+                CREATE INDEX warren_deliveries_line
+                    ON warren_deliveries (subscriber, source, subject, status, COALESCE(sequence, 0), id)
+                    WHERE status <> 'processed' AND status <> 'discarded';
+                CREATE INDEX warren_deliveries_running ON warren_deliveries (id) WHERE running_since IS NOT NULL;
+                CREATE INDEX warren_deliveries_oldest ON warren_deliveries (received_at) WHERE status = 'scheduled';
+                CREATE TABLE warren_subjects (
+                    source TEXT NOT NULL,
+                    subject TEXT NOT NULL,
+                    sequence INTEGER NOT NULL,
+                    PRIMARY KEY (source, subject)
+                );
+                CREATE TABLE warren_clock (
+                    id INTEGER PRIMARY KEY,
+                    boot TEXT NOT NULL,
+                    boot_offset INTEGER NOT NULL,
+                    seen INTEGER NOT NULL,
+                    lead INTEGER NOT NULL,
+                    lowest_lead INTEGER NOT NULL,
+                    stepped_at INTEGER
+                );
+                """
+            ),
         ]
     )
 }

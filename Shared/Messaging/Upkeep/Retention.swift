@@ -4,9 +4,10 @@ internal import Telemetry
 
 /// Removes old events from the event store and old receipts from the table of deliveries.
 ///
-/// **Events** go when they are older than the retention and forwarded. The last event of each subject stays, since the
-/// subject's next sequence number continues from it. The position through which events may be missing is stored before
-/// the first of them goes, so that a reader gets `410` and never a gap.
+/// **Events** go when they are older than the retention and forwarded, in the order of the store: up to the first that has
+/// to stay. What they numbered goes on in `warren_subjects`, which gets the last number of each subject in the transaction
+/// that removes the event, and so does the position through which events are missing: a reader gets `410` and never a gap.
+/// So a pass costs what it removes, however many events and subjects there are.
 ///
 /// **Deliveries** go when they are receipts (`processed`) older than their retention, and never otherwise: a scheduled,
 /// held, dead or discarded delivery may still be handled. A receipt must outlive every way in which its event can come
@@ -28,6 +29,8 @@ struct Retention: Sendable {
     /// How long receipts are kept; nil for ever.
     let deliveries: Duration?
     let logger: Logger
+    /// Tells how far the wall clock, by which rows are stamped, may be trusted.
+    var clock = SteadyClock()
     /// Between two passes, and before the first.
     var interval = Self.usualInterval
     /// What has been done since the start, for metrics.
@@ -67,136 +70,97 @@ struct Retention: Sendable {
     /// Removes everything that may go.
     func pass(now: Int64) async throws -> Removed {
         var removed = Removed()
-        if let events { removed.events = try await removeEvents(before: now - Int64(events / .milliseconds(1))) }
+        clock.look(memory: memory)
+        if let events { removed.events = try await removeEvents(before: cutoff(events, now: now)) }
         if let deliveries {
-            removed.deliveries = try await removeReceipts(before: now - Int64(deliveries / .milliseconds(1)))
+            removed.deliveries = try await removeReceipts(before: cutoff(deliveries, now: now), now: now)
         }
         return removed
+    }
+
+    /// How long what was written before a step of the wall clock can matter; nil for ever.
+    var memory: Duration? { events.flatMap { events in deliveries.map { max(events, $0) } } }
+
+    /// What was written before this moment, by the wall clock, is older than it has to be kept, whatever that clock has
+    /// done meanwhile.
+    private func cutoff(_ kept: Duration, now: Int64) -> Int64 {
+        now - Int64(kept / .milliseconds(1)) - clock.doubt(over: kept)
     }
 
     // MARK: Events
 
-    /// What may go: forwarded, old, and not the last of its subject.
-    private static let removable = """
-        time < $1 AND position <= COALESCE((SELECT position FROM warren_offsets WHERE name = 'forwarder'), 0)
-            AND EXISTS (
-                SELECT 1 FROM warren_events AS later WHERE later.source = warren_events.source
-                    AND later.subject = warren_events.subject AND later.sequence > warren_events.sequence)
-        """
-
     private func removeEvents(before cutoff: Int64) async throws -> Int {
-        try await moveHorizon(before: cutoff)
         var removed = 0
-        var cursor: Int64 = 0
         while !Task.isCancelled {
-            let positions = try await database.read { [cursor] transaction -> [Int64] in
+            let times = try await database.read { transaction in
                 try transaction.query(
                     """
-                    SELECT position FROM warren_events
-                    WHERE \(Self.removable) AND position > $2
-                        AND position <= COALESCE((SELECT position FROM warren_offsets WHERE name = $3), 0)
+                    SELECT position, time FROM warren_events
+                    WHERE position <= COALESCE((SELECT position FROM warren_offsets WHERE name = 'forwarder'), 0)
                     ORDER BY position LIMIT \(Self.slice)
-                    """,
-                    cutoff,
-                    cursor,
-                    EventLog.retentionName
-                ).map { try $0[0] }
+                    """
+                ).map { (position: try $0[0] as Int64, time: try $0[1] as Int64) }
             }
-            guard let first = positions.first, let last = positions.last else { break }
+            // An event from the future was written when the clock was ahead: those behind it say how old it is.
+            let now = WallClock.milliseconds()
+            var old = times.prefix { $0.time < cutoff || $0.time > now }
+            while let last = old.last, last.time >= cutoff { old.removeLast() }
+            guard let last = old.last?.position else { break }
             let count = try await database.write { transaction in
-                try transaction.execute(
-                    "DELETE FROM warren_events WHERE \(Self.removable) AND position >= $2 AND position <= $3",
-                    cutoff,
-                    first,
-                    last
-                )
+                try Self.removeEvents(through: last, now: WallClock.milliseconds(), in: transaction)
             }
             removed += count
             record.removed(events: count)
-            cursor = last
+            guard times.count == Self.slice, old.count == times.count else { break }
         }
         return removed
     }
 
-    /// Stores the position through which events may be missing from now on: that of the last event before the first one
-    /// that is too young or not forwarded.
-    private func moveHorizon(before cutoff: Int64) async throws {
-        let horizon = try await database.read { transaction -> Int64? in
-            try transaction.first(
-                """
-                SELECT MAX(position) FROM warren_events
-                WHERE position <= COALESCE((SELECT position FROM warren_offsets WHERE name = 'forwarder'), 0)
-                    AND position < COALESCE((SELECT MIN(position) FROM warren_events WHERE time >= $1
-                        AND position > COALESCE((SELECT position FROM warren_offsets WHERE name = $2), 0)),
-                        \(Int64.max))
-                """,
-                cutoff,
-                EventLog.retentionName
-            )?[0]
-        }
-        guard let horizon else { return }
-        try await database.write { transaction in
-            _ = try transaction.execute(
-                """
-                INSERT INTO warren_offsets (name, position, updated_at) VALUES ($1, $2, $3)
-                ON CONFLICT (name) DO UPDATE SET position = excluded.position, updated_at = excluded.updated_at
-                    WHERE excluded.position > warren_offsets.position
-                """,
-                EventLog.retentionName,
-                horizon,
-                WallClock.milliseconds()
-            )
-        }
+    /// Removes the first events of the store, and keeps what is left of them: the last numbers of their subjects, and the
+    /// position through which they are missing.
+    private static func removeEvents(through last: Int64, now: Int64, in transaction: Transaction) throws -> Int {
+        try transaction.execute(
+            """
+            INSERT INTO warren_offsets (name, position, updated_at) VALUES ($1, $2, $3)
+            ON CONFLICT (name) DO UPDATE SET position = excluded.position, updated_at = excluded.updated_at
+                WHERE excluded.position > warren_offsets.position
+            """,
+            EventLog.retentionName,
+            last,
+            now
+        )
+        try transaction.execute(
+            """
+            INSERT INTO warren_subjects (source, subject, sequence)
+                SELECT source, subject, MAX(sequence) FROM warren_events WHERE position <= $1 GROUP BY source, subject
+            ON CONFLICT (source, subject) DO UPDATE SET sequence = excluded.sequence
+                WHERE excluded.sequence > warren_subjects.sequence
+            """,
+            last
+        )
+        return try transaction.execute("DELETE FROM warren_events WHERE position <= $1", last)
     }
 
     // MARK: Receipts
 
-    private struct Slice: Sendable {
-        var last: Int64?
-        var old: [Int64] = []
-        /// All of it came in after the cutoff: what follows did so, too.
-        var isYoung = true
-    }
-
-    private func removeReceipts(before cutoff: Int64) async throws -> Int {
+    private func removeReceipts(before cutoff: Int64, now: Int64) async throws -> Int {
         var removed = 0
         var cursor: Int64 = 0
         while !Task.isCancelled {
-            let slice = try await database.read { [cursor] transaction -> Slice in
-                var slice = Slice()
-                let rows = try transaction.query(
-                    """
-                    SELECT id, received_at, (CASE WHEN status = 'processed' AND updated_at < $1 THEN 1 ELSE 0 END)
-                    FROM warren_deliveries WHERE id > $2 ORDER BY id LIMIT \(Self.slice)
-                    """,
-                    cutoff,
-                    cursor
+            let slice = try await database.read { [cursor] transaction in
+                try DeliveryTable.receipts(
+                    after: cursor,
+                    olderThan: cutoff,
+                    now: now,
+                    limit: Self.slice,
+                    in: transaction
                 )
-                for row in rows {
-                    let id: Int64 = try row[0]
-                    slice.last = id
-                    if try row[1] < cutoff { slice.isYoung = false }
-                    if try row[2] { slice.old.append(id) }
-                }
-                return slice
             }
             guard let last = slice.last, !slice.isYoung else { break }
             cursor = last
             guard let first = slice.old.first, let end = slice.old.last else { continue }
             let count = try await database.write { transaction in
-                let old = """
-                    FROM warren_deliveries
-                    WHERE id >= $1 AND id <= $2 AND status = 'processed' AND updated_at < $3
-                    """
-                for table in ["warren_attempts", "warren_timeouts"] {
-                    try transaction.execute(
-                        "DELETE FROM \(table) WHERE delivery_id IN (SELECT id \(old))",
-                        first,
-                        end,
-                        cutoff
-                    )
-                }
-                return try transaction.execute("DELETE \(old)", first, end, cutoff)
+                try DeliveryTable.removeReceipts(from: first, through: end, olderThan: cutoff, in: transaction)
             }
             removed += count
             record.removed(receipts: count)

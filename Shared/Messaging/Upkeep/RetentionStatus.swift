@@ -75,4 +75,11 @@ extension MessagingRuntime {
     public func retentionStatus() async throws -> RetentionStatus {
         try await retention.status(now: WallClock.milliseconds())
     }
+
+    /// Removes everything that may go, at once: what the service does by itself each hour.
+    ///
+    /// - Throws: `DatabaseError`.
+    package func retain() async throws {
+        _ = try await retention.pass(now: WallClock.milliseconds())
+    }
 }

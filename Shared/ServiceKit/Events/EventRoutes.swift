@@ -187,25 +187,7 @@ struct EventParameters {
     /// The same request from another position on.
     func target(after position: Int64) -> String {
         let kept = items.filter { $0.name != "after" }.map { ($0.name, $0.value) }
-        let query = ([("after", String(position))] + kept).map { "\(Self.escape($0.0))=\(Self.escape($0.1))" }
-        return "/events?" + query.joined(separator: "&")
-    }
-
-    /// Percent-encodes everything that is not unreserved (RFC 3986, section 2.3).
-    static func escape(_ text: String) -> String {
-        var result = ""
-        for byte in text.utf8 {
-            let scalar = Unicode.Scalar(byte)
-            if ("a"..."z").contains(scalar) || ("A"..."Z").contains(scalar) || ("0"..."9").contains(scalar)
-                || "-._~".unicodeScalars.contains(scalar)
-            {
-                result.unicodeScalars.append(scalar)
-            } else {
-                let digits = String(byte, radix: 16, uppercase: true)
-                result += digits.utf8.count == 1 ? "%0\(digits)" : "%\(digits)"
-            }
-        }
-        return result
+        return "/events?" + FormURLEncoded.encode([("after", String(position))] + kept)
     }
 }
 

@@ -28,8 +28,7 @@ public struct HTTPFeedTransport: FeedTransport {
         let seconds = min(request.wait.components.seconds, Int64(EventParameters.longestWait))
         var items = [("after", String(request.after)), ("limit", String(request.limit)), ("wait", String(seconds))]
         items += request.types.map { ("type", $0) }
-        let query = items.map { "\($0.0)=\(EventParameters.escape($0.1))" }.joined(separator: "&")
-        var outgoing = HTTPClient.Request("GET", "\(base)/events?\(query)")
+        var outgoing = HTTPClient.Request("GET", "\(base)/events?\(FormURLEncoded.encode(items))")
         outgoing.headers["Accept"] = "application/cloudevents-batch+json, application/problem+json"
         if let token { outgoing.headers["Authorization"] = "Bearer \(token)" }
         outgoing.timeout = .seconds(seconds + 30)

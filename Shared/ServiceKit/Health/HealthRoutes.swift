@@ -35,7 +35,7 @@ struct HealthRoutes: Sendable {
 
     /// 200 and `ready`, or 503 and a line per failing check; with `isVerbose` a line per check.
     static func answer(_ findings: [Readiness.Finding], isVerbose: Bool) -> HTTPResponse {
-        let failing = findings.filter { $0.problem != nil }
+        let failing = findings.filter(\.isFailing)
         var lines = (isVerbose ? findings : failing).map(\.line)
         if failing.isEmpty { lines.append("ready") }
         return text(lines.map { $0 + "\n" }.joined(), status: failing.isEmpty ? 200 : 503)

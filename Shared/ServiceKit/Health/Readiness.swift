@@ -4,6 +4,11 @@ struct Readiness: Sendable {
         let name: String
         /// What is wrong; nil when well.
         let problem: String?
+        /// Whether the service does its work all the same: it is said, and the service stays ready.
+        var isAdvisory = false
+
+        /// Whether it makes the service not ready.
+        var isFailing: Bool { problem != nil && !isAdvisory }
     }
 
     /// Answers one or more checks.
@@ -38,10 +43,10 @@ struct Readiness: Sendable {
 }
 
 extension Readiness.Finding {
-    /// `[+] name ok` or `[-] name: what is wrong`, on one line whatever the problem says.
+    /// `[+] name ok`, `[-] name: what is wrong` or, where the service is ready all the same, `[!] name: …`, on one line whatever the problem says.
     var line: String {
         guard let problem else { return "[+] \(name) ok" }
         let clean = problem.split(whereSeparator: \.isNewline).joined(separator: " ")
-        return "[-] \(name): \(clean)"
+        return "[\(isAdvisory ? "!" : "-")] \(name): \(clean)"
     }
 }

@@ -208,7 +208,7 @@ struct Lifecycle: Sendable {
         let start = clock.now
         var hasWarned = false
         while !Task.isCancelled {
-            let problems = await readiness.findings().filter { $0.problem != nil }
+            let problems = await readiness.findings().filter(\.isFailing)
             if problems.isEmpty {
                 let elapsed = start.duration(to: clock.now).components
                 let milliseconds = elapsed.seconds * 1000 + elapsed.attoseconds / 1_000_000_000_000_000

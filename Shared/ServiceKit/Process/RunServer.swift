@@ -67,11 +67,12 @@ struct ServerRun: Sendable {
             let server = try HTTPServer(
                 address: prepared.address,
                 router: door.router,
+                limits: prepared.httpLimits,
                 logger: prepared.logger.labelled("http")
             )
             let lifecycle = Lifecycle(
                 servers: [Lifecycle.Server(server, "http", portKey: "http.port", budget)],
-                wire: { try await wired(prepared, door) },
+                wire: { try await wired(prepared, door, server) },
                 budget: budget,
                 stop: process.stop,
                 logger: prepared.logger
@@ -83,7 +84,11 @@ struct ServerRun: Sendable {
         }
     }
 
-    private func wired(_ prepared: Startup.Prepared, _ door: FrontDoor) async throws -> Lifecycle.Wired {
+    private func wired(
+        _ prepared: Startup.Prepared,
+        _ door: FrontDoor,
+        _ server: HTTPServer
+    ) async throws -> Lifecycle.Wired {
         let logger = prepared.logger
         let metrics = MetricsRegistry()
         let wiring = Wiring(logger: logger)
@@ -92,6 +97,7 @@ struct ServerRun: Sendable {
         )
         let parts = wiring.seal()
         metrics.registerProcessMetrics()
+        metrics.registerConnectionMetrics([("http", { server.statistics })])
         metrics.registerBuildInformation(service: name)
         let readiness = Readiness(probes: parts.checks)
         let health = HealthRoutes(readiness: readiness, metrics: metrics, metricsAccess: .anyone, refreshMetrics: {})

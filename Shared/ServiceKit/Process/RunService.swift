@@ -58,7 +58,7 @@ struct ServiceRun: Sendable {
                 LogField("service.version", Warren.version),
                 LogField("http.address", prepared.address),
                 LogField("operations.address", settings[kit.access.operationsAddress]),
-                LogField("messaging.broker", settings[kit.broker].map(LocatorText.redacted).joined(separator: ",")),
+                LogField("messaging.broker", settings[kit.broker].map(URLParts.redacted).joined(separator: ",")),
                 LogField("database.url", settings[kit.database]),
                 LogField("settings.given", settings.given.joined(separator: ",")),
             ]
@@ -82,13 +82,16 @@ struct ServiceRun: Sendable {
             let publicServer = try HTTPServer(
                 address: prepared.address,
                 router: doors.publicDoor.router,
+                limits: prepared.httpLimits,
                 logger: logger.labelled("http")
             )
             let operationsServer = try HTTPServer(
                 address: prepared.settings[kit.access.operationsAddress],
                 router: doors.operationsDoor.router,
+                limits: prepared.httpLimits,
                 logger: logger.labelled("operations")
             )
+            let servers = [(name: "http", server: publicServer), (name: "operations", server: operationsServer)]
             let lifecycle = Lifecycle(
                 servers: [
                     Lifecycle.Server(publicServer, "http", portKey: "http.port", budget),
@@ -97,7 +100,7 @@ struct ServiceRun: Sendable {
                 wire: {
                     let database = try await open(prepared, kit, doors)
                     opened.keep(database)
-                    return try await wired(prepared, kit, database, doors, budget)
+                    return try await wired(prepared, kit, database, doors, servers, budget)
                 },
                 budget: budget,
                 stop: process.stop,
@@ -163,6 +166,7 @@ struct ServiceRun: Sendable {
         _ kit: KitSettings,
         _ database: Database,
         _ doors: FrontDoors,
+        _ servers: [(name: String, server: HTTPServer)],
         _ budget: Lifecycle.Budget
     ) async throws -> Lifecycle.Wired {
         doors.starting("the service is being wired")
@@ -193,6 +197,7 @@ struct ServiceRun: Sendable {
         let operations = RuntimeOperations(runtime: runtime)
         let backlog = MessagingMetrics(source: operations, types: subscribedTypes, logger: logger.labelled("metrics"))
         metrics.registerProcessMetrics()
+        metrics.registerConnectionMetrics(servers.map { server in (server.name, { server.server.statistics }) })
         metrics.registerBuildInformation(service: description.name)
         metrics.registerMessagingCounters { runtime.counters }
         metrics.registerDatabaseMetrics { database.statistics }
@@ -269,7 +274,12 @@ struct ServiceRun: Sendable {
             let checks = runtime.checks
             let others = problems.map(\.check).filter { !checks.contains($0) }
             return (checks + others).map { name in
-                Readiness.Finding(name: name, problem: problems.first { $0.check == name }?.problem)
+                // One subscriber's queue that confirms nothing is no reason to send this service's clients away.
+                Readiness.Finding(
+                    name: name,
+                    problem: problems.first { $0.check == name }?.problem,
+                    isAdvisory: name == "broker.confirms"
+                )
             }
         }
     }

@@ -1,3 +1,4 @@
+import HTTP
 import Telemetry
 
 /// The first steps of a program: its command line, its settings, its log.
@@ -9,6 +10,7 @@ enum Startup {
         let address: String
         /// The names that it answers to.
         let hosts: [String]
+        let httpLimits: HTTPServer.Limits
         /// Listens for signals as long as it is kept.
         let signals: SignalHandler?
     }
@@ -72,6 +74,7 @@ enum Startup {
                 grace: grace,
                 address: settings[common.address],
                 hosts: settings[common.hosts],
+                httpLimits: common.http.limits(in: settings),
                 signals: process.guardStop(grace, logger)
             )
         )

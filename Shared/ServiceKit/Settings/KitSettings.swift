@@ -1,3 +1,4 @@
+import HTTP
 import Messaging
 import Telemetry
 
@@ -14,6 +15,7 @@ struct CommonSettings {
         let names = text.split { $0 == "," || $0 == " " }.map(String.init)
         return names.allSatisfy { HostPolicy.host(of: $0) == $0.lowercased() } ? names : nil
     }
+    let http = HTTPSettings()
     let logLevel = Setting<Logger.Level>(
         "WARREN_LOG_LEVEL",
         default: Logger.Level.info.name,
@@ -44,7 +46,7 @@ struct CommonSettings {
         [
             address.declaration, hosts.declaration, logLevel.declaration, logFormat.declaration,
             shutdownGrace.declaration,
-        ]
+        ] + http.declarations
     }
 }
 
@@ -62,7 +64,7 @@ struct KitSettings {
         help: "The broker, or the nodes of a cluster in order of preference. amqps:// verifies the peer."
     ) { text in
         let locators = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
-        let areValid = locators.allSatisfy { ["amqp", "amqps"].contains(LocatorText($0)?.scheme) }
+        let areValid = locators.allSatisfy { ["amqp", "amqps"].contains(URLParts($0)?.scheme) }
         return areValid ? locators : nil
     }
     let queueType = Setting<MessagingConfiguration.QueueType>.choice(

@@ -1,3 +1,5 @@
+import HTTP
+
 /// One setting from the environment: `NAME`, or `NAME_FILE` naming a file that holds the value.
 ///
 /// An empty variable counts as not set, so that `NAME=${NAME:-}` in a compose file means the default. A setting without
@@ -90,7 +92,7 @@ public struct SettingDeclaration: Sendable {
         /// A list of URLs for logs.
         static func redacted(_ locators: String) -> String {
             locators.split(separator: ",", omittingEmptySubsequences: false)
-                .map { LocatorText.redacted(String($0)) }.joined(separator: ",")
+                .map { URLParts.redacted(String($0)) }.joined(separator: ",")
         }
     }
 

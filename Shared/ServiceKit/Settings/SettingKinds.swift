@@ -1,3 +1,5 @@
+import HTTP
+
 extension Setting where Value == String {
     /// Any text.
     public static func text(
@@ -35,7 +37,7 @@ extension Setting where Value == String {
             expected: "a URL such as \(example)",
             help: help
         ) { text in
-            guard let locator = LocatorText(text), schemes.contains(locator.scheme) else { return nil }
+            guard let locator = URLParts(text), schemes.contains(locator.scheme) else { return nil }
             return text
         }
     }
@@ -43,8 +45,7 @@ extension Setting where Value == String {
     /// `host:port`; an IPv6 host stands in brackets, port 0 picks a free one.
     public static func address(_ name: String, default: String?, help: String) -> Setting<String> {
         Setting(name, default: `default`, expected: "HOST:PORT with a port from 0 to 65535", help: help) { text in
-            guard let address = LocatorText("http://" + text), address.port != nil, address.isBare else { return nil }
-            return text
+            HTTPServer.isAddress(text) ? text : nil
         }
     }
 }

@@ -1,9 +1,10 @@
 /// The command line: which benchmarks, how often, where the broker is.
 struct Command {
-    private static let benchmarks = ["orders", "delivery", "dead-letters", "amqp", "sizes"]
+    private static let benchmarks = ["orders", "delivery", "dead-letters", "costs", "amqp", "sizes"]
 
     private var names: [String] = []
     private var json: String?
+    private var scale = 1.0
     private var setting = Setting(broker: "", brokerFolder: nil, programs: "", folder: "", rounds: 5)
 
     init(_ arguments: [String]) throws {
@@ -26,6 +27,9 @@ struct Command {
             case "--rounds":
                 guard let rounds = Int(value), rounds > 0 else { throw BenchmarkError("--rounds needs a number") }
                 setting.rounds = rounds
+            case "--scale":
+                guard let number = Double(value), number > 0 else { throw BenchmarkError("--scale needs a number") }
+                scale = number
             default: throw BenchmarkError("no option \(argument)")
             }
         }
@@ -44,6 +48,7 @@ struct Command {
             case "orders": try OrdersBenchmark(setting: setting, report: report).run()
             case "delivery": try DeliveryBenchmark(setting: setting, report: report).run()
             case "dead-letters": try DeadLettersBenchmark(setting: setting, report: report).run()
+            case "costs": try CostsBenchmark(setting: setting, report: report, scale: scale).run()
             case "amqp": try AMQPBenchmark(setting: setting, report: report).run()
             default: try SizesBenchmark(setting: setting, report: report).run()
             }

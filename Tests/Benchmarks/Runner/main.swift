@@ -60,6 +60,14 @@ func runWorker(_ arguments: [String]) async throws {
             begins: number(5),
             moments: arguments[6]
         )
+    case ("release", 4):
+        try await CostWorkers.release(url: arguments[1], path: arguments[2], rows: number(3))
+    case ("start", 4):
+        try await CostWorkers.start(url: arguments[1], path: arguments[2], rows: number(3))
+    case ("retain", 4):
+        try await CostWorkers.retain(url: arguments[1], path: arguments[2], rows: number(3))
+    case ("waiting", 5):
+        try await CostWorkers.handle(url: arguments[1], path: arguments[2], waiting: number(3), count: number(4))
     default:
         throw BenchmarkError("no worker \(arguments[0]) with \(arguments.count - 1) arguments")
     }

@@ -1,7 +1,8 @@
 import Foundation
-import HTTP
 import Synchronization
 import Testing
+
+@testable import HTTP
 
 /// A small SMTP server: answers each command as it is told, and keeps what it is sent.
 final class FakeSMTPServer: Sendable {
@@ -209,10 +210,10 @@ struct SMTPTests {
     }
 
     @Test(
-        "A subject that is not short ASCII arrives as encoded words",
+        "A subject that is not ASCII, or fits into no line, arrives as encoded words on lines of 76 characters at most",
         arguments: [
-            "Größe", "=?utf-8?B?x?=", String(repeating: "long ", count: 40), String(repeating: "😀", count: 60),
-            "日本語の件名",
+            "Größe", "=?utf-8?B?x?=", String(repeating: "long ", count: 200), String(repeating: "😀", count: 60),
+            "日本語の件名", String(repeating: "é", count: 21), String(repeating: "aé", count: 300),
         ]
     )
     func subjects(subject: String) async throws {
@@ -224,6 +225,7 @@ struct SMTPTests {
             let words =
                 [String(lines[first].dropFirst(9))]
                 + lines[(first + 1)...].prefix { $0.hasPrefix(" ") }.map { String($0.dropFirst()) }
+            for line in lines[first...].prefix(words.count) { #expect(line.utf8.count <= 76) }
             var decoded: [UInt8] = []
             for word in words {
                 #expect(word.utf8.count <= 75)
@@ -235,6 +237,25 @@ struct SMTPTests {
             }
             #expect(String(decoding: decoded, as: UTF8.self) == subject)
         }
+    }
+
+    @Test("A subject in ASCII is left as it is, up to what a line may have", arguments: [1, 60, 61, 200, 989])
+    func plainSubjects(length: Int) async throws {
+        let subject = String((0..<length).map { $0 % 7 == 6 && $0 < length - 1 ? " " : "a" })
+        try await withSMTPServer { server, url in
+            try await SMTPClient.patient(url).send(Self.mail(subject: subject))
+            #expect(server.mails.first?.data.contains("\r\nSubject: \(subject)\r\n") == true)
+        }
+    }
+
+    @Test("A name that is encoded keeps its lines within 76 characters, the address included", arguments: 1...60)
+    func longNames(length: Int) throws {
+        let mail = try Self.mail(from: String(repeating: "é", count: length) + " <shop@warren.example>")
+        let head = String(decoding: mail.message, as: UTF8.self).components(separatedBy: "\r\n\r\n")[0]
+        #expect(head.components(separatedBy: "\r\n").allSatisfy { $0.utf8.count <= 76 })
+        let unfolded = head.replacing("\r\n ", with: " ")
+        #expect(unfolded.components(separatedBy: "\r\n").count == 9)
+        #expect(unfolded.contains("?= <shop@warren.example>\r\n"))
     }
 
     @Test("The name before an address is encoded when it is not plain")
@@ -257,6 +278,49 @@ struct SMTPTests {
         let never = try await Self.failure(behaviour)
         #expect(never.replyCode == 550)
         #expect(never.isPermanent)
+    }
+
+    @Test("The server's own words are in the failure, all lines of them", arguments: ["MAIL", "RCPT", "DATA", "."])
+    func words(step: String) async throws {
+        var behaviour = FakeSMTPServer.Behaviour()
+        let reply = "550-5.7.1 this sender is on a list,\r\n550 5.7.1 see https://list.example/why"
+        if step == "." { behaviour.finalReply = reply } else { behaviour.replies[step] = reply }
+        let failure = try await Self.failure(behaviour)
+        #expect(
+            failure.reason.hasSuffix(
+                "the server said: 550 5.7.1 this sender is on a list, 5.7.1 see https://list.example/why"
+            ),
+            "\(failure.reason)"
+        )
+    }
+
+    @Test("What a server says is bounded, one line, and of the reply that refused alone")
+    func boundedWords() {
+        var replies = SMTPReplies()
+        replies.take("250 ok\r\n")
+        replies.take("451 earlier\r\n")
+        for number in 0..<1000 { replies.take("550-\(number)\u{1B}[2J" + String(repeating: "a", count: 1000) + "\r\n") }
+        replies.take("550 end\r\n")
+        replies.take("221 bye\r\n")
+        let words = replies.words(of: 550) ?? ""
+        #expect(words.hasPrefix("0[2Ja") && !words.contains("earlier"))
+        #expect(words.utf8.count < 10_000)
+        #expect(words.utf8.allSatisfy { $0 >= 0x20 })
+        #expect(replies.words(of: 451) == nil)
+    }
+
+    @Test("The client says the name that it is given")
+    func helloName() async throws {
+        try await withSMTPServer { server, url in
+            for name in ["shop.warren.example", "[192.0.2.1]", "[IPv6:2001:db8::1]"] {
+                let client = try SMTPClient(url: url, helloName: name, connectTimeout: .seconds(120))
+                try await client.send(Self.mail())
+                #expect(server.commands.contains("EHLO \(name)"))
+            }
+        }
+        for name in ["", "a b", "a\r\nMAIL", "a/b", "[", "a:25"] {
+            #expect(throws: SMTPFailure.self) { try SMTPClient(url: "smtp://host", helloName: name) }
+        }
     }
 
     @Test("So it is with the reply to the final dot and with the greeting")
@@ -357,6 +421,45 @@ struct SMTPTests {
     func badAddresses(address: String) {
         #expect(throws: SMTPFailure.self) { try Self.mail(to: address) }
         #expect(throws: SMTPFailure.self) { try Self.mail(id: address) }
+    }
+
+    @Test("STARTTLS is used where it is offered, unless it never is to be", arguments: SMTPClient.StartTLS.allCases)
+    func offeredStartTLS(when: SMTPClient.StartTLS) async throws {
+        var offering = FakeSMTPServer.Behaviour()
+        offering.extensions = ["STARTTLS"]
+        offering.replies["STARTTLS"] = "220 go on"
+        try await withSMTPServer(offering) { server, url in
+            let client = try SMTPClient(
+                url: url,
+                startTLS: when,
+                timeout: .seconds(60),
+                connectTimeout: .seconds(60)
+            )
+            // This server speaks no TLS after its leave.
+            if when == .never {
+                try await client.send(Self.mail())
+            } else {
+                await #expect(throws: SMTPFailure.self) { try await client.send(Self.mail()) }
+            }
+            #expect(server.commands.contains("STARTTLS") == (when != .never))
+            #expect(server.mails.isEmpty == (when != .never))
+        }
+    }
+
+    @Test(
+        "Credentials are shown to another machine after STARTTLS alone",
+        arguments: [
+            ("smtp://u:p@mail.example", SMTPClient.StartTLS.auto, SMTPClient.StartTLS.required),
+            ("smtp://u:p@192.0.2.1:25", .auto, .required), ("smtp://u@127.example", .auto, .required),
+            ("smtp://u:p@mail.example?starttls=auto", .never, .required),
+            ("smtp://u:p@mail.example", .never, .never), ("smtp://mail.example", .auto, .auto),
+            ("smtp://mail.example", .required, .required), ("smtp://mail.example?starttls=required", .auto, .required),
+            ("smtp://u:p@127.0.0.1:1025", .auto, .auto), ("smtp://u:p@[::1]", .auto, .auto),
+            ("smtp://u:p@LOCALHOST", .auto, .auto), ("smtps://u:p@mail.example", .auto, nil),
+        ] as [(String, SMTPClient.StartTLS, SMTPClient.StartTLS?)]
+    )
+    func demandedStartTLS(url: String, given: SMTPClient.StartTLS, used: SMTPClient.StartTLS?) throws {
+        #expect(try SMTPServer(url, startTLS: given).startTLS == used)
     }
 
     @Test("STARTTLS that is required and not offered fails before the mail is shown")

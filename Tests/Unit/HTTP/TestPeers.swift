@@ -47,10 +47,21 @@ final class RawSocket: Sendable {
 
     deinit { close(descriptor) }
 
-    static func connect(_ port: Int) async throws -> RawSocket {
+    /// Connects to a port of this machine, from another of its addresses if there is one given.
+    static func connect(_ port: Int, from source: String? = nil) async throws -> RawSocket {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         let result = RawSocket(descriptor: descriptor)
         try await result.perform {
+            if let source {
+                var own = loopbackAddress(0)
+                inet_pton(AF_INET, source, &own.sin_addr)
+                let status = withUnsafePointer(to: &own) {
+                    $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                        bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+                    }
+                }
+                guard status == 0 else { throw SocketError(text: "bind: \(errno)") }
+            }
             var address = loopbackAddress(port)
             let status = withUnsafePointer(to: &address) {
                 $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {

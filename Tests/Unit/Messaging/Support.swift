@@ -87,7 +87,12 @@ final class Bench: Sendable {
             ],
             logger: .silent
         )
-        let table = DeliveryTable(subscriber: "tested", ordering: ordering, afterDeadLetter: afterDeadLetter)
+        let table = DeliveryTable(
+            subscriber: "tested",
+            ordering: ordering,
+            afterDeadLetter: afterDeadLetter,
+            timeoutSource: TimeoutDesk.source(of: "/tested")
+        )
         let (counters, onScheduled, subscriber) = (counters, onScheduled, subscriber)
         let acknowledged = acknowledged
         let forwarder = Forwarder(

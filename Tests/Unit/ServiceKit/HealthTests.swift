@@ -55,6 +55,20 @@ struct HealthTests {
         #expect(Self.text(response) == "[-] broker.publisher: connecting to amqp://h\n")
     }
 
+    @Test("is ready with what is said only, which stands where all checks are asked for")
+    func advisory() async throws {
+        let stalled = Readiness.Probe(name: "broker") {
+            [.init(name: "broker.confirms", problem: "no confirm of order.placed", isAdvisory: true)]
+        }
+        let router = try Self.router([Self.well, stalled])
+        let plain = await Self.get("/readyz", router)
+        #expect(plain.status == 200)
+        #expect(Self.text(plain) == "ready\n")
+        let verbose = await Self.get("/readyz", verbose: true, router)
+        #expect(verbose.status == 200)
+        #expect(Self.text(verbose) == "[+] database ok\n[!] broker.confirms: no confirm of order.placed\nready\n")
+    }
+
     @Test("names every check when asked to be verbose")
     func verbose() async throws {
         let failing = await Self.get("/readyz", verbose: true, try Self.router([Self.well, Self.broker]))
@@ -82,6 +96,34 @@ struct HealthTests {
         #expect(start.duration(to: .now) < .seconds(200))
         #expect(response.status == 503)
         #expect(Self.text(response) == "[-] provider: no answer within 2.0 seconds\n")
+    }
+
+    @Test("shows the connections, and each reason for which the server closes one")
+    func connections() {
+        let metrics = MetricsRegistry()
+        metrics.registerConnectionMetrics([
+            (
+                "http",
+                {
+                    var statistics = HTTPServer.Statistics()
+                    statistics.accepted = 9
+                    statistics.waiting = 3
+                    statistics.active = 2
+                    statistics.limit = 512
+                    statistics.closed = [.displaced: 4]
+                    return statistics
+                }
+            )
+        ])
+        let lines = metrics.render().split(separator: "\n")
+        for line in [
+            #"http_server_connections{server="http",state="waiting"} 3"#,
+            #"http_server_connections{server="http",state="active"} 2"#,
+            #"http_server_connections_limit{server="http"} 512"#,
+            #"http_server_connections_accepted_total{server="http"} 9"#,
+            #"http_server_connections_closed_total{reason="displaced",server="http"} 4"#,
+            #"http_server_connections_closed_total{reason="slow",server="http"} 0"#,
+        ] { #expect(lines.contains(Substring(line))) }
     }
 
     @Test("shows metrics that were brought up to date, and the requests of each route by status")

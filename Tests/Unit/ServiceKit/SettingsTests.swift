@@ -1,4 +1,5 @@
 import Foundation
+import HTTP
 import Messaging
 import Telemetry
 import Testing
@@ -223,6 +224,8 @@ struct SettingsTests {
             ("WARREN_CONFIRM_TIMEOUT", "999ms"), ("WARREN_CONFIRM_TIMEOUT", "2h"),
             ("WARREN_EVENT_RETENTION", "59m"), ("WARREN_EVENT_RETENTION", "d"), ("WARREN_DELIVERY_RETENTION", "never"),
             ("WARREN_SHUTDOWN_GRACE", "0s"), ("WARREN_SHUTDOWN_GRACE", "99999999999999999999h"),
+            ("WARREN_HTTP_MAX_CONNECTIONS", "7"), ("WARREN_HTTP_IDLE_TIMEOUT", "0s"),
+            ("WARREN_HTTP_HEAD_TIMEOUT", "2h"), ("WARREN_HTTP_BODY_TIMEOUT", "long"),
         ]
     )
     func kitFaults(name: String, text: String) {
@@ -278,14 +281,14 @@ struct SettingsTests {
         arguments: [
             ("amqp://guest:guest@127.0.0.1:5672/", "amqp://guest@127.0.0.1:5672/"),
             ("smtp://127.0.0.1:1025", "smtp://127.0.0.1:1025"),
-            ("https://u:p@w@h/a?k=v#f", "https://u@h/a?(not shown)"),
+            ("https://u:p%40w@h/a?k=v#f", "https://u@h/a?(not shown)"), ("https://u:p@w@h/a", "(not shown)"),
             ("http://[::1]:80/x", "http://[::1]:80/x"),
             ("http://:p@h", "http://@h"),
             ("no url at all", "(not shown)"),
         ]
     )
     func redaction(text: String, shown: String) {
-        #expect(LocatorText.redacted(text) == shown)
+        #expect(URLParts.redacted(text) == shown)
     }
 
     @Test(

@@ -67,6 +67,8 @@ struct StartupTests {
             ("WARREN_RETRY_BASE", "1s"), ("WARREN_RETRY_FACTOR", "4"), ("WARREN_RETRY_CAP", "5m"),
             ("WARREN_DEFERRAL_LIMIT", "24h"), ("WARREN_CONFIRM_TIMEOUT", "30s"),
             ("WARREN_EVENT_RETENTION", "30d"), ("WARREN_DELIVERY_RETENTION", "90d"),
+            ("WARREN_HTTP_MAX_CONNECTIONS", "512"), ("WARREN_HTTP_IDLE_TIMEOUT", "30s"),
+            ("WARREN_HTTP_HEAD_TIMEOUT", "10s"), ("WARREN_HTTP_BODY_TIMEOUT", "30s"),
             ("WARREN_SHUTDOWN_GRACE", "10s"), ("ORDER_KEY", "none, it must be set"),
         ] {
             guard let start = lines.firstIndex(where: { $0.hasPrefix("  \(name) ") }) else {

@@ -35,8 +35,7 @@ public final class DeadLetterOperations: Sendable {
                 """
                 INSERT INTO warren_operations (action, filter, item_limit, rate, ramp, actor, reason, state, last_id,
                     cursor, total, done, failed, created_at, updated_at)
-                VALUES ($1, $2, $3, $4, $5, $6, $7, 'running',
-                    COALESCE((SELECT MAX(id) FROM warren_deliveries), 0), 0, $8, 0, 0, $9, $9)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, 'running', $10, 0, $8, 0, 0, $9, $9)
                 RETURNING *
                 """,
                 plan.action.rawValue,
@@ -47,7 +46,8 @@ public final class DeadLetterOperations: Sendable {
                 actor,
                 reason,
                 total.map { min($0, plan.limit ?? .max) },
-                now
+                now,
+                try DeliveryTable.lastID(in: transaction)
             )
             guard let row else { throw DatabaseError(code: .misuse, reason: "the operation was not written") }
             let operation = try DeadLetterOperation(row)

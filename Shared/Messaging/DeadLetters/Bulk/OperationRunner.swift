@@ -160,16 +160,9 @@ final class OperationRunner: Sendable {
     private func isSchedulerFull() async throws -> Bool {
         // Said first: what the scheduler gets through after the look must not be missed.
         isWaitingForRoom.store(true, ordering: .relaxed)
-        let now = WallClock.milliseconds()
-        let due = try await database.read { transaction -> Int in
-            try transaction.first(
-                """
-                SELECT COUNT(*) FROM (
-                    SELECT 1 FROM warren_deliveries WHERE status = 'scheduled' AND due_at <= $1
-                    LIMIT \(OperationRunner.outstanding)) AS due
-                """,
-                now
-            )?[0] ?? 0
+        let now = transitions.clock.now
+        let due = try await database.read { transaction in
+            try DeliveryTable.dueCount(at: now, limit: OperationRunner.outstanding, in: transaction)
         }
         let isFull = due > OperationRunner.outstanding - OperationRunner.slice
         if !isFull { isWaitingForRoom.store(false, ordering: .relaxed) }
@@ -276,7 +269,7 @@ final class OperationRunner: Sendable {
         var counts = DeadLetterGroupCounts.Changes()
         for hit in slice.hits {
             // Somebody may have been quicker since it was looked up.
-            guard var letter = try DeadLetters.letter(hit.id, in: transaction), letter.generation == hit.generation,
+            guard var letter = try DeliveryTable.letter(hit.id, in: transaction), letter.generation == hit.generation,
                 letter.updatedAt == hit.updatedAt
             else {
                 operation.failed += 1

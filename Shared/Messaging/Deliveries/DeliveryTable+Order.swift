@@ -1,0 +1,170 @@
+internal import Database
+
+/// The order of a subject: what stands in the way of what, and what is let go.
+extension DeliveryTable {
+    /// Whether certainly no earlier delivery of the subject stands in the way; the database is not asked.
+    func isClear(_ subject: SubjectKey) -> Bool {
+        ordering == .none || waiting.isClear(subject)
+    }
+
+    /// What stands in the way of a later delivery of its subject.
+    ///
+    /// Written so that one step in `warren_deliveries_line` answers it, however many wait: `dead` comes before `held` and
+    /// `scheduled` there.
+    var obstacles: String {
+        afterDeadLetter == .hold
+            ? "status <> 'processed' AND status <> 'discarded'"
+            : "status <> 'processed' AND status <> 'discarded' AND status > 'dead'"
+    }
+
+    /// Whether an earlier delivery of the subject stands in the way.
+    ///
+    /// Called in transactions of the writer only.
+    func isBlocked(_ subject: SubjectKey, in transaction: Transaction) throws -> Bool {
+        guard !isClear(subject) else { return false }
+        try learnWhatWaits(in: transaction)
+        let isBlocked = try hasObstacle(subject, in: transaction)
+        if !isBlocked { waiting.clear(subject, in: transaction) }
+        return isBlocked
+    }
+
+    /// Reads on in what waits, if not all of it is known.
+    ///
+    /// Called in transactions of the writer only.
+    func learnWhatWaits(in transaction: Transaction) throws {
+        try waiting.readOn(in: transaction) { place, limit in
+            try subjectsThatWait(after: place, limit: limit, in: transaction)
+        }
+    }
+
+    private func hasObstacle(_ subject: SubjectKey, in transaction: Transaction) throws -> Bool {
+        try transaction.first(
+            """
+            SELECT 1 FROM warren_deliveries
+            WHERE subscriber = $1 AND source = $2 AND subject = $3 AND \(obstacles) LIMIT 1
+            """,
+            subscriber,
+            subject.source,
+            subject.subject
+        ) != nil
+    }
+
+    /// Lets the next held delivery of a subject go, if nothing stands before it any more.
+    ///
+    /// Two steps in an index, however many are held. It counts as at work from here on, so that its attempt costs no commit
+    /// before it runs: what a crash finds between is suspected, and not charged.
+    ///
+    /// - Parameter isBegun: false where nothing may count as at work yet.
+    /// - Returns: whether one was let go.
+    func releaseNext(
+        _ subject: SubjectKey,
+        isBegun: Bool = true,
+        now: Int64,
+        in transaction: Transaction
+    ) throws -> Bool {
+        guard ordering == .perSubject else { return false }
+        let changes = try transaction.execute(
+            """
+            UPDATE warren_deliveries SET status = 'scheduled', due_at = $5, updated_at = $6, running_since = $7
+            WHERE id = (
+                SELECT id FROM warren_deliveries
+                WHERE subscriber = $1 AND source = $2 AND subject = $3
+                    AND status <> 'processed' AND status <> 'discarded' AND status = 'held'
+                ORDER BY COALESCE(sequence, 0), id LIMIT 1)
+            AND NOT EXISTS (
+                SELECT 1 FROM warren_deliveries
+                WHERE subscriber = $1 AND source = $2 AND subject = $3
+                    AND status <> 'processed' AND status <> 'discarded' AND status = 'scheduled')
+            AND ($4 = 0 OR NOT EXISTS (
+                SELECT 1 FROM warren_deliveries
+                WHERE subscriber = $1 AND source = $2 AND subject = $3
+                    AND status <> 'processed' AND status <> 'discarded' AND status = 'dead'))
+            """,
+            subscriber,
+            subject.source,
+            subject.subject,
+            afterDeadLetter == .hold,
+            clock.steady(now),
+            now,
+            isBegun ? now : nil
+        )
+        if changes == 0, try !hasObstacle(subject, in: transaction) { waiting.clear(subject, in: transaction) }
+        return changes == 1
+    }
+
+    /// Whether an earlier delivery of its subject waits, so that a dead letter which is retried has to be held: several
+    /// dead letters of one subject are there where `afterDeadLetter` lets successors pass, or a discard was taken back.
+    ///
+    /// Messages that could not be read have no subject, and timeouts go by their time.
+    func isPreceded(_ letter: DeadLetter, in transaction: Transaction) throws -> Bool {
+        guard ordering == .perSubject, !letter.source.isEmpty else { return false }
+        let states: [DeliveryState] = afterDeadLetter == .hold ? [.scheduled, .held, .dead] : [.scheduled, .held]
+        return try states.contains { state in
+            try transaction.first(
+                """
+                SELECT 1 FROM warren_deliveries AS earlier, warren_deliveries AS this
+                WHERE this.id = $1 AND earlier.subscriber = $2 AND earlier.source = $3 AND earlier.subject = $4
+                    AND earlier.status <> 'processed' AND earlier.status <> 'discarded' AND earlier.status = $5
+                    AND COALESCE(earlier.sequence, 0) <= COALESCE(this.sequence, 0)
+                    AND (COALESCE(earlier.sequence, 0) < COALESCE(this.sequence, 0) OR earlier.id < this.id)
+                    AND NOT EXISTS (
+                        SELECT 1 FROM warren_timeouts WHERE delivery_id = this.id OR delivery_id = earlier.id)
+                LIMIT 1
+                """,
+                letter.id,
+                subscriber,
+                letter.source,
+                letter.subject,
+                state.rawValue
+            ) != nil
+        }
+    }
+
+    /// The next subjects of which a delivery stands in the way of later ones, in the order of an index; timeouts are left
+    /// out, since each stands for itself.
+    ///
+    /// It steps from subject to subject, however many deliveries each has.
+    func subjectsThatWait(
+        after place: SubjectKey?,
+        limit: Int,
+        in transaction: Transaction
+    ) throws -> WaitingSubjects.Slice {
+        var slice = WaitingSubjects.Slice(place: place)
+        for _ in 0..<limit {
+            guard let next = try nextSubject(after: slice.place, in: transaction) else {
+                slice.isEnd = true
+                break
+            }
+            slice.place = next
+            guard next.source != timeoutSource else { continue }
+            if try afterDeadLetter == .hold || hasObstacle(next, in: transaction) { slice.subjects.append(next) }
+        }
+        return slice
+    }
+
+    /// The next subject of which a delivery waits.
+    func nextSubject(after place: SubjectKey?, in transaction: Transaction) throws -> SubjectKey? {
+        // Behind the timeouts: there may be one for every order.
+        if let place, place.source == timeoutSource {
+            return try transaction.first(
+                """
+                SELECT source, subject FROM warren_deliveries
+                WHERE subscriber = $1 AND source > $2 AND status <> 'processed' AND status <> 'discarded'
+                ORDER BY source, subject LIMIT 1
+                """,
+                subscriber,
+                place.source
+            ).map { SubjectKey(source: try $0[0], subject: try $0[1]) }
+        }
+        return try transaction.first(
+            """
+            SELECT source, subject FROM warren_deliveries
+            WHERE subscriber = $1 AND (source, subject) > ($2, $3) AND status <> 'processed' AND status <> 'discarded'
+            ORDER BY source, subject LIMIT 1
+            """,
+            subscriber,
+            place?.source ?? "",
+            place?.subject ?? ""
+        ).map { SubjectKey(source: try $0[0], subject: try $0[1]) }
+    }
+}
