@@ -1,5 +1,6 @@
 import Events
 import Messaging
+import ShopEvents
 import Telemetry
 
 /// Publishes events, so that tests can take them elsewhere.

@@ -61,13 +61,12 @@ extension DeadLetters {
                 now: now,
                 in: transaction
             )
-            table?.waiting.change(
-                SubjectKey(source: envelope.source, subject: envelope.subject)
-            )
+            let subject = SubjectKey(source: envelope.source, subject: envelope.subject)
+            table?.waiting.change(subject)
             let record = DeliveryRecord(
                 key: DeliveryKey(source: envelope.source, eventID: envelope.id),
                 type: envelope.type.rawValue,
-                subjectKey: SubjectKey(source: envelope.source, subject: envelope.subject),
+                subjectKey: subject,
                 receivedAt: now,
                 body: bytes,
                 properties: StoredProperties(json: properties)
@@ -82,7 +81,7 @@ extension DeadLetters {
                 now: now,
                 in: transaction
             )
-            let isHeld = try table?.holdIfItHasTo(successor, envelope, now: now, in: transaction) ?? false
+            let isHeld = try table?.holdIfItHasTo(successor, subject, now: now, in: transaction) ?? false
             for (delivery, why) in [(id, reason), (successor, "made of \(id)\(reason.isEmpty ? "" : ": \(reason)")")] {
                 try transaction.execute(
                     "INSERT INTO warren_audit (at, actor, action, delivery_id, reason) VALUES ($1, $2, $3, $4, $5)",
@@ -144,21 +143,5 @@ extension DeadLetters {
             "deliveryId": .string(String(original.id)), "eventId": .string(original.eventID),
         ])
         return String(decoding: try StrictJSON.encode(JSONValue.object(fields)), as: UTF8.self)
-    }
-}
-
-extension DeliveryTable {
-    /// Holds what takes a dead letter's place where it cannot be due, and lets go what can.
-    fileprivate func holdIfItHasTo(
-        _ id: Int64,
-        _ envelope: Envelope,
-        now: Int64,
-        in transaction: Transaction
-    ) throws -> Bool {
-        let subject = SubjectKey(source: envelope.source, subject: envelope.subject)
-        guard try hasToWait(id, subject, in: transaction) else { return false }
-        try transaction.execute("UPDATE warren_deliveries SET status = 'held', due_at = NULL WHERE id = $1", id)
-        _ = try releaseNext(subject, now: now, in: transaction)
-        return true
     }
 }

@@ -107,4 +107,25 @@ extension DeliveryTable {
             source
         )?[0] ?? ""
     }
+
+    /// The rows of unreadable messages that look the same, from the latest on.
+    func unreadable(
+        _ alike: String,
+        since: Int64,
+        limit: Int,
+        in transaction: Transaction
+    ) throws -> [Int64] {
+        try transaction.query(
+            """
+            SELECT id FROM warren_deliveries
+            WHERE subscriber = $1 AND source = '' AND event_id > $2 AND event_id < $3 AND received_at >= $4
+            ORDER BY event_id DESC LIMIT $5
+            """,
+            subscriber,
+            alike,
+            alike + "~",
+            since,
+            limit
+        ).map { try $0[0] }
+    }
 }

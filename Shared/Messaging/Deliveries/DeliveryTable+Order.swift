@@ -124,6 +124,16 @@ extension DeliveryTable {
         return changes == 1
     }
 
+    /// Holds a row that is due where it has to wait, and lets go what can.
+    ///
+    /// - Returns: whether it is held.
+    func holdIfItHasTo(_ id: Int64, _ subject: SubjectKey, now: Int64, in transaction: Transaction) throws -> Bool {
+        guard try hasToWait(id, subject, in: transaction) else { return false }
+        try transaction.execute("UPDATE warren_deliveries SET status = 'held', due_at = NULL WHERE id = $1", id)
+        _ = try releaseNext(subject, now: now, in: transaction)
+        return true
+    }
+
     /// Whether an earlier delivery of the subject than that row waits: a step in the index for each state.
     private func isPreceded(_ id: Int64, _ subject: SubjectKey, in transaction: Transaction) throws -> Bool {
         let states: [DeliveryState] = afterDeadLetter == .hold ? [.scheduled, .held, .dead] : [.scheduled, .held]

@@ -14,21 +14,21 @@ extension MetricsRegistry {
         gauge("http_server_connections", help: "Open connections, by whether they wait for a request.") {
             all { server, now in
                 [
-                    (["server": server, "state": "waiting"], Double(now.waiting)),
-                    (["server": server, "state": "active"], Double(now.active)),
+                    (["server": server, "state": "waiting"] as MetricLabels, Double(now.waiting)),
+                    (["server": server, "state": "active"] as MetricLabels, Double(now.active)),
                 ]
             }
         }
         gauge("http_server_connections_limit", help: "The most connections that there may be.") {
-            all { server, now in [(["server": server], Double(now.limit))] }
+            all { server, now in [(["server": server] as MetricLabels, Double(now.limit))] }
         }
         counter("http_server_connections_accepted_total", help: "Connections accepted.") {
-            all { server, now in [(["server": server], Double(now.accepted))] }
+            all { server, now in [(["server": server] as MetricLabels, Double(now.accepted))] }
         }
         counter("http_server_connections_closed_total", help: "Connections that the server closed, by reason.") {
             all { server, now in
                 HTTPServer.Statistics.Closing.allCases.map { reason in
-                    (["reason": reason.rawValue, "server": server], Double(now.closed[reason] ?? 0))
+                    (["reason": reason.rawValue, "server": server] as MetricLabels, Double(now.closed[reason] ?? 0))
                 }
             }
         }

@@ -159,6 +159,8 @@ final class Collector: Sendable {
 }
 
 extension EventBroker {
+    func queues(_ names: [String], at url: String, timeout: Duration) async throws -> [BrokerView.Queue] { [] }
+
     func queues(at url: String, type: MessagingConfiguration.QueueType) throws -> any QueueKeeper {
         throw QueueMigrationFailure(kind: .unreachable, reason: "connection refused")
     }

@@ -139,7 +139,7 @@ struct CostTests {
         try await withBench { bench in
             try await bench.fill(25, "scheduled")
             try await bench.database.write { transaction in
-                _ = try transaction.execute("UPDATE warren_deliveries SET running_since = 5, suspect = id % 2")
+                _ = try transaction.execute("UPDATE warren_deliveries SET running_since = 5, suspect = 3 * (id % 2)")
             }
             var slices = 1
             while try await bench.database.write({ transaction in
@@ -149,7 +149,7 @@ struct CostTests {
             let (rows, attempts) = try await bench.database.read { transaction -> (Int, Int) in
                 (
                     try transaction.first(
-                        "SELECT COUNT(*) FROM warren_deliveries WHERE suspect = 1 AND running_since IS NULL"
+                        "SELECT COUNT(*) FROM warren_deliveries WHERE suspect IN (1, 4) AND running_since IS NULL"
                     )?[0] ?? 0,
                     try transaction.first("SELECT COUNT(*) FROM warren_attempts")?[0] ?? 0
                 )
