@@ -29,6 +29,8 @@ struct Checker {
         var forbidden: Set<String>
         /// What each process was started with.
         var settings: [Int: Ledger.Settings]
+        /// What was handled by a process that was not asked for order: subscriber, source and event id.
+        var handledUnordered: Set<String>
         /// The messages of strangers: their numbers, and to whom they went.
         var strangers: [Int: String]
         /// How often each came back.
@@ -196,13 +198,24 @@ struct Checker {
                 }
                 .map { "\($0.source) \($0.eventID)" }
         )
+        let ids = Dictionary(
+            service.deliveries.map { ("\($0.source) \($0.eventID)", $0.id) },
+            uniquingKeysWith: { first, _ in first }
+        )
         var last: [String: Int] = [:]
+        var lastEffect: [String: String] = [:]
         for effect in service.effects where !exempt.contains("\(effect.source) \(effect.eventID)") {
             guard facts.settings[effect.process]?.isOrdered == true else { continue }
             let line = "\(effect.source) \(effect.subject)"
-            if effect.sequence <= last[line, default: 0] {
+            // What came in while order did not matter could not wait for what was not there yet.
+            let before = lastEffect[line] ?? ""
+            let isExcused =
+                facts.handledUnordered.contains("\(service.identity) \(before)")
+                && ids["\(effect.source) \(effect.eventID)", default: 0] > ids[before, default: 0]
+            if effect.sequence <= last[line, default: 0], !isExcused {
                 found.append("\(service.name) applied \(effect.sequence) after \(last[line, default: 0]) of \(line)")
             }
+            if effect.sequence > last[line, default: 0] { lastEffect[line] = "\(effect.source) \(effect.eventID)" }
             last[line] = max(last[line, default: 0], effect.sequence)
         }
         return found

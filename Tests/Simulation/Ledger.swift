@@ -34,6 +34,8 @@ final class Ledger: @unchecked Sendable {
     var calls: [Sight: Int] = [:]
     /// How often a handler ended its process.
     var crashes: [Sight: Int] = [:]
+    /// What was handled by a process that was not asked for order.
+    var handledUnordered: Set<Sight> = []
     /// How often a handler's attempt at it failed for a reason of its own.
     var failures: [Sight: Int] = [:]
     /// How often a service was asked to stop.

@@ -41,8 +41,6 @@ final class SimulatedBroker: @unchecked Sendable {
     private(set) var bindings: [String: [String]]
     /// Types whose bindings somebody has removed, until somebody declares them again.
     var lostBindings: Set<String> = []
-    /// How often the topology was declared.
-    private(set) var declarations = 0
     /// Queues without a majority.
     private(set) var stuckQueues: Set<String> = []
     private var withheld: [Withheld] = []
@@ -221,7 +219,6 @@ final class SimulatedBroker: @unchecked Sendable {
     func declare() {
         if !lostBindings.isEmpty { scheduler.tell("the bindings are declared again") }
         lostBindings = []
-        declarations += 1
     }
 
     /// Hands out the first messages of a queue.

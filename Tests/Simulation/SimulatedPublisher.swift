@@ -15,10 +15,10 @@ final class SimulatedPublisher: SimulatedConnection, PublishingConnection, @unch
     private var withheld: [(entry: SimulatedBroker.Withheld, outcome: @Sendable (AMQPError?) -> Void)] = []
     /// Calls of `publish` that wait for a connection.
     private var waiting: [Outgoing] = []
-    /// When an event of a type first came back for want of its bindings.
-    private var returns: [String: (time: UInt64, connection: Int, declarations: Int)] = [:]
-    /// How long bindings may be missed, in nanoseconds.
-    private static let declarationPatience: UInt64 = 7_000_000_000
+    /// When it was last asked to declare the topology, in nanoseconds.
+    private var lastDeclaration: UInt64 = 0
+    /// How soon after that it need not be asked again.
+    private static let declarationPause: UInt64 = 6_000_000_000
     /// Called when the bindings of a type are not there again some time after an event of it came back.
     var onUnmended: (String) -> Void = { _ in }
     /// Called when the broker has taken an event for good.
@@ -45,6 +45,7 @@ final class SimulatedPublisher: SimulatedConnection, PublishingConnection, @unch
     /// Over a connection of its own, which may fail too.
     func declareTopology() async throws {
         let scheduler = broker.scheduler
+        lastDeclaration = scheduler.now
         await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
             scheduler.after(milliseconds: 1 + scheduler.random.below(100)) { [process] in
                 guard scheduler.isAlive(process) else { return }
@@ -151,16 +152,21 @@ final class SimulatedPublisher: SimulatedConnection, PublishingConnection, @unch
         lose(cause: error.reason)
     }
 
-    /// The bindings of an event that came back have to be there again before its like comes back much later.
+    /// An event that came back for want of its bindings has the topology declared again: at once, or, where that was tried a
+    /// moment ago, when its like comes back later.
     private func returned(_ publication: Publication) {
         let type = publication.routingKey
         guard broker.lostBindings.contains(type) else { return }
-        let first = returns[type]
-        guard let first, first.connection == connectionNumber, first.declarations == broker.declarations else {
-            returns[type] = (broker.scheduler.now, connectionNumber, broker.declarations)
-            return
+        let scheduler = broker.scheduler
+        guard scheduler.now - lastDeclaration > SimulatedPublisher.declarationPause else { return }
+        let (number, before) = (connectionNumber, lastDeclaration)
+        scheduler.after(milliseconds: 2_000) { [weak self] in
+            guard let self, isRunning, isConnected, connectionNumber == number, lastDeclaration == before else {
+                return
+            }
+            guard broker.lostBindings.contains(type) else { return }
+            onUnmended(type)
         }
-        if broker.scheduler.now - first.time > SimulatedPublisher.declarationPatience { onUnmended(type) }
     }
 
     /// An answer arrives; confirms may overtake one another.

@@ -33,6 +33,7 @@ extension SimulatedService {
         let world = world
         let sight = Ledger.Sight(service: identity, source: delivery.envelope.source, eventID: delivery.envelope.id)
         world.ledger.seen.insert(event)
+        if world.ledger.settings[process]?.isOrdered == false { world.ledger.handledUnordered.insert(sight) }
         let call = world.ledger.calls[sight, default: 0] + 1
         world.ledger.calls[sight] = call
         world.scheduler.note(9, index, event, call)

@@ -16,6 +16,7 @@ struct Snapshot {
     }
 
     struct Delivery {
+        var id: Int
         var subscriber: String
         var source: String
         var eventID: String
@@ -110,6 +111,7 @@ struct Snapshot {
         ).map { row in
             let body: [UInt8]? = try row["body"]
             return Delivery(
+                id: try row["id"],
                 subscriber: try row["subscriber"],
                 source: try row["source"],
                 eventID: try row["event_id"],

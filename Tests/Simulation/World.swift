@@ -407,6 +407,9 @@ final class World: @unchecked Sendable {
                     refusals: broker.refusals,
                     forbidden: broker.everForbidden,
                     settings: ledger.settings,
+                    handledUnordered: Set(
+                        ledger.handledUnordered.map { "\($0.service) \($0.source) \($0.eventID)" }
+                    ),
                     strangers: strangers.mapValues(\.identity),
                     returnsOfStrangers: broker.returnsOfStrangers
                 ),
