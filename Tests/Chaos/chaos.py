@@ -176,7 +176,7 @@ class Shop:
     def waiting(self, customers):
         """What is not done yet, in words; empty when all is."""
         rows = self.warren("status")
-        if rows is None or len(rows) < len(SERVICES):
+        if rows is None or len(rows) < len(SERVICES) or any("backlog" not in row for row in rows):
             return "a service is not ready"
         found = []
         for row in rows:

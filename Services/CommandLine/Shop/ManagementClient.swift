@@ -1,4 +1,5 @@
 import FoundationEssentials
+import HTTP
 import JSON
 import Messaging
 
@@ -75,7 +76,7 @@ struct ManagementClient: Sendable {
     /// - Throws: `CommandFailure`.
     func bindings(of exchange: String) async throws -> [JSONValue] {
         let path =
-            "/api/exchanges/\(ServiceClient.escape(virtualHost))/\(ServiceClient.escape(exchange))/bindings/source"
+            "/api/exchanges/\(PercentEncoding.encode(virtualHost))/\(PercentEncoding.encode(exchange))/bindings/source"
         var request = ServiceRequest(method: "GET", url: base + path, timeout: timeout)
         request.headers["Accept"] = "application/json"
         if let authorization { request.headers["Authorization"] = authorization }
