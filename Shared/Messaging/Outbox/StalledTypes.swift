@@ -23,7 +23,8 @@ final class StalledTypes: Sendable {
 
     private struct Stall {
         var ends: ContinuousClock.Instant
-        var nextTurn: Int64 = 0
+        /// Not by the wall clock, which may be set back by hours.
+        var nextTurn = ContinuousClock.now
         var isProbed = false
     }
 
@@ -91,9 +92,10 @@ final class StalledTypes: Sendable {
         let until = change { [pause] state in
             let now = WallClock.milliseconds()
             guard var stall = state.stalls[type] else { return now + pause }
-            stall.nextTurn = max(stall.nextTurn + Self.spacing, now + pause)
+            let instant = ContinuousClock.now
+            stall.nextTurn = max(stall.nextTurn + .milliseconds(Self.spacing), instant + .milliseconds(pause))
             state.stalls[type] = stall
-            return stall.nextTurn
+            return now + Int64(instant.duration(to: stall.nextTurn) / .milliseconds(1))
         }
         return .deferred(until: until, "broker.unconfirmed", message)
     }
