@@ -79,9 +79,9 @@ struct KnownServiceTests {
 
     @Test("need not be the shop's, but the shop's commands say which one they miss")
     func missed() async {
-        let outcome = await warren("order list", environment: ["WARREN_SERVICES": "loyalty=http://a.test"])
+        let outcome = await warren("trigger poison", environment: ["WARREN_SERVICES": "loyalty=http://a.test"])
         #expect(outcome.code == 2)
-        #expect(outcome.messages.contains("there is no service `order` among those that are known"))
+        #expect(outcome.messages.contains("there is no service `payment` among those that are known"))
     }
 
     @Test("complete --service by their names")

@@ -167,7 +167,7 @@ struct OrderTests {
         let away = await warren("order place", http: FakeServices())
         #expect(away.code == 7)
         #expect(away.messages.contains("order cannot be reached at http://127.0.0.1:8081: refused"))
-        #expect(away.messages.contains("--service-url or WARREN_SERVICES"))
+        #expect(away.messages.contains("--order-url or WARREN_ORDER_URL"))
         let unknown = await warren(
             "order place --idempotency-key mine",
             http: FakeServices { _ in throw TransportFailure(reason: "timeout", mayHaveArrived: true) }

@@ -17,7 +17,9 @@ struct ProcessTests {
     }
 
     /// Nobody to reach: port 9 of this machine is discard, where nobody listens.
-    private static let environment = ["WARREN_SERVICES": "order=http://127.0.0.1:9"]
+    private static let environment = [
+        "WARREN_SERVICES": "order=http://127.0.0.1:9", "WARREN_ORDER_URL": "http://127.0.0.1:9",
+    ]
 
     @Test("ends with 130 at once on Ctrl-C while it waits")
     func interruptedWait() async throws {
