@@ -94,6 +94,7 @@ extension Shop {
         let published = try await warren(
             "publish",
             "order.confirmed",
+            "--force",
             "--count",
             "\(count)",
             "--data",

@@ -40,7 +40,13 @@ extension EndToEnd {
         @Test("are discarded with a reason, which the audit keeps")
         func discarded() async throws {
             try await Shop.open { shop in
-                let published = try await shop.warren("publish", "order.confirmed", "--data", "{\"poison\": true}")
+                let published = try await shop.warren(
+                    "publish",
+                    "order.confirmed",
+                    "--force",
+                    "--data",
+                    "{\"poison\": true}"
+                )
                 #expect(published.end == .exit(0), "\(published.errors)")
                 let dead = try await eventually("it is a dead letter") {
                     try await shop.deliveries(.notification, "dead").first
