@@ -130,9 +130,10 @@ final class ServerLoop: Sendable {
 
     private func run() {
         // Signals belong to other threads.
-        var signals = sigset_t()
-        unsafe sigfillset(&signals)
-        unsafe pthread_sigmask(SIG_SETMASK, &signals, nil)
+        let signals = UnsafeMutablePointer<sigset_t>.allocate(capacity: 1)
+        unsafe sigfillset(signals)
+        unsafe pthread_sigmask(SIG_SETMASK, signals, nil)
+        unsafe signals.deallocate()
         let connections = Connections(loop: self, listener: listener, epoll: epoll, wakeup: wakeup)
         connections.serve()
         close(epoll)
