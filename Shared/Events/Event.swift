@@ -2,8 +2,15 @@
 public protocol Event: Codable, Sendable {
     /// The type on the wire, past tense, `dev.warren.order.placed`.
     static var type: EventType { get }
+    /// The one source that says such things, `/order-service`; nil, the default, where anybody may.
+    static var source: String? { get }
     /// The aggregate that the event is about; the order of its events is kept.
     var subject: String { get }
+}
+
+extension Event {
+    /// Anybody may say it.
+    public static var source: String? { nil }
 }
 
 /// The type of an event: reverse-DNS, past tense; also its routing key.
