@@ -120,7 +120,7 @@ enum PublishCommand {
             throw UsageError(message: "--data is not valid JSON", mend: mend)
         }
         do throws(EventFault) {
-            _ = try Envelope(decoding: envelope.encoded())
+            _ = try Envelope(decoding: envelope.encoded(within: .standard))
         } catch {
             let isPayload = error.code != .invalidAttribute && error.code != .missingAttribute
             throw UsageError(message: "no service could take that event: \(error)", mend: isPayload ? mend : nil)
