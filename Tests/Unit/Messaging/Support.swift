@@ -244,7 +244,7 @@ final class Bench: Sendable {
 
     /// Lets an attempt's deadline go by.
     func letDeadlinePass() {
-        for _ in 0...AttemptClock.ticks { clock.beat([isolation.lanes, scheduler.suspects]) }
+        for _ in 0...AttemptClock.ticks { clock.beat([isolation.lanes]) }
     }
 
     /// Hands in a burst and waits until every message of it is where it belongs.
