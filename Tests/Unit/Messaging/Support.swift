@@ -177,13 +177,14 @@ final class Bench: Sendable {
     }
 
     /// The forwarder of the next process.
-    func anotherForwarder() -> Forwarder {
+    func anotherForwarder(budget: ByteBudget = .atWork) -> Forwarder {
         Forwarder(
             database: database,
             desk: desk,
             table: forwarderTable,
             policy: .standard,
             window: 16,
+            budget: budget,
             subscribedTypes: [Happened.type],
             counters: counters,
             logger: .silent,
