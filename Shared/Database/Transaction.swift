@@ -57,6 +57,19 @@ public final class Transaction {
         try query(sql, values: Self.values(repeat each arguments), limit: .max)
     }
 
+    /// Runs a query and gives its rows up to the first that is not wanted, behind which nothing is read: for results that are
+    /// bounded by more than the number of their rows.
+    ///
+    /// - Parameter isWanted: asked for each row, in the order of the result.
+    /// - Throws: `DatabaseError`, as `execute` does; what `isWanted` throws.
+    @inlinable public func query<each Argument: DatabaseConvertible>(
+        _ sql: String,
+        _ arguments: repeat each Argument,
+        while isWanted: (Row) throws -> Bool
+    ) throws -> [Row] {
+        try query(sql, values: Self.values(repeat each arguments), while: isWanted)
+    }
+
     /// Runs a query (or a statement with `RETURNING`) and gives its first row, or nil.
     ///
     /// - Throws: `DatabaseError`, as `execute` does.
@@ -106,6 +119,11 @@ public final class Transaction {
     @usableFromInline
     func query(_ sql: String, values: [DatabaseValue], limit: Int) throws -> [Row] {
         try usable().query(sql, values, limit: limit)
+    }
+
+    @usableFromInline
+    func query(_ sql: String, values: [DatabaseValue], while isWanted: (Row) throws -> Bool) throws -> [Row] {
+        try usable().query(sql, values, limit: .max, while: isWanted)
     }
 
     /// Registers what is called, on the writer's thread, after the transaction that contains this closure's effects is

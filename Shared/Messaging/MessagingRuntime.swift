@@ -292,9 +292,7 @@ public final class MessagingRuntime: Sendable {
         let timing = Task { if await settling.value { await clockKeeper.run() } }
         let releasing = Task { if await settling.value { await resettlement.release() } }
         let scheduling = Task { if await settling.value { await scheduler.run() } }
-        let ticking = Task { [attemptClock, isolation, scheduler] in
-            await attemptClock.run(over: [isolation.lanes, scheduler.suspects])
-        }
+        let ticking = Task { [attemptClock, isolation] in await attemptClock.run(over: [isolation.lanes]) }
         let handover = Task {
             guard await settling.value else { return false }
             guard await feeds.handOver(after: { await consumer.untilReady() }), role.consumes else { return false }

@@ -159,7 +159,7 @@ extension SimulatedService {
     }
 
     private func envelopeName(_ envelope: Envelope) -> String {
-        "\(envelope.source) \(envelope.subject) \(envelope.sequence ?? 0) (\(envelope.id))"
+        "\(envelope.source) \(envelope.subject ?? "-") \(envelope.sequence ?? 0) (\(envelope.id))"
     }
 
     private func noteCrash(_ sight: Ledger.Sight) {

@@ -7,8 +7,14 @@ protocol EngineConnection: AnyObject {
     func execute(_ sql: String, _ arguments: [DatabaseValue]) throws -> Int
     /// Runs one `INSERT` of one row and gives the value that the engine chose for its key column.
     func insert(_ sql: String, key: String, _ arguments: [DatabaseValue]) throws -> Int64
-    /// Runs one statement and gives at most `limit` of its rows. A statement that writes runs to its end all the same.
-    func query(_ sql: String, _ arguments: [DatabaseValue], limit: Int) throws -> [Row]
+    /// Runs one statement and gives at most `limit` of its rows, up to the first that is not wanted. A statement that writes runs to
+    /// its end all the same; of a query nothing more is read.
+    func query(
+        _ sql: String,
+        _ arguments: [DatabaseValue],
+        limit: Int,
+        while isWanted: (Row) throws -> Bool
+    ) throws -> [Row]
     /// Runs all statements of a text without arguments, for migrations.
     func executeScript(_ sql: String) throws
 
@@ -37,4 +43,11 @@ protocol EngineConnection: AnyObject {
 
     /// Called on the connection's thread when a group is done and its callers have been resumed: time for upkeep.
     func maintain()
+}
+
+extension EngineConnection {
+    /// Runs one statement and gives at most `limit` of its rows.
+    func query(_ sql: String, _ arguments: [DatabaseValue], limit: Int) throws -> [Row] {
+        try query(sql, arguments, limit: limit) { _ in true }
+    }
 }

@@ -89,13 +89,18 @@ import Telemetry
         return unsafe sqlite3_last_insert_rowid(handle)
     }
 
-    func query(_ sql: String, _ arguments: [DatabaseValue], limit: Int) throws -> [Row] {
+    func query(
+        _ sql: String,
+        _ arguments: [DatabaseValue],
+        limit: Int,
+        while isWanted: (Row) throws -> Bool
+    ) throws -> [Row] {
         try report {
             let statement = unsafe try statements.statement(sql, on: handle)
             guard role == .writer || statement.isReadOnly else {
                 throw DatabaseError(code: .misuse, reason: "a read cannot write: \(sql)")
             }
-            let rows = unsafe try statement.run(arguments, limit: limit, on: handle)
+            let rows = unsafe try statement.run(arguments, limit: limit, while: isWanted, on: handle)
             if !statement.isReadOnly { steps.note(statement, arguments) }
             return rows
         }

@@ -71,10 +71,16 @@ import Glibc
         }
     }
 
-    /// Binds the arguments, runs the statement, gives at most `limit` rows, and leaves the statement fit for reuse.
+    /// Binds the arguments, runs the statement, gives at most `limit` rows, up to the first that is not wanted, and leaves the
+    /// statement fit for reuse.
     ///
     /// - Throws: `DatabaseError`, or `SQLiteFailure` when the statement failed while it ran.
-    func run(_ arguments: [DatabaseValue], limit: Int, on database: OpaquePointer) throws -> [Row] {
+    func run(
+        _ arguments: [DatabaseValue],
+        limit: Int,
+        while isWanted: (Row) throws -> Bool = { _ in true },
+        on database: OpaquePointer
+    ) throws -> [Row] {
         guard arguments.count == placeholders.count else {
             throw DatabaseError(
                 code: .misuse,
@@ -83,7 +89,7 @@ import Glibc
         }
         guard !arguments.isEmpty else {
             defer { unsafe sqlite3_reset(handle) }
-            return unsafe try step(limit: limit, on: database)
+            return unsafe try step(limit: limit, while: isWanted, on: database)
         }
         // What is bound is referred to, in the scratch memory, and must not be when that is written again.
         defer {
@@ -92,7 +98,7 @@ import Glibc
             scratch.reset(capacity: 0)
         }
         try bind(arguments)
-        return unsafe try step(limit: limit, on: database)
+        return unsafe try step(limit: limit, while: isWanted, on: database)
     }
 
     private func bind(_ arguments: [DatabaseValue]) throws {
@@ -129,14 +135,24 @@ import Glibc
         }
     }
 
-    private func step(limit: Int, on database: OpaquePointer) throws -> [Row] {
+    private func step(
+        limit: Int,
+        while isWanted: (Row) throws -> Bool,
+        on database: OpaquePointer
+    ) throws -> [Row] {
         var rows: [Row] = []
+        var isOver = limit <= 0
         while true {
             switch unsafe sqlite3_step(handle) {
             case SQLITE_ROW:
-                if rows.count < limit { rows.append(try row()) }
+                if !isOver {
+                    let row = try row()
+                    isOver = try !isWanted(row)
+                    if !isOver { rows.append(row) }
+                    if rows.count >= limit { isOver = true }
+                }
                 // A statement that writes has to run to its end; of a query nothing more is wanted.
-                if rows.count >= limit && isReadOnly { return rows }
+                if isOver && isReadOnly { return rows }
             case SQLITE_DONE:
                 return rows
             case let status:

@@ -65,6 +65,24 @@ enum DeadLetterGroupCounts {
         )
     }
 
+    /// The kinds that there are of what a filter asks for; nil when they are more than `most`.
+    static func kinds(
+        of state: DeliveryState,
+        in filter: DeadLetterFilter,
+        most: Int,
+        in transaction: Transaction
+    ) throws -> [(type: String, errorClass: String)]? {
+        var condition = SearchCondition()
+        condition.add("status = ?", [state.rawValue])
+        condition.add(kindsOf: filter)
+        let rows = try transaction.query(
+            "SELECT type, error_class FROM warren_dead_letter_groups WHERE \(condition.sql) LIMIT \(most + 1)",
+            arguments: condition.arguments
+        )
+        guard rows.count <= most else { return nil }
+        return try rows.map { (try $0[0], try $0[1]) }
+    }
+
     /// What several transitions of one transaction change, brought together.
     struct Changes {
         private struct Kind: Hashable {
@@ -104,5 +122,15 @@ enum DeadLetterGroupCounts {
                 }
             }
         }
+    }
+}
+
+extension SearchCondition {
+    /// The types and the error class of a filter, on a table of kinds.
+    mutating func add(kindsOf filter: DeadLetterFilter) {
+        if !filter.types.isEmpty {
+            add("type IN (\(filter.types.map { _ in "?" }.joined(separator: ", ")))", filter.types)
+        }
+        if let errorClass = filter.errorClass { add("error_class = ?", [errorClass]) }
     }
 }

@@ -72,8 +72,8 @@ struct DeadLetterSearch {
         var hits: [Hit] = []
         var horizon: Key?
         for walk in walks {
-            let floor = try floor(of: walk, after: after, compared: compared / walks.count, in: transaction)
-            let found = try self.hits(of: walk, after: after, floor: floor, limit: limit + 1, in: transaction)
+            let floor = try walk.floor(after: after, compared: compared / walks.count, in: transaction)
+            let found = try walk.hits(after: after, floor: floor, limit: limit + 1, in: transaction)
             hits += found
             // Behind a full page of its own a walk hides nothing from this page.
             if let floor, found.count <= limit, horizon.map({ comes(floor, before: $0) }) ?? true { horizon = floor }
@@ -91,5 +91,42 @@ struct DeadLetterSearch {
     func comes(_ one: Key, before other: Key) -> Bool {
         order == .oldestFirst
             ? (one.time, one.id) < (other.time, other.id) : (one.time, one.id) > (other.time, other.id)
+    }
+
+    /// The walks that answer the filter, one for each state at least.
+    func walks(in transaction: Transaction) throws -> [DeliveryTable.Walk] {
+        let states = filter.states.isEmpty ? DeliveryState.allCases : filter.states
+        return try DeliveryState.allCases.filter { $0 != .processed && states.contains($0) }.flatMap { state in
+            try walks(of: state, in: transaction)
+        }
+    }
+
+    private func walks(of state: DeliveryState, in transaction: Transaction) throws -> [DeliveryTable.Walk] {
+        var walk = DeliveryTable.Walk(
+            of: state,
+            filter,
+            order: order,
+            lastID: lastID,
+            unchangedSince: unchangedSince
+        )
+        if let subject = filter.subject,
+            try order != .lastChangedFirst || DeliveryTable.isShort(subject, state, in: transaction)
+        {
+            walk.follow(subject: subject)
+            return [walk]
+        }
+        if order == .lastChangedFirst {
+            walk.followChanges()
+            return [walk]
+        }
+        guard DeadLetterGroupCounts.counts(state), !filter.types.isEmpty || filter.errorClass != nil,
+            let kinds = try DeadLetterGroupCounts.kinds(
+                of: state,
+                in: filter,
+                most: DeadLetterSearch.mergedKinds,
+                in: transaction
+            )
+        else { return [walk] }
+        return kinds.flatMap { walk.following(type: $0.type, errorClass: $0.errorClass) }
     }
 }

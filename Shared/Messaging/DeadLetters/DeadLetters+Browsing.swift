@@ -177,7 +177,7 @@ extension DeadLetters {
         var groups: [Kind: (group: DeadLetterGroup, latest: Int64)] = [:]
         var isComplete = true
         for walk in walks {
-            let counted = try search.counted(walk, rows: groupedRows / walks.count, in: transaction)
+            let counted = try walk.counted(rows: groupedRows / walks.count, in: transaction)
             if !counted.isComplete { isComplete = false }
             for row in counted.rows {
                 let kind = Kind(type: try row["type"], errorClass: try row["error_class"])
@@ -211,28 +211,5 @@ extension DeadLetters {
             },
             isComplete: isComplete
         )
-    }
-}
-
-extension DeadLetterSearch {
-    /// The newest rows of a walk by kind, and whether that is all of them.
-    func counted(
-        _ walk: DeadLetterWalk,
-        rows: Int,
-        in transaction: Transaction
-    ) throws -> (rows: [Row], isComplete: Bool) {
-        let floor = try floor(of: walk, after: nil, compared: rows, isCounting: true, in: transaction)
-        var condition = walk.condition
-        place(nil, in: &condition, of: walk)
-        stop(at: floor, in: &condition, of: walk)
-        let rows = try transaction.query(
-            """
-            SELECT type, COALESCE(error_class, '') AS error_class, COUNT(*) AS count, MIN(received_at) AS first_seen,
-                MAX(updated_at) AS last_seen, MAX(id) AS latest
-            FROM warren_deliveries WHERE \(condition.sql) GROUP BY type, COALESCE(error_class, '')
-            """,
-            arguments: condition.arguments
-        )
-        return (rows, floor == nil)
     }
 }

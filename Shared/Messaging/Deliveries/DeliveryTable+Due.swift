@@ -39,6 +39,28 @@ extension DeliveryTable {
             limit
         )?[0] ?? 0
     }
+
+    /// Whether a row is at work or due.
+    static func isBusy(at now: Int64, in transaction: Transaction) throws -> Bool {
+        try transaction.first(
+            """
+            SELECT 1 FROM warren_deliveries
+            WHERE status = 'scheduled' AND (due_at <= $1 OR running_since IS NOT NULL) LIMIT 1
+            """,
+            now
+        ) != nil
+    }
+
+    /// Lets what is scheduled wait so much less, in milliseconds, and have been put off as much longer: for tests.
+    static func bringForward(by time: Int64, in transaction: Transaction) throws {
+        try transaction.execute(
+            """
+            UPDATE warren_deliveries SET due_at = due_at - $1, deferred_since = deferred_since - $1
+            WHERE status = 'scheduled'
+            """,
+            time
+        )
+    }
 }
 
 extension DeliveryTable.Due {

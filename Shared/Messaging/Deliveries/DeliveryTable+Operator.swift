@@ -1,7 +1,7 @@
 internal import Database
 internal import Events
 
-/// What an operator sees of one row, and does to it; searching is `DeadLetterSearch`'s.
+/// What an operator sees of one row, and does to it.
 extension DeliveryTable {
     private static let columns = """
         id, subscriber, source, event_id, type, subject, status, generation, attempts, due_at, received_at, updated_at,

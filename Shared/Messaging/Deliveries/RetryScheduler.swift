@@ -26,8 +26,8 @@ final class RetryScheduler: Sendable {
     private let atWork: Mutex<RowsAtWork>
     /// The rows at work as they were read, for those that the end of the process interrupts.
     private let begun = Mutex<[Int64: DeliveryTable.Due]>([:])
-    /// Where suspects are at work that are to be alone; all others are in those of `isolation`.
-    let suspects = Lanes()
+    /// Where suspects that are to be alone wait for their turn; all work is in the lanes of `isolation`.
+    private let suspects = Lanes()
     private let isolation: SuspectIsolation
     private let attempt: Attempt
     /// Told when it has taken what was due.
@@ -142,14 +142,15 @@ final class RetryScheduler: Sendable {
         begun.withLock { $0[row.id] = row }
         let leave: @Sendable () -> Void = { [self] in ended(row.id, start) }
         guard row.suspicion.company == .nobody else {
-            return isolation.lanes.run(in: line(of: row, table)) { lane in
+            isolation.lanes.run(in: line(of: row, table)) { lane in
                 await self.attempt(row, table, .init(lane: lane, turn: nil, leave: leave))
                 leave()
             }
+            return
         }
-        suspects.run(in: .row(row.id)) { lane in
-            await self.isolation.alone {
-                await self.attempt(row, table, .init(lane: lane, turn: $0, leave: leave))
+        suspects.run(in: .row(row.id)) { _ in
+            await self.isolation.alone(in: self.line(of: row, table)) { lane, turn in
+                await self.attempt(row, table, .init(lane: lane, turn: turn, leave: leave))
                 leave()
             } turnEnded: {
                 self.atWork.withLock { $0.turnEnded(row.id) }

@@ -6,8 +6,6 @@ struct RowsAtWork {
     static let atOnce = 64
     /// Rows at work in all.
     static let most = 256
-    /// Bytes of their events; one row may have more.
-    static let mostBytes = 32 << 20
 
     private struct Entry {
         var start: Int
@@ -17,6 +15,8 @@ struct RowsAtWork {
     }
 
     private var entries: [Int64: Entry] = [:]
+    /// Of their events.
+    private var budget = ByteBudget.atWork
     private var starts = 0
     /// The row that has, or waits for, the turn of those that run alone.
     private var alone: Int64?
@@ -47,13 +47,12 @@ struct RowsAtWork {
         at now: ContinuousClock.Instant
     ) -> [(row: DeliveryTable.Due, start: Int)] {
         var free = free(at: now)
-        var bytes = entries.values.reduce(0) { $0 + $1.size }
         var group = entries.values.count { $0.company == .smallGroup && $0.since + patience > now }
         var chosen: [(DeliveryTable.Due, Int)] = []
         var left: [DeliveryTable.Due] = []
         for row in due {
             if contains(row.id) { continue }
-            guard free > 0, bytes == 0 || bytes + row.size <= RowsAtWork.mostBytes else {
+            guard free > 0, budget.hasRoom(for: row.size) else {
                 left.append(row)
                 // What comes later and is smaller must not pass a large one for ever.
                 free = 0
@@ -76,7 +75,7 @@ struct RowsAtWork {
             }
             free -= 1
             starts += 1
-            bytes += row.size
+            budget.add(row.size)
             entries[row.id] = Entry(start: starts, company: row.suspicion.company, since: now, size: row.size)
             chosen.append((row, starts))
         }
@@ -93,8 +92,9 @@ struct RowsAtWork {
     ///
     /// - Parameter start: which of its starts has ended: an attempt that was given up may end much later.
     mutating func ended(_ row: Int64, start: Int) {
-        guard entries[row]?.start == start else { return }
+        guard let entry = entries[row], entry.start == start else { return }
         entries[row] = nil
+        budget.giveBack(entry.size)
         turnEnded(row)
     }
 }

@@ -74,9 +74,24 @@ final class Lanes: Sendable {
         var tasks: [Int: Task<Void, Never>] = [:]
         /// The numbers of tasks that were left behind and have not ended.
         var strays: Set<Int> = []
+        /// The numbers of tasks at work on a suspect.
+        var suspects: Set<Int> = []
         var nextTask = 0
         var isCancelled = false
-        var observers: [CheckedContinuation<Void, Never>] = []
+        var observers: [(continuation: CheckedContinuation<Void, Never>, besideSuspects: Bool)] = []
+
+        func isIdle(besideSuspects: Bool) -> Bool {
+            besideSuspects ? tasks.count == suspects.count : tasks.isEmpty
+        }
+
+        /// Takes out those whose wait is over.
+        mutating func takeObservers() -> [CheckedContinuation<Void, Never>] {
+            guard !observers.isEmpty else { return [] }
+            let isOver = (all: isIdle(besideSuspects: false), others: isIdle(besideSuspects: true))
+            let over = observers.filter { $0.besideSuspects ? isOver.others : isOver.all }
+            observers.removeAll { $0.besideSuspects ? isOver.others : isOver.all }
+            return over.map(\.continuation)
+        }
     }
 
     private let state = Mutex(State())
@@ -92,14 +107,20 @@ final class Lanes: Sendable {
     var hasStrays: Bool { state.withLock { !$0.strays.isEmpty } }
 
     /// Runs work in its line.
-    func run(in key: LineKey, _ work: @escaping Work) {
+    ///
+    /// - Parameter isSuspect: whether it is a suspect's, that is to be alone.
+    /// - Returns: whether it began at once; false where it waits for what stands before it.
+    @discardableResult
+    func run(in key: LineKey, isSuspect: Bool = false, _ work: @escaping Work) -> Bool {
         state.withLock { state in
             if let lane = state.lanes[key] {
                 lane.waiting.withLock { $0.append(work) }
-                return
+                return false
             }
             let lane = Lane(state.nextTask)
+            if isSuspect { state.suspects.insert(lane.number) }
             start(lane, as: key, work, &state)
+            return true
         }
     }
 
@@ -121,7 +142,11 @@ final class Lanes: Sendable {
         state.withLock { state in
             if lane.isLeft { return nil }
             let next = lane.waiting.withLock { $0.isEmpty ? nil : $0.removeFirst() }
-            if next == nil { state.lanes[key] = nil }
+            if next == nil {
+                state.lanes[key] = nil
+            } else if !state.suspects.isEmpty {
+                state.suspects.remove(lane.number)
+            }
             return next
         }
     }
@@ -140,6 +165,7 @@ final class Lanes: Sendable {
                 count += 1
                 lane.isLeft = true
                 state.strays.insert(lane.number)
+                state.suspects.remove(lane.number)
                 if let task = state.tasks.removeValue(forKey: lane.number) { left.append(task) }
                 let waiting = lane.waiting.withLock { waiting in exchange(&waiting, with: []) }
                 start(Lane(state.nextTask, isBlocked: true, waiting: waiting), as: key, record, &state)
@@ -151,11 +177,13 @@ final class Lanes: Sendable {
     }
 
     /// Returns when nothing is in work, handlers aside whose attempts have been given up.
-    func drained() async {
+    ///
+    /// - Parameter besideSuspects: whether suspects are not waited for that had a turn and take long.
+    func drained(besideSuspects: Bool = false) async {
         await withCheckedContinuation { continuation in
             let isIdle = state.withLock { state in
-                if state.tasks.isEmpty { return true }
-                state.observers.append(continuation)
+                if state.isIdle(besideSuspects: besideSuspects) { return true }
+                state.observers.append((continuation, besideSuspects))
                 return false
             }
             if isIdle { continuation.resume() }
@@ -175,9 +203,8 @@ final class Lanes: Sendable {
         let observers = state.withLock { state -> [CheckedContinuation<Void, Never>] in
             if state.strays.remove(number) != nil { return [] }
             state.tasks[number] = nil
-            guard state.tasks.isEmpty else { return [] }
-            defer { state.observers = [] }
-            return state.observers
+            if !state.suspects.isEmpty { state.suspects.remove(number) }
+            return state.takeObservers()
         }
         for observer in observers { observer.resume() }
     }

@@ -3,11 +3,11 @@ import Synchronization
 /// Keeps everything else out while a suspect runs that is to be alone, so that a process that ends then was ended by the suspect
 /// and by no neighbour.
 ///
-/// All other work runs in its `lanes`: first deliveries, and rows of the table that may have company. Fair by turns: a suspect
+/// All work runs in its `lanes`: first deliveries, rows of the table that may have company, and suspects. Fair by turns: a suspect
 /// waits until what has begun there is done; what comes meanwhile waits for this one suspect, and all of it begins before the
 /// next one. So neither side starves, and each waits for one turn of the other at most. A turn lasts 10 s at most: a suspect
 /// whose turn does not come until then runs beside what is at work, and everything goes on beside a suspect that takes longer.
-/// Such a suspect knows that it is not alone.
+/// Such a suspect knows that it is not alone. In company or not, it stands in the line of its subject.
 ///
 /// First deliveries pass it by bursts: without a suspect that is two locks that nobody else holds, for all of a burst.
 final class SuspectIsolation: Sendable {
@@ -63,7 +63,7 @@ final class SuspectIsolation: Sendable {
         }
     }
 
-    /// Where everything is at work that may have company.
+    /// Where everything is at work.
     let lanes = Lanes()
     /// How long one side waits for the other.
     let patience: Duration
@@ -106,12 +106,16 @@ final class SuspectIsolation: Sendable {
         for observer in observers { observer.raise() }
     }
 
-    /// Runs a suspect with nothing beside it.
+    /// Runs a suspect with nothing beside it, in its line; returns when it stands there.
     ///
     /// To be called for one suspect at a time, the next one when the first one's turn has ended.
     ///
     /// - Parameter turnEnded: called once, when the body has ended or, before that, others are let in beside it.
-    func alone(_ body: (Turn) async -> Void, turnEnded: @escaping @Sendable () -> Void) async {
+    func alone(
+        in line: LineKey,
+        _ body: @escaping @Sendable (Lanes.Lane, Turn) async -> Void,
+        turnEnded: @escaping @Sendable () -> Void
+    ) async {
         let (number, others) = state.withLock { state in
             state.isClosed = true
             state.turn += 1
@@ -120,7 +124,7 @@ final class SuspectIsolation: Sendable {
         }
         let isDrained = await finishes(within: patience) { [self] in
             await untilBegun()
-            await lanes.drained()
+            await lanes.drained(besideSuspects: true)
         }
         let turn = Turn(isAlone: isDrained && others == 0 && !lanes.hasStrays)
         let limit = Task { [self] in
@@ -129,10 +133,14 @@ final class SuspectIsolation: Sendable {
             await turn.expectCompany()
             if open(number) { turnEnded() }
         }
-        await body(turn)
-        limit.cancel()
-        state.withLock { $0.suspects -= 1 }
-        if open(number) { turnEnded() }
+        let isAtWork = lanes.run(in: line, isSuspect: true) { [self] lane in
+            await body(lane, turn)
+            limit.cancel()
+            state.withLock { $0.suspects -= 1 }
+            if open(number) { turnEnded() }
+        }
+        // Who waits for an earlier one of its subject, and so is not alone, keeps nobody else from beginning.
+        if !isAtWork, open(number) { turnEnded() }
     }
 
     private func untilBegun() async {

@@ -54,7 +54,7 @@ public final class EventLog: Sendable {
     /// The most events on a page.
     public static let maximumLimit = 1000
     /// A page ends before it has more bytes than this, unless its first event alone has.
-    static let maximumBytes = 4 << 20
+    static let budget = ByteBudget(4 << 20)
     /// A filter by type or source looks at this many events in one read.
     static let scan = 10_000
     /// How long a filtered page is looked for beyond its first read.
@@ -148,7 +148,7 @@ public final class EventLog: Sendable {
     /// What one read found.
     private struct Slice: Sendable {
         var page: EventLogPage
-        var bytes = 0
+        var budget = EventLog.budget
         /// Whether there is no room for more, rather than no more to be found.
         var isFull = false
     }
@@ -163,7 +163,7 @@ public final class EventLog: Sendable {
             rest.limit -= slice.page.envelopes.count
             let more: Slice
             do {
-                more = try await read(rest, behind: slice.bytes)
+                more = try await read(rest, behind: slice.budget)
             } catch is EventLogError {
                 // Retention has come by; who asks for the next page is told.
                 break
@@ -171,20 +171,20 @@ public final class EventLog: Sendable {
             slice.page.envelopes += more.page.envelopes
             slice.page.next = more.page.next
             slice.page.head = more.page.head
-            slice.bytes = more.bytes
+            slice.budget = more.budget
             slice.isFull = more.isFull
         }
         return slice.page
     }
 
-    /// - Parameter bytes: how much the page has already.
-    private func read(_ query: EventLogQuery, behind bytes: Int = 0) async throws -> Slice {
+    /// - Parameter budget: what the page has already.
+    private func read(_ query: EventLogQuery, behind budget: ByteBudget = EventLog.budget) async throws -> Slice {
         try await database.read { transaction in
             let gone = try Self.goneThrough(in: transaction)
             guard query.after >= gone else { throw EventLogError.gone(through: gone) }
             let head = max(try Self.lastPosition(in: transaction), gone)
             guard query.after <= head else { throw EventLogError.ahead(head: head) }
-            let nothing = Slice(page: EventLogPage(envelopes: [], next: head, head: head), bytes: bytes)
+            let nothing = Slice(page: EventLogPage(envelopes: [], next: head, head: head), budget: budget)
             let sources = try Self.sources(for: query, in: transaction)
             if sources?.isEmpty == true { return nothing }
             let bound = query.isScanned ? try Self.scanBound(after: query.after, in: transaction) : head
@@ -201,12 +201,10 @@ public final class EventLog: Sendable {
             slice.isFull = sizes.count == query.limit
             var last: Int64?
             for row in sizes {
-                let size: Int = try row[1]
-                if slice.bytes > 0, slice.bytes + size > Self.maximumBytes {
+                guard slice.budget.take(try row[1]) else {
                     slice.isFull = true
                     break
                 }
-                slice.bytes += size
                 last = try row[0]
             }
             if slice.isFull { slice.page.next = last ?? query.after }

@@ -39,6 +39,7 @@ final class Forwarder: Sendable {
     private let desk: PublishingDesk
     private let table: DeliveryTable
     private let window: Int
+    private let budget: ByteBudget
     /// The types that somebody subscribes to.
     ///
     /// An event of another type reaches no queue, and nobody misses it.
@@ -57,6 +58,7 @@ final class Forwarder: Sendable {
         table: DeliveryTable,
         policy: RetryPolicy,
         window: Int,
+        budget: ByteBudget = .atWork,
         subscribedTypes: Set<EventType>,
         counters: CounterBox,
         logger: Logger,
@@ -66,6 +68,7 @@ final class Forwarder: Sendable {
         self.desk = desk
         self.table = table
         self.window = window
+        self.budget = budget
         self.subscribedTypes = subscribedTypes
         self.counters = counters
         self.logger = logger
@@ -104,7 +107,9 @@ final class Forwarder: Sendable {
         guard let (start, head) = await offset.read() else { return }
         let lastRepeat = min(head, start + Int64(3 * window))
         let stalled = desk.stalled
-        var state = ForwarderState(after: start, patience: Forwarder.patience) { stalled.contains($0) }
+        var state = ForwarderState(after: start, window: window, budget: budget, patience: Forwarder.patience) {
+            stalled.contains($0)
+        }
         var storedOffset = start
         var isStoring = false
         var offsetDue: ContinuousClock.Instant?
@@ -135,17 +140,17 @@ final class Forwarder: Sendable {
             // Where the offset cannot be stored, a crash would publish all of this again.
             let isAhead = state.readThrough - storedOffset > 2 * window
             // A broker that takes no publishes owes no confirm. Ticks that a long turn has gathered count as one.
-            if ticks > 0, isConnected { actions += state.tick(isHeldUp: isAhead || state.count > window / 2) }
-            if isConnected, !isAhead, state.count <= window / 2, takeMayHaveMore() {
+            if ticks > 0, isConnected { actions += state.tick(isHeldUp: isAhead || state.isFull) }
+            if isConnected, !isAhead, !state.isFull, takeMayHaveMore() {
                 do {
-                    let limit = window - state.count
-                    let events = try await next(
-                        limit,
+                    let (events, hasMore) = try await next(
+                        window - state.count,
+                        within: state.budget,
                         after: state.readThrough,
                         isRepeat: state.readThrough < head,
                         lastRepeat: lastRepeat
                     )
-                    if events.count == limit { inputs.withLock { $0.mayHaveMore = true } }
+                    if hasMore { inputs.withLock { $0.mayHaveMore = true } }
                     actions += state.read(events)
                 } catch {
                     inputs.withLock { $0.mayHaveMore = true }
@@ -245,59 +250,28 @@ final class Forwarder: Sendable {
     /// The next events: those that are known from their commits, or what the store has.
     private func next(
         _ limit: Int,
+        within budget: ByteBudget,
         after position: Int64,
         isRepeat: Bool,
         lastRepeat: Int64
-    ) async throws -> [StoredEvent] {
-        if let events = fresh.take(after: position, upTo: limit, where: { table.isClear($0.subject) }) { return events }
-        fresh.beginReading()
-        let events = try await read(after: position, limit: limit, isRepeat: isRepeat, lastRepeat: lastRepeat)
-        fresh.endReading(isEnd: events.count < limit)
-        return events
-    }
-
-    /// Reads events that are due.
-    ///
-    /// - Parameter isRepeat: whether an earlier process may have read them already. What it handed to the table stays
-    ///   there, whatever has become of it: an operator may have discarded it.
-    /// - Parameter lastRepeat: the last position that an earlier process can have published.
-    private func read(
-        after position: Int64,
-        limit: Int,
-        isRepeat: Bool,
-        lastRepeat: Int64
-    ) async throws -> [StoredEvent] {
-        try await database.read(on: .reserved) { transaction in
-            try transaction.query(
-                """
-                SELECT position, id, source, type, subject, sequence, time, envelope, EXISTS (
-                    SELECT 1 FROM warren_deliveries
-                    WHERE subscriber = $1 AND source = warren_events.source AND subject = warren_events.subject
-                        AND status <> 'processed' AND status <> 'discarded')
-                    OR ($4 = 1 AND EXISTS (
-                        SELECT 1 FROM warren_deliveries
-                        WHERE subscriber = $1 AND source = warren_events.source AND event_id = warren_events.id)) AS blocked
-                FROM warren_events WHERE position > $2 ORDER BY position LIMIT $3
-                """,
-                DeliveryTable.forwarder,
-                position,
-                limit,
-                isRepeat ? 1 : 0
-            ).map { row in
-                let position: Int64 = try row[0]
-                return StoredEvent(
-                    position: position,
-                    id: try row[1],
-                    type: try row[3],
-                    subject: SubjectKey(source: try row[2], subject: try row[4]),
-                    sequence: try row[5],
-                    time: try row[6],
-                    envelope: try row[7],
-                    isBlocked: try row[8],
-                    isRepeat: position <= lastRepeat
-                )
-            }
+    ) async throws -> (events: [StoredEvent], hasMore: Bool) {
+        // What is known is small beside the half of the budget that is free.
+        if let events = fresh.take(after: position, upTo: limit, where: { table.isClear($0.subject) }) {
+            return (events, events.count == limit)
         }
+        fresh.beginReading()
+        let read = try await database.read(on: .reserved) { [table] transaction in
+            try table.events(
+                after: position,
+                limit: limit,
+                within: budget,
+                isRepeat: isRepeat,
+                lastRepeat: lastRepeat,
+                in: transaction
+            )
+        }
+        fresh.endReading(isEnd: !read.hasMore)
+        return read
     }
 
     /// Stores how far it is, with the next group of writes, and goes on meanwhile.

@@ -73,27 +73,43 @@ struct ForwarderState {
     private var order: [Entry?] = []
     private var orderStart = 0
     private var entries: [Int64: Entry] = [:]
+    /// The bytes of what is read and not forgotten.
+    private(set) var budget: ByteBudget
     private var lines: [SubjectKey: Line] = [:]
     private var interrupted = 0
     /// How many ticks the broker may take to confirm an event.
     private let patience: Int
+    private let window: Int
     private let isStalled: (String) -> Bool
     private var now = 0
     /// When the latest was sent that has been confirmed.
     private var confirmedSentAt = 0
 
     /// - Parameters:
+    ///   - window: how many events are read and not forgotten at most.
+    ///   - budget: and how many bytes of them.
     ///   - patience: how many ticks the broker may take to confirm an event.
     ///   - isStalled: whether the broker does not confirm events of a type, so that none is to be sent.
-    init(after position: Int64, patience: Int = 30, isStalled: @escaping (String) -> Bool = { _ in false }) {
+    init(
+        after position: Int64,
+        window: Int = 1000,
+        budget: ByteBudget = .atWork,
+        patience: Int = 30,
+        isStalled: @escaping (String) -> Bool = { _ in false }
+    ) {
         forwardedThrough = position
         readThrough = position
+        self.window = window
+        self.budget = budget
         self.patience = patience
         self.isStalled = isStalled
     }
 
     /// Events that are read and not forgotten.
     var count: Int { entries.count }
+
+    /// Whether so much is read and not forgotten that no more is to be read.
+    var isFull: Bool { count > window / 2 || budget.isHalfUsed }
 
     /// Whether events wait to be published again since their connection was lost.
     var hasInterrupted: Bool { interrupted > 0 }
@@ -119,6 +135,7 @@ struct ForwarderState {
             line.entries.append(entry)
             order.append(entry)
             entries[event.position] = entry
+            budget.add(event.envelope.count)
         }
         return actions
     }
@@ -233,6 +250,7 @@ struct ForwarderState {
     private mutating func forget() {
         while orderStart < order.count, let entry = order[orderStart], entry.progress == .done {
             forwardedThrough = entry.event.position
+            budget.giveBack(entry.event.envelope.count)
             entries[forwardedThrough] = nil
             order[orderStart] = nil
             orderStart += 1

@@ -35,7 +35,7 @@ final class LocalDispatch: Sendable {
     /// Events that may wait for the second phase.
     static let mostWaiting = 10_000
     /// And their bytes.
-    static let mostBytes = 16 << 20
+    static let budget = ByteBudget(16 << 20)
 
     private enum Item: Sendable {
         case event(Appended)
@@ -47,17 +47,17 @@ final class LocalDispatch: Sendable {
         var after: [EventType: [After]] = [:]
         var queue: AsyncStream<Item>.Continuation?
         var waiting = 0
-        var bytes = 0
+        var budget = LocalDispatch.budget
         /// Events that found no room, since the last one that did.
         var left = 0
 
         /// Whether there is room for an event; then it has it.
         mutating func admit(_ size: Int) -> Bool {
-            guard waiting < LocalDispatch.mostWaiting, bytes + size <= LocalDispatch.mostBytes || waiting == 0 else {
+            guard waiting < LocalDispatch.mostWaiting, budget.take(size) else {
                 left += 1
                 return false
             }
-            (waiting, bytes, left) = (waiting + 1, bytes + size, 0)
+            (waiting, left) = (waiting + 1, 0)
             return true
         }
     }
@@ -94,7 +94,7 @@ final class LocalDispatch: Sendable {
                         await self?.runAfterCommit(appended)
                         self?.state.withLock { state in
                             state.waiting -= 1
-                            state.bytes -= appended.envelope.data.count
+                            state.budget.giveBack(appended.envelope.data.count)
                         }
                     case .marker(let continuation): continuation.resume()
                     }

@@ -7,18 +7,18 @@ import Synchronization
 final class OutboxTail: Sendable {
     /// How many it holds, and how many bytes of them.
     private static let most = 2_048
-    private static let mostBytes = 4 << 20
+    private static let budget = ByteBudget(4 << 20)
 
     private struct State {
         var events: [StoredEvent] = []
-        var bytes = 0
+        var budget = OutboxTail.budget
         var isGathering = false
         /// Everything that the forwarder has not read is here.
         var isComplete = false
 
         mutating func forget() {
             events = []
-            bytes = 0
+            budget = OutboxTail.budget
             isGathering = false
             isComplete = false
         }
@@ -31,8 +31,8 @@ final class OutboxTail: Sendable {
         state.withLock { state in
             guard state.isGathering else { return }
             state.events += events
-            for event in events { state.bytes += event.envelope.count }
-            if state.events.count > Self.most || state.bytes > Self.mostBytes { state.forget() }
+            let hasRoom = events.allSatisfy { state.budget.take($0.envelope.count) }
+            if state.events.count > Self.most || !hasRoom { state.forget() }
         }
     }
 
@@ -71,7 +71,7 @@ final class OutboxTail: Sendable {
                 state.forget()
                 return nil
             }
-            for event in state.events[..<end] { state.bytes -= event.envelope.count }
+            for event in state.events[..<end] { state.budget.giveBack(event.envelope.count) }
             state.events.removeFirst(end)
             return taken
         }

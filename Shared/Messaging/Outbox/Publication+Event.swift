@@ -33,15 +33,15 @@ extension Publication {
         )
     }
 
-    /// The AMQP form of an event from the store, of whose envelope only what has no column is read.
+    /// The AMQP form of an event from the store, of whose envelope nothing is read.
     init(_ event: StoredEvent, mandatory: Bool) {
         self.init(
             id: event.id,
             type: event.type,
             source: event.subject.source,
             milliseconds: event.time,
-            correlationID: Envelope.attribute("correlationid", ofEncoded: event.envelope),
-            traceparent: Envelope.attribute("traceparent", ofEncoded: event.envelope),
+            correlationID: event.correlationID,
+            traceparent: event.traceparent,
             body: event.envelope,
             mandatory: mandatory,
             isRepeat: event.isRepeat

@@ -1,3 +1,5 @@
+internal import Events
+
 /// An event as the forwarder reads it.
 ///
 /// An object, because it is handed on many times.
@@ -8,6 +10,8 @@ final class StoredEvent: Sendable, Equatable {
     let subject: SubjectKey
     let sequence: Int64
     let time: Int64
+    let correlationID: String?
+    let traceparent: String?
     let envelope: [UInt8]
     /// An earlier event of the subject lies in the table because the broker did not take it.
     let isBlocked: Bool
@@ -21,6 +25,8 @@ final class StoredEvent: Sendable, Equatable {
         subject: SubjectKey,
         sequence: Int64,
         time: Int64,
+        correlationID: String?,
+        traceparent: String?,
         envelope: [UInt8],
         isBlocked: Bool,
         isRepeat: Bool = false
@@ -31,9 +37,38 @@ final class StoredEvent: Sendable, Equatable {
         self.subject = subject
         self.sequence = sequence
         self.time = time
+        self.correlationID = correlationID
+        self.traceparent = traceparent
         self.envelope = envelope
         self.isBlocked = isBlocked
         self.isRepeat = isRepeat
+    }
+
+    /// An event as the store has it: what has no column is read out of its envelope.
+    convenience init(
+        position: Int64,
+        id: String,
+        type: String,
+        subject: SubjectKey,
+        sequence: Int64,
+        time: Int64,
+        stored envelope: [UInt8],
+        isBlocked: Bool,
+        isRepeat: Bool = false
+    ) {
+        self.init(
+            position: position,
+            id: id,
+            type: type,
+            subject: subject,
+            sequence: sequence,
+            time: time,
+            correlationID: Envelope.attribute("correlationid", ofEncoded: envelope),
+            traceparent: Envelope.attribute("traceparent", ofEncoded: envelope),
+            envelope: envelope,
+            isBlocked: isBlocked,
+            isRepeat: isRepeat
+        )
     }
 
     static func == (left: StoredEvent, right: StoredEvent) -> Bool {

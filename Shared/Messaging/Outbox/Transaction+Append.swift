@@ -85,6 +85,8 @@ extension Transaction {
                 subject: SubjectKey(source: envelope.source, subject: event.subject),
                 sequence: sequence,
                 time: now,
+                correlationID: envelope.correlationID,
+                traceparent: envelope.traceparent,
                 envelope: bytes,
                 isBlocked: false
             )

@@ -10,13 +10,7 @@ extension MessagingRuntime {
     package func skip(_ time: Duration) async throws {
         let milliseconds = Int64(time / .milliseconds(1))
         try await database.write { transaction in
-            try transaction.execute(
-                """
-                UPDATE warren_deliveries SET due_at = due_at - $1, deferred_since = deferred_since - $1
-                WHERE status = 'scheduled'
-                """,
-                milliseconds
-            )
+            try DeliveryTable.bringForward(by: milliseconds, in: transaction)
         }
         onScheduled.raise()
     }
@@ -24,7 +18,7 @@ extension MessagingRuntime {
     /// How long it is until the next row is due, or nil when none waits for its time.
     package func untilNextDue() async throws -> Duration? {
         let next: Int64? = try await database.read { transaction in
-            try transaction.first("SELECT MIN(due_at) FROM warren_deliveries WHERE status = 'scheduled'")?[0]
+            try DeliveryTable.nextDue(after: .min, in: transaction)
         }
         return next.map { .milliseconds(max(0, $0 - WallClock.milliseconds())) }
     }
@@ -33,16 +27,13 @@ extension MessagingRuntime {
     package func hasSettled() async throws -> Bool {
         let now = WallClock.milliseconds()
         return try await database.read { transaction in
-            let left: Int64? = try transaction.first(
+            let left = try transaction.first(
                 """
-                SELECT (SELECT COUNT(*) FROM warren_events
-                        WHERE position > COALESCE((SELECT position FROM warren_offsets WHERE name = 'forwarder'), 0))
-                    + (SELECT COUNT(*) FROM warren_deliveries
-                        WHERE status = 'scheduled' AND (due_at <= $1 OR running_since IS NOT NULL))
-                """,
-                now
-            )?[0]
-            return left == 0
+                SELECT 1 FROM warren_events
+                WHERE position > COALESCE((SELECT position FROM warren_offsets WHERE name = 'forwarder'), 0) LIMIT 1
+                """
+            )
+            return try left == nil && !DeliveryTable.isBusy(at: now, in: transaction)
         }
     }
 }

@@ -24,6 +24,28 @@ struct ReadingTests {
         }
     }
 
+    @Test("ends with the first row that is not wanted, and reads nothing behind it")
+    func wanted() async throws {
+        try await withDatabase { database async throws in
+            for text in ["one", "two", "three"] { try await database.add(text) }
+            let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n WHERE i > $1"
+            let found: [[Int]] = try await database.read { transaction in
+                try [0, 10].map { least in
+                    try transaction.query(endless, least) { row in try row[0] < 13 }.map { try $0[0] }
+                }
+            }
+            #expect(found == [Array(1...12), [11, 12]])
+            let none = try await database.read { try $0.query("SELECT id FROM notes") { _ in false }.count }
+            #expect(none == 0)
+            // A statement that writes runs to its end.
+            let returned: [Int] = try await database.write { transaction in
+                try transaction.query("DELETE FROM notes RETURNING id") { row in try row[0] < 2 }.map { try $0[0] }
+            }
+            #expect(returned == [1])
+            #expect(try await database.texts().isEmpty)
+        }
+    }
+
     @Test("is given up at its deadline, and the reader serves the next one")
     func deadline() async throws {
         try await withDatabase { database async throws in

@@ -177,13 +177,14 @@ final class Bench: Sendable {
     }
 
     /// The forwarder of the next process.
-    func anotherForwarder() -> Forwarder {
+    func anotherForwarder(budget: ByteBudget = .atWork) -> Forwarder {
         Forwarder(
             database: database,
             desk: desk,
             table: forwarderTable,
             policy: .standard,
             window: 16,
+            budget: budget,
             subscribedTypes: [Happened.type],
             counters: counters,
             logger: .silent,
@@ -244,7 +245,7 @@ final class Bench: Sendable {
 
     /// Lets an attempt's deadline go by.
     func letDeadlinePass() {
-        for _ in 0...AttemptClock.ticks { clock.beat([isolation.lanes, scheduler.suspects]) }
+        for _ in 0...AttemptClock.ticks { clock.beat([isolation.lanes]) }
     }
 
     /// Hands in a burst and waits until every message of it is where it belongs.

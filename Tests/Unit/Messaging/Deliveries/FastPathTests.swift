@@ -232,7 +232,7 @@ struct FreshEventsTests {
             subject: SubjectKey(source: "/s", subject: "\(position)"),
             sequence: 1,
             time: 0,
-            envelope: [UInt8](repeating: 0, count: bytes),
+            stored: [UInt8](repeating: 0, count: bytes),
             isBlocked: false
         )
     }

@@ -275,7 +275,7 @@ struct DeadLetterBrowsingTests {
                             for bounds in [(place, floor), (nil, nil)]
                                 as [(DeadLetterSearch.Key?, DeadLetterSearch.Key?)]
                             {
-                                let statement = search.statement(for: walk, after: bounds.0, floor: bounds.1, limit: 51)
+                                let statement = walk.statement(after: bounds.0, floor: bounds.1, limit: 51)
                                 let plan = try transaction.query(
                                     "EXPLAIN QUERY PLAN \(statement.sql)",
                                     arguments: statement.arguments

@@ -13,7 +13,8 @@ struct ForwarderStateTests {
         _ position: Int64,
         _ subject: String,
         isBlocked: Bool = false,
-        type: String = "t"
+        type: String = "t",
+        bytes: Int = 0
     ) -> StoredEvent {
         StoredEvent(
             position: position,
@@ -22,7 +23,7 @@ struct ForwarderStateTests {
             subject: SubjectKey(source: "/s", subject: subject),
             sequence: position,
             time: 0,
-            envelope: [],
+            stored: [UInt8](repeating: 0, count: bytes),
             isBlocked: isBlocked
         )
     }
@@ -135,6 +136,23 @@ struct ForwarderStateTests {
         _ = state.resume()
         for _ in 0..<5 { #expect(state.tick().isEmpty) }
         #expect(state.tick().park.map(\.event.position) == [1])
+    }
+
+    @Test("has read enough when half of its bytes are used up, until events are forgotten")
+    func bytes() {
+        var state = ForwarderState(after: 0, budget: ByteBudget(1000))
+        _ = state.read([event(1, "a", bytes: 300), event(2, "b", bytes: 200)])
+        #expect(!state.isFull)
+        _ = state.read([event(3, "c", bytes: 100)])
+        #expect(state.isFull)
+        // It is held as long as an earlier one is not confirmed.
+        _ = state.confirmed(3)
+        #expect(state.budget.used == 600)
+        _ = state.refused(1, .transient("broker.nacked", "no"))
+        _ = state.parked(1)
+        #expect(!state.isFull)
+        _ = state.confirmed(2)
+        #expect(state.budget.used == 0)
     }
 
     @Test("keeps its account over many events")
@@ -298,6 +316,76 @@ struct ForwarderTests {
             try await running(bench) {
                 try await eventually { bench.sink.published.count == 1 }
             }
+        }
+    }
+
+    @Test("holds so many bytes at most, and one event that is larger goes alone")
+    func bytes() async throws {
+        try await withBench { bench in
+            let budget = ByteBudget(22_000)
+            func append(filling: Int) async throws {
+                let filling = String(repeating: "x", count: filling)
+                try await bench.events.write { try $0.append(Filled(subject: UUIDv7.make(), filling: filling)) }
+            }
+            for _ in 1...12 { try await append(filling: 3_000) }
+            try await append(filling: 30_000)
+            for _ in 1...3 { try await append(filling: 3_000) }
+            bench.sink.answer { _ in .keep }
+            let next = bench.anotherForwarder(budget: budget)
+            let forwarding = Task { await next.run() }
+            try await eventually { bench.sink.published.count >= 6 }
+            // What would be read beside them would be there soon.
+            await Signal().wait(until: .now + .milliseconds(100))
+            #expect(bench.sink.published.count == 6)
+            var confirmed = 0
+            while confirmed < 16 {
+                let open = bench.sink.published.dropFirst(confirmed).map(\.message.body.count)
+                #expect(open.reduce(0, +) <= budget.most || open.count == 1)
+                confirmed += bench.sink.confirmKept()
+                await Signal().wait(until: .now + .milliseconds(2))
+            }
+            try await eventually { try await self.offset(bench) == 16 }
+            forwarding.cancel()
+            await forwarding.value
+        }
+    }
+
+    @Test("names what caused an event alike, whether it comes from its commit or from the store")
+    func correlation() async throws {
+        try await withBench { bench in
+            let committed = Mutex<[StoredEvent]>([])
+            let store = EventStore(database: bench.database, source: "/tested", limits: .standard) { events in
+                committed.withLock { $0 += events }
+            }
+            let cause = Envelope(
+                id: UUIDv7.make(),
+                source: "/elsewhere",
+                type: Happened.type,
+                subject: "cause",
+                time: Timestamp.now().description,
+                correlationID: "flow \"1\" \\ é",
+                traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+                data: Array("{}".utf8)
+            )
+            try await EventStore.$cause.withValue(cause) {
+                _ = try await store.write { try $0.append(Happened(subject: "a", number: 1)) }
+            }
+            _ = try await store.write { try $0.append(Happened(subject: "b", number: 2)) }
+            let fresh = committed.withLock { $0.map { Publication($0, mandatory: true) } }
+            let read = try await bench.database.read { transaction in
+                try bench.forwarderTable.events(
+                    after: 0,
+                    limit: 9,
+                    within: .atWork,
+                    isRepeat: false,
+                    lastRepeat: 0,
+                    in: transaction
+                ).events.map { Publication($0, mandatory: true) }
+            }
+            #expect(fresh.map(\.message.properties.correlationID) == [cause.correlationID, "b"])
+            let traces = fresh.map { $0.message.properties.headers?["traceparent"] }
+            #expect(traces == [.string(cause.traceparent ?? ""), nil])
+            #expect(fresh.map(\.message) == read.map(\.message))
         }
     }
 

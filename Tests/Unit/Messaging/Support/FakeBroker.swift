@@ -51,12 +51,16 @@ final class FakeSink: PublishingConnection {
     }
 
     /// The broker confirms what it has kept.
-    func confirmKept() {
+    ///
+    /// - Returns: how many publications.
+    @discardableResult
+    func confirmKept() -> Int {
         let kept = mutable.withLock { state in
             defer { state.kept = [] }
             return state.kept
         }
         for outcome in kept { outcome(nil) }
+        return kept.count
     }
 
     func run() async {}

@@ -44,6 +44,68 @@ struct SubjectLineTests {
         }
     }
 
+    @Test("a suspect whose turn comes waits for the first delivery of its subject that has begun")
+    func suspectBesideFirst() async throws {
+        try await withBench(afterDeadLetter: .proceed, patience: .milliseconds(300)) { bench in
+            try await bury(bench, 1)
+            let course = Course()
+            bench.subscriber.on(Happened.self) { try await course.handle($0, $1) }
+            await bench.inbox.receive([try bench.message(Happened(subject: "a", number: 2), sequence: 2)])
+            try await eventually { course.all.count == 1 }
+            try await bench.suspect(3)
+            _ = try await bench.deadLetters.retry(1, actor: "ada", reason: "")
+            let scheduling = Task { await bench.scheduler.run() }
+            try await eventually { bench.isolation.isClosed }
+            // Its turn is over: others begin. What has begun beside the first delivery would show soon.
+            course.gate(3).set()
+            await bench.inbox.receive([try bench.message(Happened(subject: "b", number: 3))])
+            try await eventually { course.all.contains("b ends") }
+            await Signal().wait(until: .now + .milliseconds(100))
+            #expect(course.all.filter { $0.hasPrefix("a") } == ["a begins"])
+            #expect(!bench.isolation.isClosed)
+            course.gate(1).set()
+            course.gate(2).set()
+            try await eventually { try await bench.lives().allSatisfy { $0.status == "processed" } }
+            let ofSubject = course.all.filter { $0.hasPrefix("a") }
+            #expect(ofSubject.count == 6)
+            for (index, entry) in ofSubject.enumerated() {
+                #expect(entry == (index.isMultiple(of: 2) ? "a begins" : "a ends"))
+            }
+            scheduling.cancel()
+            await scheduling.value
+            await bench.inbox.drained()
+            await bench.scheduler.drained()
+        }
+    }
+
+    @Test("a timeout waits for the suspect of its subject that takes longer than a turn")
+    func timeoutBesideSuspect() async throws {
+        try await withBench(patience: .milliseconds(20)) { bench in
+            let course = Course()
+            bench.subscriber.on(Happened.self) { try await course.handle($0, $1) }
+            try await bench.events.write { try $0.schedule(Happened(subject: "a", number: 1), at: 0, key: "first") }
+            try await bench.suspect(3)
+            let scheduling = Task { await bench.scheduler.run() }
+            try await eventually { course.all == ["a begins"] }
+            try await bench.events.write { try $0.schedule(Happened(subject: "a", number: 2), at: 0, key: "second") }
+            try await eventually { !bench.isolation.isClosed }
+            // A row that comes later and has begun shows that the scheduler has been there.
+            course.gate(3).set()
+            try await bench.events.write { try $0.schedule(Happened(subject: "b", number: 3), at: 0, key: "third") }
+            try await eventually { course.all.contains("b ends") }
+            await Signal().wait(until: .now + .milliseconds(100))
+            #expect(course.all.filter { $0.hasPrefix("a") } == ["a begins"])
+            course.gate(1).set()
+            course.gate(2).set()
+            try await eventually { course.all.count == 6 }
+            #expect(course.all.filter { $0.hasPrefix("a") } == ["a begins", "a ends", "a begins", "a ends"])
+            scheduling.cancel()
+            await scheduling.value
+            await bench.inbox.drained()
+            await bench.scheduler.drained()
+        }
+    }
+
     @Test("an earlier dead letter that is retried waits for the later one that has begun", arguments: [true, false])
     func retryBesideRetry(isEdit: Bool) async throws {
         try await withBench(afterDeadLetter: .proceed) { bench in

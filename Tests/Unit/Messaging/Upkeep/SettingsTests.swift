@@ -126,6 +126,31 @@ struct SettingsTests {
         }
     }
 
+    @Test func `what was scheduled while order did not matter goes in order, and what comes is held`() async throws {
+        try await withBench { bench in
+            bench.recordEffects()
+            // As `.none` and `.proceed` leave them.
+            try await bench.leave(2, of: "a", state: .scheduled)
+            try await bench.leave(1, of: "a", state: .scheduled)
+            let dead = try await bench.leave(4, of: "b", state: .dead)
+            try await bench.leave(5, of: "b", state: .scheduled)
+            await bench.receive(
+                try bench.message(Happened(subject: "a", number: 3), sequence: 3),
+                try bench.message(Happened(subject: "b", number: 6), sequence: 6)
+            )
+            let before = try await bench.lives().map(\.status)
+            #expect(before == ["scheduled", "scheduled", "dead", "scheduled", "held", "held"])
+            await bench.resettlement.release()
+            try await bench.settle {
+                $0.map(\.status) == ["processed", "processed", "dead", "held", "processed", "held"]
+            }
+            #expect(try await bench.effects() == [1, 2, 3])
+            _ = try await bench.deadLetters.retry(dead, actor: "me", reason: "mended")
+            try await bench.settle { $0.allSatisfy { $0.status == "processed" } }
+            #expect(try await bench.effects() == [1, 2, 3, 4, 5, 6])
+        }
+    }
+
     @Test func `what is held for a reason stays held`() async throws {
         try await withBench { bench in
             try await bench.leave(1, of: "a", state: .dead)
