@@ -4,17 +4,20 @@ import JSON
 extension Event {
     /// The event as JSON bytes.
     ///
-    /// - Throws: what the type's `encode(to:)` throws; for synthesized conformances only a non-finite number can do so.
+    /// - Throws: what `validate` refuses; what the type's `encode(to:)` throws, for synthesized conformances only a
+    ///   non-finite number can do so.
     public func encodedData() throws -> [UInt8] {
-        try StrictJSON.encode(self)
+        try validate()
+        return try StrictJSON.encode(self)
     }
 
     /// Reads an event from the data of an envelope that `Envelope(decoding:)` has checked.
     ///
     /// - Throws: `EventFault` with code `.invalidData` that names the field.
     public init(decodingData bytes: [UInt8]) throws(EventFault) {
+        let event: Self
         do {
-            self = try StrictJSON.decode(Self.self, from: bytes)
+            event = try StrictJSON.decode(Self.self, from: bytes)
         } catch let fault as JSONFault {
             throw EventFault(fault)
         } catch let error as DecodingError {
@@ -22,6 +25,8 @@ extension Event {
         } catch {
             throw EventFault(.invalidData, "\(Self.type): \(error)")
         }
+        try event.validate()
+        self = event
     }
 }
 
