@@ -15,6 +15,7 @@ extension Event {
     ///
     /// - Throws: `EventFault` with code `.invalidData` that names the field.
     public init(decodingData bytes: [UInt8]) throws(EventFault) {
+        guard !bytes.isEmpty else { throw EventFault(.invalidData, "data is missing, \(Self.type) has some") }
         let event: Self
         do {
             event = try StrictJSON.decode(Self.self, from: bytes)

@@ -74,6 +74,18 @@ public final class JSONDocument: Sendable {
         return member(name, after: &cursor)
     }
 
+    /// How many members the outermost object has; 0 where it is none.
+    public var memberCount: Int { kind == .object ? Int(nodes[0].count) : 0 }
+
+    /// The members of the outermost object with their names, in the order of the text.
+    public var members: [(name: String, member: Member)] {
+        var name = 1
+        return (0..<memberCount).map { _ in
+            defer { name = Int(nodes[name + 1].next) }
+            return (string(at: name) ?? "", Member(kind: nodes[name + 1].kind, node: name + 1))
+        }
+    }
+
     /// Where a search for members goes on.
     public struct MemberCursor: Sendable {
         var name = 1
