@@ -71,7 +71,9 @@ let documents: [String: [String]] = [
     "Database": ["README.md"],
     "Events": ["README.md"],
     "HTTP": ["README.md"],
-    "InteropTests": ["peer.py", "stripe_client.py", "prepare", "requirements.txt"],
+    "InteropTests": [
+        "cloudevents_peer.py", "contract_corpus.py", "peer.py", "stripe_client.py", "prepare", "requirements.txt",
+    ],
     "JSON": ["README.md"],
     "Messaging": ["README.md"],
     "MessagingTestKit": ["README.md"],
@@ -180,7 +182,7 @@ let package = Package(
             ["CommandLine", "ServiceKit", "ShopEvents", "Messaging", "Events", "HTTP", "JSON", "Telemetry"]
         ),
         tests("AMQPIntegrationTests", at: "Integration/AMQP", ["AMQP", "Telemetry"]),
-        tests("InteropTests", at: "Interop", ["AMQP", "Telemetry"]),
+        tests("InteropTests", at: "Interop", ["AMQP", "JSON", "Telemetry"]),
         tests(
             "MessagingIntegrationTests",
             at: "Integration/Messaging",

@@ -8,15 +8,15 @@ struct OrderDraft: Sendable, Equatable, Codable {
     let paymentMethod: String
 }
 
-/// What a draft must keep to.
+/// What a draft must keep to: what its events can say.
 ///
 /// Stated in `openapi.yaml` too.
 enum OrderLimits {
-    static let nameLength = 1...200
-    static let lineCount = 1...100
-    static let skuLength = 1...64
-    static let quantity = 1...10_000
-    static let unitPrice: ClosedRange<Int64> = 0...100_000_000
-    static let total: ClosedRange<Int64> = 1...999_999_999_999
-    static let paymentMethodLength = 1...255
+    static let nameLength = ContractLimits.nameLength
+    static let lineCount = ContractLimits.lineCount
+    static let skuLength = ContractLimits.skuLength
+    static let quantity = ContractLimits.quantity
+    static let unitPrice = ContractLimits.unitPrice
+    static let total = ContractLimits.amount
+    static let paymentMethodLength = ContractLimits.textLength
 }

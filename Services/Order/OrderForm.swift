@@ -112,7 +112,7 @@ struct OrderForm: Decodable {
     private static func line(_ reader: FieldReader) -> OrderLine? {
         reader.refuseFields(otherThan: ["sku", "quantity", "unitPrice"])
         let sku = reader.text("sku")
-        if let sku, !isSKU(sku) {
+        if let sku, !OrderLine.isSKU(sku) {
             let range = OrderLimits.skuLength
             reader.fault("sku", "must be \(range.lowerBound) to \(range.upperBound) of A-Z a-z 0-9 . _ -")
         }
@@ -121,18 +121,6 @@ struct OrderForm: Decodable {
         let unitPrice = reader.integer("unitPrice", in: OrderLimits.unitPrice)
         guard let sku, let quantity, let unitPrice else { return nil }
         return OrderLine(sku: sku, quantity: Int(quantity), unitPrice: unitPrice)
-    }
-
-    private static func isSKU(_ text: String) -> Bool {
-        OrderLimits.skuLength.contains(text.utf8.count)
-            && text.utf8.allSatisfy { byte in
-                switch byte {
-                case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                    UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
-                    true
-                default: false
-                }
-            }
     }
 
     private static func paymentMethod(_ body: FieldReader) -> String? {

@@ -196,10 +196,10 @@ struct Payment: Sendable, Equatable {
         switch (state, outcome) {
         case (.pending, .captured(let paymentID)):
             state = .captured
-            self.paymentID = paymentID
+            return captured(paymentID, at: now)
         case (.declined, .captured(let paymentID)), (.voided, .captured(let paymentID)):
-            self.paymentID = paymentID
             beginRefund(at: now)
+            return captured(paymentID, at: now)
         case (.pending, .declined(let reason)):
             state = .declined
             declineReason = reason
@@ -212,8 +212,12 @@ struct Payment: Sendable, Equatable {
         case (.captured, _), (.refunding, _), (.refunded, _), (.declined, _), (.voided, _):
             return nil
         }
+    }
+
+    private mutating func captured(_ paymentID: String, at now: Int64) -> Announcement {
+        self.paymentID = paymentID
         updatedAt = now
-        return .captured(PaymentCaptured(orderID: orderID, paymentID: paymentID ?? "", total: total))
+        return .captured(PaymentCaptured(orderID: orderID, paymentID: paymentID, total: total))
     }
 
     /// The provider takes its time with giving the money back.

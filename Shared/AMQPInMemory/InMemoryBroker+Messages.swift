@@ -23,7 +23,7 @@ extension InMemoryBroker {
             fail(
                 id,
                 403,
-                "ACCESS_REFUSED - access to exchange '\(publication.exchange)' in vhost '/' refused for user 'guest'",
+                "ACCESS_REFUSED - access to exchange '\(publication.exchange)' in vhost '/' refused for user '\(options.user)'",
                 doing: "the broker closed the channel"
             )
             return
@@ -33,7 +33,16 @@ extension InMemoryBroker {
                 id,
                 403,
                 "ACCESS_REFUSED - access to topic '\(publication.routingKey)' in exchange '\(publication.exchange)' in vhost "
-                    + "'/' refused for user 'guest'",
+                    + "'/' refused for user '\(options.user)'",
+                doing: "the broker closed the channel"
+            )
+            return
+        }
+        if let user = publication.message.properties.userID, user != options.user {
+            fail(
+                id,
+                406,
+                "PRECONDITION_FAILED - user_id property set to '\(user)' but authenticated user was '\(options.user)'",
                 doing: "the broker closed the channel"
             )
             return

@@ -109,7 +109,12 @@ struct PublisherCore: Sendable {
         while tracker.count < window, let next = queue.popFirst() {
             if case .ticket(let ticket) = next.receiver, !ticket.beginSending() { continue }
             tracker.sent(next)
-            broker.send(.publish(next.publication), on: connection)
+            var publication = next.publication
+            // As the real one does on the wire.
+            if publication.message.properties.userID == nil {
+                publication.message.properties.userID = broker.options.user
+            }
+            broker.send(.publish(publication), on: connection)
         }
     }
 

@@ -6,11 +6,20 @@ public protocol Event: Codable, Sendable {
     static var source: String? { get }
     /// The aggregate that the event is about; the order of its events is kept.
     var subject: String { get }
+    /// Refuses what makes no sense, beyond what the types of the fields say: a negative amount, an empty name.
+    ///
+    /// Asked of every event that is appended and of every one that is read, so that nonsense is neither told nor acted upon; it
+    /// should cost a few comparisons. The default takes everything.
+    ///
+    /// - Throws: `EventFault` with code `.invalidData` whose detail names the field (`data.total.amount`) and the rule.
+    func validate() throws(EventFault)
 }
 
 extension Event {
     /// Anybody may say it.
     public static var source: String? { nil }
+    /// Takes everything.
+    public func validate() throws(EventFault) {}
 }
 
 /// The type of an event: reverse-DNS, past tense; also its routing key.

@@ -4,9 +4,11 @@ import JSON
 extension Event {
     /// The event as JSON bytes.
     ///
-    /// - Throws: what the type's `encode(to:)` throws; for synthesized conformances only a non-finite number can do so.
+    /// - Throws: what `validate` refuses; what the type's `encode(to:)` throws, for synthesized conformances only a
+    ///   non-finite number can do so.
     public func encodedData() throws -> [UInt8] {
-        try StrictJSON.encode(self)
+        try validate()
+        return try StrictJSON.encode(self)
     }
 
     /// Reads an event from the data of an envelope that `Envelope(decoding:)` has checked.
@@ -14,8 +16,9 @@ extension Event {
     /// - Throws: `EventFault` with code `.invalidData` that names the field.
     public init(decodingData bytes: [UInt8]) throws(EventFault) {
         guard !bytes.isEmpty else { throw EventFault(.invalidData, "data is missing, \(Self.type) has some") }
+        let event: Self
         do {
-            self = try StrictJSON.decode(Self.self, from: bytes)
+            event = try StrictJSON.decode(Self.self, from: bytes)
         } catch let fault as JSONFault {
             throw EventFault(fault)
         } catch let error as DecodingError {
@@ -23,6 +26,8 @@ extension Event {
         } catch {
             throw EventFault(.invalidData, "\(Self.type): \(error)")
         }
+        try event.validate()
+        self = event
     }
 }
 

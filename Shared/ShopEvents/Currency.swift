@@ -14,6 +14,9 @@ public struct Currency: Sendable, Equatable {
         self.minorDigits = minorDigits
     }
 
+    /// Whether there is a currency of that code.
+    public static func isCode(_ text: String) -> Bool { minorDigitsByCode[text] != nil }
+
     /// An amount of minor units as people read it: `1234500` euro cents are `12,345.00 EUR`, 500 yen are `500 JPY`.
     public func text(ofMinorUnits amount: Int64) -> String {
         var digits = String(amount.magnitude)

@@ -1,4 +1,6 @@
 /// An amount of money: whole minor units (cents) and an ISO 4217 currency code.
+///
+/// Any two values can be written down here; an event takes amounts from 1 to 999,999,999,999 in an active currency alone.
 public struct Money: Codable, Sendable, Equatable {
     /// Whole minor units.
     public var amount: Int64

@@ -35,6 +35,8 @@ public struct OrderLine: Codable, Sendable, Equatable {
 public struct OrderPlaced: Event, Equatable {
     /// On the wire `dev.warren.order.placed`.
     public static let type: EventType = "dev.warren.order.placed"
+    /// Order.
+    public static let source: String? = "/order-service"
     /// The order.
     public var orderID: String
     /// Who ordered.
@@ -59,6 +61,8 @@ public struct OrderPlaced: Event, Equatable {
 public struct OrderPaymentRequested: Event, Equatable {
     /// On the wire `dev.warren.order.payment-requested`.
     public static let type: EventType = "dev.warren.order.payment-requested"
+    /// Order.
+    public static let source: String? = "/order-service"
     /// The order.
     public var orderID: String
     /// What to charge.
@@ -80,6 +84,8 @@ public struct OrderPaymentRequested: Event, Equatable {
 public struct OrderConfirmed: Event, Equatable {
     /// On the wire `dev.warren.order.confirmed`.
     public static let type: EventType = "dev.warren.order.confirmed"
+    /// Order.
+    public static let source: String? = "/order-service"
     /// The order.
     public var orderID: String
     /// Who ordered.
@@ -101,6 +107,8 @@ public struct OrderConfirmed: Event, Equatable {
 public struct OrderRejected: Event, Equatable {
     /// On the wire `dev.warren.order.rejected`.
     public static let type: EventType = "dev.warren.order.rejected"
+    /// Order.
+    public static let source: String? = "/order-service"
     /// The order.
     public var orderID: String
     /// Who ordered.
@@ -122,6 +130,8 @@ public struct OrderRejected: Event, Equatable {
 public struct OrderCancelled: Event, Equatable {
     /// On the wire `dev.warren.order.cancelled`.
     public static let type: EventType = "dev.warren.order.cancelled"
+    /// Order.
+    public static let source: String? = "/order-service"
     /// The order.
     public var orderID: String
     /// Who ordered.
@@ -143,6 +153,8 @@ public struct OrderCancelled: Event, Equatable {
 public struct OrderRefunded: Event, Equatable {
     /// On the wire `dev.warren.order.refunded`.
     public static let type: EventType = "dev.warren.order.refunded"
+    /// Order.
+    public static let source: String? = "/order-service"
     /// The order.
     public var orderID: String
     /// Who ordered.

@@ -4,6 +4,8 @@ public import Events
 public struct PaymentCaptured: Event, Equatable {
     /// On the wire `dev.warren.payment.captured`.
     public static let type: EventType = "dev.warren.payment.captured"
+    /// Payment.
+    public static let source: String? = "/payment-service"
     /// The order that was paid.
     public var orderID: String
     /// The provider's id of the charge, `pi_…`.
@@ -25,6 +27,8 @@ public struct PaymentCaptured: Event, Equatable {
 public struct PaymentDeclined: Event, Equatable {
     /// On the wire `dev.warren.payment.declined`.
     public static let type: EventType = "dev.warren.payment.declined"
+    /// Payment.
+    public static let source: String? = "/payment-service"
     /// The order that was not paid.
     public var orderID: String
     /// The provider's code, `insufficient_funds`.
@@ -45,6 +49,8 @@ public struct PaymentDeclined: Event, Equatable {
 public struct PaymentRefundRequested: Event, Equatable {
     /// On the wire `dev.warren.payment.refund-requested`.
     public static let type: EventType = "dev.warren.payment.refund-requested"
+    /// Payment.
+    public static let source: String? = "/payment-service"
     /// The order that had been paid.
     public var orderID: String
     /// The provider's id of the refund, `re_…`.
@@ -66,6 +72,8 @@ public struct PaymentRefundRequested: Event, Equatable {
 public struct PaymentRefunded: Event, Equatable {
     /// On the wire `dev.warren.payment.refunded`.
     public static let type: EventType = "dev.warren.payment.refunded"
+    /// Payment.
+    public static let source: String? = "/payment-service"
     /// The order that had been paid.
     public var orderID: String
     /// The provider's id of the refund, `re_…`.
@@ -89,6 +97,8 @@ public struct PaymentRefunded: Event, Equatable {
 public struct PaymentVoided: Event, Equatable {
     /// On the wire `dev.warren.payment.voided`.
     public static let type: EventType = "dev.warren.payment.voided"
+    /// Payment.
+    public static let source: String? = "/payment-service"
     /// The order that is not charged.
     public var orderID: String
     /// The order that is not charged.

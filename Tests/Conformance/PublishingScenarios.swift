@@ -31,6 +31,29 @@ struct PublishingScenarios {
     }
 
     @Test(
+        "A message names the user of its connection, and none is taken in another's name",
+        arguments: Broker.available
+    )
+    func user(_ broker: Broker) async throws {
+        let scenario = try Scenario(broker)
+        let topology = try await scenario.declared(scenario.queue())
+        let publisher = try scenario.driver.publisher(topology)
+        try await running([publisher]) {
+            try await publisher.publish(scenario.publication("unnamed"))
+            try await publisher.publish(scenario.publication("named") { $0.userID = "guest" })
+            let error = await failure {
+                try await publisher.publish(scenario.publication("forged") { $0.userID = "somebody" })
+            }
+            #expect(error?.channelClose == 406)
+            #expect(error?.reason.contains("user_id property set to 'somebody'") == true)
+            try await publisher.publish(scenario.publication("later"))
+        }
+        let messages = try await scenario.take(3, topology)
+        #expect(messages.map(\.text) == ["unnamed", "named", "later"])
+        #expect(messages.map(\.message.properties.userID) == ["guest", "guest", "guest"])
+    }
+
+    @Test(
         "A mandatory message that reaches no queue comes back, and the ones beside it do not",
         arguments: Broker.available
     )

@@ -47,7 +47,7 @@ extension EndToEnd {
                     try await shop.deliveries(.notification, "dead").first
                 }
                 #expect(dead["subject"] == "order-addressed")
-                #expect(dead["errorClass"] == "mail.invalid-address")
+                #expect(dead["errorClass"] == "event.invalid-data")
                 #expect(try await shop.mail.mails().count == 1)
             }
         }

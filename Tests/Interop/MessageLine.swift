@@ -1,6 +1,13 @@
 import AMQP
 
 extension Message {
+    /// The message as it is on the wire: with its publisher's user.
+    func published(by user: String = "guest") -> Message {
+        var message = self
+        message.properties.userID = user
+        return message
+    }
+
     /// The message as a line that `peer.py` writes too, with the type that each header has on the wire.
     var line: String {
         var parts = ["body=\(body.count):\(adler32(body))"]

@@ -12,7 +12,7 @@ enum PublishCommand {
             the broker has it in at least one queue. One that no queue listens to is kept nowhere, and ends with 1.
 
             An event of the shop comes from the source that its contract names and has an example as its payload; what \
-            its contract forbids is not sent without --force. Any other comes from \(EventDraft.ownSource) and has the \
+            its contract (Shared/ShopEvents/asyncapi.yaml) forbids, another --source too, is not sent without --force. Any other comes from \(EventDraft.ownSource) and has the \
             payload {}. With --subject, several events go out in order, one after the other; without, each has a \
             subject of its own, unless its payload says what it is about, and they go out together.
             """,
@@ -71,7 +71,11 @@ enum PublishCommand {
         report.finish()
     }
 
+    /// What every refusal by a contract says.
+    private static let forced = "With --force it is sent all the same, to see what becomes of it."
+
     private static func draft(_ invocation: Invocation) throws -> EventDraft {
+        let isForced = invocation.isGiven("force")
         var draft = EventDraft(
             type: EventCatalogue.type(meantBy: invocation.words[0]),
             subject: invocation.text("subject"),
@@ -79,10 +83,17 @@ enum PublishCommand {
             source: invocation.text("source"),
             data: try invocation.payload("data")
         )
-        try check(try draft.envelope())
-        if let data = draft.data {
-            draft.subject = try subject(of: data, draft, isForced: invocation.isGiven("force"))
+        // With any payload first: the example of a type would be blamed for a subject that is none.
+        var outside = draft
+        outside.data = draft.data ?? Array("{}".utf8)
+        try check(try outside.envelope())
+        if let source = draft.source, let named = EventCatalogue.source(of: draft.type), source != named, !isForced {
+            throw UsageError(
+                message: "the contract of \(draft.type) names the source \(named), and --source says otherwise",
+                mend: forced
+            )
         }
+        if let data = draft.data { draft.subject = try subject(of: data, draft, isForced: isForced) }
         return draft
     }
 
@@ -90,7 +101,6 @@ enum PublishCommand {
     ///
     /// - Throws: `UsageError` that names what the contract of its type forbids, unless that is wanted.
     private static func subject(of data: [UInt8], _ draft: EventDraft, isForced: Bool) throws -> String? {
-        let mend = "With --force it is sent all the same, to see what becomes of it."
         do throws(EventFault) {
             guard let event = try EventCatalogue.event(of: draft.type, data: data) else { return draft.subject }
             guard let subject = draft.subject else { return event.subject }
@@ -105,7 +115,7 @@ enum PublishCommand {
             guard isForced else {
                 throw UsageError(
                     message: "the contract of \(draft.type) forbids that payload: \(error.detail)",
-                    mend: mend
+                    mend: forced
                 )
             }
             return draft.subject

@@ -56,17 +56,18 @@ enum EventCatalogue {
 
     /// Where events of this type come from, by its contract; nil for a type that is not the shop's.
     static func source(of type: EventType) -> String? {
-        guard types.contains(type) else { return nil }
-        // The shop's types begin with the context that publishes them, and its sources are named for it.
-        return shortName(of: type).split(separator: ".").first.map { "/\($0)-service" }
+        contract(of: type)?.source
     }
 
     /// Reads a payload by the contract of its type; nil for a type that is not the shop's.
     ///
     /// - Throws: `EventFault` that names the field which the contract forbids.
     static func event(of type: EventType, data: [UInt8]) throws(EventFault) -> (any Event)? {
-        guard let contract = Shop.events.first(where: { $0.type == type }) else { return nil }
-        return try contract.init(decodingData: data)
+        try contract(of: type)?.init(decodingData: data)
+    }
+
+    private static func contract(of type: EventType) -> (any Event.Type)? {
+        Shop.events.first { $0.type == type }
     }
 }
 

@@ -2,6 +2,10 @@
 public struct ConnectionConfiguration: Sendable {
     /// AMQP URIs in order of preference, `amqp://user:password@host:port/vhost`; at least one.
     ///
+    /// Every message that is published names in `user-id` the user of the URI, or of `credentials`; RabbitMQ has checked it,
+    /// so that whoever gets the message knows who sent it. A URI with `user_id=none` keeps it out: for a broker that calls the
+    /// user otherwise than it logged in, as with OAuth 2 tokens. Where a certificate logs in, the user is not known here.
+    ///
     /// Where they come from a source, what it gave when the configuration was made.
     public private(set) var urls: [String]
     /// Gives user and password for each attempt to connect, in place of what the URI says; nil for the URI's.

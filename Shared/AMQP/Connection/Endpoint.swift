@@ -33,6 +33,18 @@ struct Endpoint: Sendable, Equatable {
     var heartbeat: Int?
     /// How long connecting may take; nil where the URI is silent.
     var connectionTimeout: Duration?
+    /// Whether published messages name the user that the connection logged in with.
+    var namesUser = true
+
+    /// The user that published messages name; nil where it is not known, or not to be named.
+    ///
+    /// With `EXTERNAL` the broker makes the user's name of the certificate, by rules of its own.
+    var publishingUser: String? {
+        guard namesUser, case .plain(let user, _) = authentication, (1...255).contains(user.utf8.count) else {
+            return nil
+        }
+        return user
+    }
 
     /// The endpoint without its credentials, for logs and errors.
     var redacted: String {

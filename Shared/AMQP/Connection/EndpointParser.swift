@@ -142,6 +142,10 @@ extension Endpoint {
             case "external": authentication = .external
             default: throw Self.invalid("auth_mechanism must be plain or external")
             }
+        case "user_id":
+            // A parameter of this client's own.
+            guard value == "login" || value == "none" else { throw Self.invalid("user_id must be login or none") }
+            namesUser = value == "login"
         case "channel_max":
             break
         case "cacertfile", "certfile", "keyfile", "verify":

@@ -2,7 +2,9 @@ import CRabbitMQ
 
 extension MessageProperties {
     /// The properties as the C library takes them, in the arena's memory.
-    func makeC(in arena: CArena) -> amqp_basic_properties_t {
+    ///
+    /// - Parameter user: whose message it is where it does not say so itself; at most 255 bytes.
+    func makeC(in arena: CArena, from user: String? = nil) -> amqp_basic_properties_t {
         var result = unsafe amqp_basic_properties_t()
         func set(_ flag: Int32, _ value: String?, _ field: WritableKeyPath<amqp_basic_properties_t, amqp_bytes_t>) {
             guard let value else { return }
@@ -16,7 +18,7 @@ extension MessageProperties {
         unsafe set(AMQP_BASIC_EXPIRATION_FLAG, expiration, \.expiration)
         unsafe set(AMQP_BASIC_MESSAGE_ID_FLAG, messageID, \.message_id)
         unsafe set(AMQP_BASIC_TYPE_FLAG, type, \.type)
-        unsafe set(AMQP_BASIC_USER_ID_FLAG, userID, \.user_id)
+        unsafe set(AMQP_BASIC_USER_ID_FLAG, userID ?? user, \.user_id)
         unsafe set(AMQP_BASIC_APP_ID_FLAG, appID, \.app_id)
         unsafe set(AMQP_BASIC_CLUSTER_ID_FLAG, clusterID, \.cluster_id)
         if let headers {

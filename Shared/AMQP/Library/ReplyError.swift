@@ -38,6 +38,10 @@ extension AMQPError {
             if let argument = Self.inequivalentArgument(in: text) {
                 mend =
                     "; it exists with another '\(argument)': declare it with the same one, delete it, or use a new name"
+            } else if text.contains("user_id property set to") {
+                mend =
+                    "; a message names its connection's user or nobody: where the broker calls that user otherwise than it "
+                    + "logged in, add ?user_id=none to the URI"
             }
         default:
             code = .connectionLost

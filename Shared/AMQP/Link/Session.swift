@@ -21,6 +21,8 @@ import Glibc
     let arena = CArena()
     private let maximumBodySize: Int
     private let isEncrypted: Bool
+    /// Whom published messages name as their user.
+    let user: String?
     private var transport: (any Transport)?
     /// The largest frame that both sides agreed on.
     private(set) var frameSize = Session.frameSize
@@ -45,6 +47,7 @@ import Glibc
         timeout = endpoint.connectionTimeout ?? configuration.timeout
         maximumBodySize = configuration.maximumBodySize
         isEncrypted = endpoint.security != nil || configuration.usesLibraryTransport
+        user = endpoint.publishingUser
         try connect(to: endpoint)
         try logIn(to: endpoint, configuration)
         frameSize = Int(unsafe amqp_get_frame_max(connection))
@@ -77,6 +80,7 @@ import Glibc
                 socket: socket,
                 channel: Self.channel,
                 frameSize: frameSize,
+                user: user,
                 heartbeat: heartbeat,
                 maximumBodySize: maximumBodySize,
                 connection: number,

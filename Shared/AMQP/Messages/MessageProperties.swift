@@ -36,6 +36,7 @@ public struct MessageProperties: Sendable, Equatable {
         var messageID: String?
         var timestamp: UInt64?
         var type: String?
+        var userID: String?
         var appID: String?
         /// One element at most: what hardly any message has costs nothing where it is absent.
         private var rare: [Rare] = []
@@ -45,7 +46,6 @@ public struct MessageProperties: Sendable, Equatable {
             var priority: UInt8?
             var replyTo: String?
             var expiration: String?
-            var userID: String?
             var clusterID: String?
         }
 
@@ -73,10 +73,6 @@ public struct MessageProperties: Sendable, Equatable {
             get { rare.isEmpty ? nil : rare[0].expiration }
             set { setRare(newValue != nil) { $0.expiration = newValue } }
         }
-        var userID: String? {
-            get { rare.isEmpty ? nil : rare[0].userID }
-            set { setRare(newValue != nil) { $0.userID = newValue } }
-        }
         var clusterID: String? {
             get { rare.isEmpty ? nil : rare[0].clusterID }
             set { setRare(newValue != nil) { $0.clusterID = newValue } }
@@ -87,7 +83,7 @@ public struct MessageProperties: Sendable, Equatable {
             left.contentType == right.contentType && left.headers == right.headers
                 && left.deliveryMode == right.deliveryMode && left.correlationID == right.correlationID
                 && left.messageID == right.messageID && left.timestamp == right.timestamp
-                && left.type == right.type && left.appID == right.appID
+                && left.type == right.type && left.userID == right.userID && left.appID == right.appID
                 && (left.rare.first ?? Rare()) == (right.rare.first ?? Rare())
         }
     }
@@ -161,7 +157,9 @@ public struct MessageProperties: Sendable, Equatable {
         get { storage.fields.type }
         set { fields.type = newValue }
     }
-    /// The publishing user; RabbitMQ validates it.
+    /// The publishing user; RabbitMQ refuses a message that names another than the connection's (406).
+    ///
+    /// Where it is nil, the connection writes the user that it logged in with, if it knows it; see `ConnectionConfiguration`.
     public var userID: String? {
         get { storage.fields.userID }
         set { fields.userID = newValue }

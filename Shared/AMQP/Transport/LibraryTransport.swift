@@ -41,10 +41,12 @@ import Glibc
     var neverWaits: Bool { false }
 
     func publish(_ publication: Publication) throws(AMQPError) {
-        if let headers = publication.headerSize, headers > session.frameSize {
+        let user = publication.message.properties.userID == nil ? session.user : nil
+        let addition = user.map { 1 + $0.utf8.count } ?? 0
+        if let headers = publication.headerSize, headers + addition > session.frameSize {
             throw AMQPError(
                 code: .invalidMessage,
-                reason: "the headers have \(headers) bytes; they must fit one frame of \(session.frameSize)"
+                reason: "the headers have \(headers + addition) bytes; they must fit one frame of \(session.frameSize)"
             )
         }
         cork()
@@ -52,7 +54,7 @@ import Glibc
         arena.reset()
         let exchange = unsafe arena.bytes(publication.exchange)
         let routingKey = unsafe arena.bytes(publication.routingKey)
-        var properties = unsafe publication.message.properties.makeC(in: arena)
+        var properties = unsafe publication.message.properties.makeC(in: arena, from: user)
         let status = try callGuard.bound(to: timeout) { () throws(AMQPError) in
             unsafe publication.message.body.withUnsafeBytes { body in
                 // The library reads the body only.

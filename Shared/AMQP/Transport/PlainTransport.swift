@@ -38,6 +38,7 @@ import Glibc
     /// - Parameters:
     ///   - arrived: what the broker has said of its own accord already.
     ///   - socket: non-blocking; nothing that arrived on it may be unread elsewhere. It stays its owner's.
+    ///   - user: whose messages they are that do not say so themselves; nil for nobody's.
     ///   - heartbeat: the agreed pause in seconds; 0 for none.
     ///   - timeout: how long an answer may take.
     init(
@@ -45,6 +46,7 @@ import Glibc
         socket: Int32,
         channel: UInt16,
         frameSize: Int,
+        user: String?,
         heartbeat: Int,
         maximumBodySize: Int,
         connection: UInt64,
@@ -54,7 +56,7 @@ import Glibc
         for case .blocked in arrived { isBlocked = true }
         self.socket = socket
         self.timeout = timeout
-        encoder = FrameEncoder(channel: channel, frameSize: frameSize)
+        encoder = FrameEncoder(channel: channel, frameSize: frameSize, user: user)
         decoder = FrameDecoder(channel: channel, frameSize: frameSize, maximumBodySize: maximumBodySize)
         decoder.assembler.connection = connection
         heartbeats = Heartbeats(seconds: heartbeat)

@@ -3,12 +3,15 @@ struct FrameEncoder: ~Copyable {
     let channel: UInt16
     /// The largest frame that both sides agreed on, in bytes.
     let frameSize: Int
+    /// Whose messages they are that do not say so themselves.
+    let user: String?
     /// What is written and has not gone out.
     var writer = ByteWriter()
 
-    init(channel: UInt16, frameSize: Int) {
+    init(channel: UInt16, frameSize: Int, user: String? = nil) {
         self.channel = channel
         self.frameSize = frameSize
+        self.user = user
     }
 
     /// The most bytes of a body that one frame takes.
@@ -28,11 +31,12 @@ struct FrameEncoder: ~Copyable {
             writer.append(publication.mandatory ? 1 as UInt8 : 0)
         }
         let header = writer.mark
+        let user = user
         frame(WireProtocol.headerFrame) { writer in
             writer.append(WireProtocol.basicClass)
             writer.append(UInt16(0))
             writer.append(UInt64(publication.message.body.count))
-            publication.message.properties.write(to: &writer)
+            publication.message.properties.write(to: &writer, from: user)
         }
         let size = writer.mark - header
         guard size <= frameSize else {

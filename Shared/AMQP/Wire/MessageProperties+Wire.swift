@@ -38,11 +38,13 @@ extension MessageProperties {
     /// Writes flags and properties.
     ///
     /// They are valid (`Publication.validate`).
-    func write(to writer: inout ByteWriter) {
-        write(fields, to: &writer)
+    ///
+    /// - Parameter user: whose message it is where it does not say so itself; at most 255 bytes.
+    func write(to writer: inout ByteWriter, from user: String? = nil) {
+        write(fields, to: &writer, from: user)
     }
 
-    private func write(_ fields: borrowing Fields, to writer: inout ByteWriter) {
+    private func write(_ fields: borrowing Fields, to writer: inout ByteWriter, from user: String?) {
         typealias Flag = WireProtocol.PropertyFlag
         var flags: UInt16 = 0
         let mark = writer.mark
@@ -75,7 +77,7 @@ extension MessageProperties {
             writer.append(timestamp)
         }
         short(Flag.type, fields.type, &writer)
-        short(Flag.userID, fields.userID, &writer)
+        short(Flag.userID, fields.userID ?? user, &writer)
         short(Flag.appID, fields.appID, &writer)
         short(Flag.clusterID, fields.clusterID, &writer)
         writer.overwrite(at: mark, with: flags)

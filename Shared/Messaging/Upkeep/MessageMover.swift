@@ -7,7 +7,16 @@ import Telemetry
 ///
 /// In order, and with at most one message of a subject unconfirmed: one that the broker refuses cannot fall behind a later one
 /// of its subject. Whatever ends it, every message is in one of the queues, and some may be in both.
+///
+/// A message keeps its bytes, its properties and its headers, but for three: it is persistent, it has no priority, which would
+/// have it overtake its subject, and it names this connection's user, as the broker lets nobody publish in another's name.
+/// Who published it first stays in a header (`MessageMover.publisherHeader`).
 struct MessageMover {
+    /// The header that names the user who published a message before it was moved.
+    ///
+    /// For an operator's eyes: unlike `user-id` it is nothing that the broker has checked.
+    static let publisherHeader = "warren-published-by"
+
     /// How long nothing may come or be confirmed.
     private static let patience = Duration.seconds(30)
 
@@ -109,14 +118,25 @@ struct MessageMover {
         }
     }
 
+    /// The message as it is published again.
+    static func again(_ message: Message) -> Message {
+        var message = message
+        message.properties.deliveryMode = 2
+        message.properties.priority = nil
+        var headers = message.properties.headers ?? FieldTable()
+        headers["x-delivery-count"] = nil
+        // A second move comes from the first one's user.
+        if let user = message.properties.userID, headers[publisherHeader] == nil {
+            headers[publisherHeader] = .string(user)
+        }
+        if message.properties.headers != nil || !headers.entries.isEmpty { message.properties.headers = headers }
+        message.properties.userID = nil
+        return message
+    }
+
     private func publish(_ run: [IncomingMessage]) async throws {
         let publications = run.map { incoming in
-            var message = incoming.message
-            message.properties.deliveryMode = 2
-            // The broker lets nobody publish in another's name.
-            message.properties.userID = nil
-            message.properties.headers?["x-delivery-count"] = nil
-            return Publication(exchange: "", routingKey: target, message: message)
+            Publication(exchange: "", routingKey: target, message: Self.again(incoming.message))
         }
         let (outcomes, report) = AsyncStream.makeStream(of: AMQPError?.self)
         publisher.submit(publications) { _, error in report.yield(error) }

@@ -61,7 +61,10 @@ struct KitSettings {
         default: "amqp://guest:guest@127.0.0.1:5672/",
         display: .locator,
         expected: "amqp://USER:PASSWORD@HOST:PORT/VHOST or amqps://…, several separated by commas",
-        help: "The broker, or the nodes of a cluster in order of preference. amqps:// verifies the peer."
+        help: """
+            The broker, or the nodes of a cluster in order of preference. amqps:// verifies the peer. Messages name the user \
+            that logs in; ?user_id=none keeps it out, for a broker that calls the user otherwise.
+            """
     ) { text in
         let locators = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
         let areValid = locators.allSatisfy { ["amqp", "amqps"].contains(URLParts($0)?.scheme) }

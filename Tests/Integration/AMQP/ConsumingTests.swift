@@ -166,6 +166,31 @@ struct ConsumingTests {
         }
     }
 
+    @Test("A message names the user that logged in, by both ways to the wire, unless the URI keeps it out")
+    func user() async throws {
+        let name = TestBroker.uniqueName()
+        let topology = try await TestBroker.declared(TestBroker.queue(name))
+        let consumer = Consumer(try TestBroker.configuration(), queue: name, topology: topology, logger: testLogger)
+        var library = try TestBroker.configuration()
+        library.usesLibraryTransport = true
+        let url = try #require(TestBroker.url)
+        let silent = try ConnectionConfiguration(urls: [url + "?user_id=none"], name: "silent")
+        try await running([], [consumer]) {
+            for (configuration, user) in [(try TestBroker.configuration(), "guest"), (library, "guest"), (silent, nil)]
+            {
+                let publisher = Publisher(configuration, topology: topology, logger: testLogger)
+                try await running([publisher]) {
+                    try await publisher.publish(
+                        Publication(exchange: "", routingKey: name, message: Message("x"))
+                    )
+                }
+                let received = try #require(try await collect(1, from: consumer).first)
+                #expect(received.message.properties.userID == user)
+                consumer.ack(received.tag)
+            }
+        }
+    }
+
     @Test("A body above the maximum is delivered cut off and marked, and the next one is whole")
     func oversized() async throws {
         let name = TestBroker.uniqueName()

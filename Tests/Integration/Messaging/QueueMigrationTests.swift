@@ -179,6 +179,42 @@ struct QueueMigrationTests {
         }
     }
 
+    @Test("give every message out in its own order, and say who published it, though another moves it")
+    func publishedByOthers() async throws {
+        try await withVirtualHost { url, virtualHost, _ in
+            let management = try BrokerManagement.shared
+            let user = TestEnvironment.uniqueName("stranger")
+            try await management.makeUser(user, password: "secret", in: virtualHost, publishing: ".*")
+            let broker = try await OldBroker(url)
+            let theirs = url.replacingOccurrences(of: "guest:guest", with: "\(user):secret")
+            let publisher = Publisher(try ConnectionConfiguration(urls: [theirs], name: "test"), logger: .silent)
+            let running = Task { await publisher.run() }
+            var message = Message(body: Array("no event".utf8))
+            message.properties.priority = 9
+            message.properties.headers = ["x": .string("y")]
+            try await publisher.publish(Publication(exchange: "", routingKey: "answerer", message: message))
+            running.cancel()
+            await running.value
+            #expect(try await broker.migration().migrate("answerer") == .moved(messages: 1))
+            let consumer = Consumer(
+                try ConnectionConfiguration(urls: [url], name: "test"),
+                queue: "answerer",
+                logger: .silent
+            )
+            let consuming = Task { await consumer.run() }
+            let moved = try #require(await consumer.bursts.first { _ in true }?.first)
+            consuming.cancel()
+            await consuming.value
+            let properties = moved.message.properties
+            #expect(moved.message.body == message.body)
+            #expect(properties.priority == nil)
+            #expect(properties.userID == "guest")
+            #expect(properties.headers?["warren-published-by"] == .string(user))
+            #expect(properties.headers?["x"] == .string("y"))
+            try await management.removeUser(user)
+        }
+    }
+
     @Test("are left alone while somebody consumes them")
     func inUse() async throws {
         try await withVirtualHost { url, _, _ in

@@ -80,7 +80,8 @@ struct EndpointTests {
             ("amqps://u:secret@h?cacert=x", "cacert"), ("amqps://u:secret@h?certfile=x", "keyfile"),
             ("amqp://u:secret@h?heartbeat=-1", "heartbeat"), ("amqp://u:secret@h?heartbeat=1&heartbeat=2", "twice"),
             ("amqp://u:secret@h#f", "fragment"), ("amqp://u:sec ret@h", "blank"),
-            ("amqp://u:secret@h?auth_mechanism=md5", "auth_mechanism"), ("amqps://u:secret@h?cacertfile=", "empty"),
+            ("amqp://u:secret@h?user_id=me", "user_id"), ("amqp://u:secret@h?auth_mechanism=md5", "auth_mechanism"),
+            ("amqps://u:secret@h?cacertfile=", "empty"),
         ]
     )
     func refused(uri: String, mention: String) {
@@ -89,6 +90,25 @@ struct EndpointTests {
         #expect(error?.description.contains(mention) == true, "\(String(describing: error))")
         #expect(error?.description.contains("secret") == false)
         #expect(error?.description.contains("sec ret") == false)
+    }
+
+    @Test("Messages name the user that logs in, where it is known, can be written down and is to be named")
+    func publishingUser() throws {
+        #expect(try Endpoint(uri: "amqp://h").publishingUser == "guest")
+        #expect(try Endpoint(uri: "amqp://%C3%BCser:p@h?user_id=login").publishingUser == "üser")
+        #expect(try Endpoint(uri: "amqp://u:p@h?user_id=none").publishingUser == nil)
+        #expect(try Endpoint(uri: "amqps://u:p@h?auth_mechanism=external").publishingUser == nil)
+        let longest = String(repeating: "u", count: 255)
+        #expect(try Endpoint(uri: "amqp://\(longest):p@h").publishingUser == longest)
+        #expect(try Endpoint(uri: "amqp://\(longest)u:p@h").publishingUser == nil)
+        #expect(try Endpoint(uri: "amqp://:p@h").publishingUser == nil)
+    }
+
+    @Test("Messages name the user of the credentials that replace the URI's")
+    func publishingUserOfCredentials() throws {
+        var configuration = try ConnectionConfiguration(urls: ["amqp://u:p@h"], name: "n")
+        configuration.credentials = { Credentials(user: "rotated", password: "p") }
+        #expect(try configuration.authenticated(configuration.endpoints[0]).publishingUser == "rotated")
     }
 
     @Test("Nothing that can be printed shows a credential")

@@ -158,6 +158,54 @@ struct WireTests {
         #expect(frames.map(\.kind) == [1, 2] + [UInt8](repeating: 3, count: (size + 4_087) / 4_088))
     }
 
+    @Test("A message that names no user is written with the connection's, and one that names one keeps it")
+    func user() throws {
+        var unnamed = Self.everything
+        unnamed.userID = nil
+        var named = unnamed
+        named.userID = "alice"
+        var encoder = FrameEncoder(channel: Self.channel, frameSize: 131_072, user: "alice")
+        for properties in [unnamed, Self.everything, MessageProperties()] {
+            let message = Message(body: [], properties: properties)
+            try encoder.publish(Publication(exchange: "", routingKey: "", message: message))
+        }
+        let headers = try Self.payloads(Self.bytes(encoder)).filter { $0.kind == 2 }.map(\.payload)
+        var only = MessageProperties()
+        only.userID = "alice"
+        #expect(headers == [named, Self.everything, only].map { Self.header($0, bodySize: 0) })
+        let arena = CArena()
+        #expect(MessageProperties(unnamed.makeC(in: arena, from: "alice")) == named)
+        #expect(MessageProperties(Self.everything.makeC(in: arena, from: "alice")) == Self.everything)
+    }
+
+    @Test("A message that fits a frame without the connection's user, and not with it, is refused whole")
+    func userTooLarge() throws {
+        var properties = MessageProperties()
+        properties.headers = ["h": .bytes([UInt8](repeating: 1, count: 4_061))]
+        let publication = Publication(exchange: "", routingKey: "", message: Message(body: [], properties: properties))
+        var alone = Self.encoder(frameSize: 4_096)
+        try alone.publish(publication)
+        var encoder = FrameEncoder(channel: Self.channel, frameSize: 4_096, user: "alice")
+        do throws(AMQPError) {
+            try encoder.publish(publication)
+            Issue.record("it was written")
+        } catch {
+            #expect(error.code == .invalidMessage)
+        }
+        #expect(Self.bytes(encoder).isEmpty)
+    }
+
+    @Test("What the broker says of a user that is another names the way out")
+    func otherUser() {
+        let error = AMQPError(
+            replyCode: 406,
+            text: "PRECONDITION_FAILED - user_id property set to 'a' but authenticated user was 'b'",
+            doing: "publishing",
+            closesChannel: true
+        )
+        #expect(error.reason.contains("?user_id=none"))
+    }
+
     @Test("Calls and acks are written as the C library writes them")
     func calls() throws {
         var encoder = Self.encoder()

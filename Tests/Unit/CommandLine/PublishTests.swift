@@ -45,10 +45,22 @@ struct PublishTests {
     @Test("lets an event come from where its contract says, and others from the command, unless told otherwise")
     func source() async {
         let broker = FakeBroker()
-        for words in ["order.placed", "payment.captured", "com.example.happened", "payment.voided --source /test"] {
-            _ = await warren("publish \(words)", broker: broker)
+        for words in [
+            "order.placed", "payment.captured", "com.example.happened", "com.example.happened --source /test",
+            "payment.voided --source /payment-service", "payment.voided --force --source /test",
+        ] {
+            #expect(await warren("publish \(words)", broker: broker).code == 0)
         }
-        #expect(broker.events.map(\.source) == ["/order-service", "/payment-service", "/warren-command", "/test"])
+        #expect(
+            broker.events.map(\.source) == [
+                "/order-service", "/payment-service", "/warren-command", "/test", "/payment-service", "/test",
+            ]
+        )
+        let refused = await warren("publish payment.voided --source /test", broker: broker)
+        #expect(refused.code == 2)
+        #expect(refused.messages.contains("names the source /payment-service"))
+        #expect(refused.messages.contains("--force"))
+        #expect(broker.events.count == 6)
     }
 
     @Test("refuses what the contract forbids and names the field, unless that is wanted")
@@ -60,6 +72,10 @@ struct PublishTests {
         #expect(refused.code == 2)
         #expect(refused.messages.contains("data.total.amount is not valid"))
         #expect(refused.messages.contains("--force"))
+        let negative = data.replacing(#""much""#, with: "-5")
+        let nonsense = await warren("publish order.confirmed --data", negative, broker: broker)
+        #expect(nonsense.code == 2)
+        #expect(nonsense.messages.contains("data.total.amount must be from 1 to 999999999999"))
         let missing = await warren("publish order.confirmed --data {}", broker: broker)
         #expect(missing.messages.contains("data.orderID is missing"))
         #expect(broker.events.isEmpty)
@@ -114,7 +130,7 @@ struct PublishTests {
     @Test("can send an event again under its id, but not several under one")
     func identity() async {
         let broker = FakeBroker()
-        _ = await warren("publish order.confirmed --id one --source /test", broker: broker)
+        _ = await warren("publish order.confirmed --id one --force --source /test", broker: broker)
         #expect(broker.events.map(\.id) == ["one"])
         #expect(broker.events.map(\.source) == ["/test"])
         #expect(await warren("publish order.confirmed --id one --count 2", broker: broker).code == 2)

@@ -86,9 +86,11 @@ struct TriggerTests {
         let broker = FakeBroker()
         let outcome = await warren("trigger mail-bounce -o jsonl", http: Self.shop(), broker: broker)
         #expect(outcome.code == 0)
-        let event = try OrderConfirmed(decodingData: try #require(broker.events.last).data)
-        #expect(EmailAddress(event.customer.email) == nil)
-        #expect(broker.events.last?.subject == event.orderID)
+        let event = try #require(broker.events.last)
+        let data = try JSONValue(parsing: event.data)
+        #expect(data["orderID"]?.text == event.subject)
+        let fault = #expect(throws: EventFault.self) { try OrderConfirmed(decodingData: event.data) }
+        #expect(fault?.detail.hasPrefix("data.customer.email must be") == true)
         #expect(outcome.records.last?["deadLetter"]?.text == "notification-17")
     }
 

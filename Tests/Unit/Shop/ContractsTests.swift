@@ -55,6 +55,21 @@ struct ContractsTests {
         }
     }
 
+    @Test("Each type names the source that the document names", arguments: Shop.events.indices)
+    func sources(index: Int) throws {
+        let type = Shop.events[index]
+        let parts = document["components", "messages", Self.name(type), "payload", "allOf"]?.array ?? []
+        let named = parts.compactMap { $0["properties", "source", "const"]?.text }
+        #expect(named.count == 1)
+        #expect(type.source == named.first)
+    }
+
+    @Test("The currencies are those that the document lists")
+    func currencies() {
+        let listed = document["components", "schemas", "Money", "properties", "currency", "enum"]?.array ?? []
+        #expect(listed.compactMap(\.text) == Currency.codes)
+    }
+
     @Test("What Swift encodes is what the schema describes, field for field", arguments: samples.indices)
     func encoding(index: Int) throws {
         let event = Self.samples[index]
@@ -139,6 +154,13 @@ struct ContractsTests {
                 document.resolving($0)?["name"]?.text
             }
             #expect(Set(types) == Set(subscription.types.map(\.rawValue)))
+            let operation = (document["operations"]?.object ?? [:]).values.first {
+                $0["action"]?.text == "receive" && $0["x-service"]?.text == subscription.subscriber
+            }
+            let consumed = (operation?["messages"]?.array ?? []).compactMap { message in
+                document.resolving(message)?["name"]?.text
+            }
+            #expect(Set(consumed) == Set(subscription.types.map(\.rawValue)))
             let arguments = channel?["x-queue-arguments"]
             #expect(arguments?["x-queue-type"]?.text == "quorum")
             #expect(arguments?["x-delivery-limit"] == .integer(20))
@@ -170,7 +192,7 @@ struct ContractsTests {
         #expect(properties?["content-type"]?.text == "application/cloudevents+json; charset=utf-8")
         #expect(properties?["delivery-mode"] == .integer(2))
         let expected: Set = [
-            "content-type", "delivery-mode", "message-id", "type", "timestamp", "app-id", "correlation-id",
+            "content-type", "delivery-mode", "message-id", "type", "timestamp", "app-id", "correlation-id", "user-id",
         ]
         #expect(Set(properties?.object.map { Array($0.keys) } ?? []) == expected)
         #expect(document["components", "messageTraits", "event", "headers", "properties", "traceparent"] != nil)
@@ -197,6 +219,60 @@ struct ContractsTests {
         #expect(try schema.faults(value, rules) == [])
         let attributes = document["components", "schemas", "Envelope", "properties"]?.object ?? [:]
         #expect(Set(attributes.keys) == Set((value.object ?? [:]).keys))
+    }
+
+    /// Events that the document forbids, with the fault of each.
+    private static let nonsense: [(any Event, String)] = [
+        (PaymentVoided(orderID: ""), "data.orderID must have 1 to 255 characters"),
+        (PaymentVoided(orderID: String(repeating: "ü", count: 256)), "data.orderID must have 1 to 255 characters"),
+        (
+            OrderConfirmed(orderID: "o", customer: customer, total: Money(amount: -5, currency: "EUR")),
+            "data.total.amount must be from 1 to 999999999999"
+        ),
+        (
+            OrderRefunded(orderID: "o", customer: customer, total: Money(amount: 5, currency: "XXX")),
+            "data.total.currency must be the code of an active currency (ISO 4217)"
+        ),
+        (
+            OrderCancelled(orderID: "o", customer: Customer(email: "nobody", name: "A"), total: total),
+            "data.customer.email must be an e-mail address (local@domain in ASCII, at most 254 bytes)"
+        ),
+        (
+            OrderRejected(orderID: "o", customer: Customer(email: "a@b", name: ""), reason: "r"),
+            "data.customer.name must have 1 to 200 characters"
+        ),
+        (OrderRejected(orderID: "o", customer: customer, reason: ""), "data.reason must have 1 to 255 characters"),
+        (
+            OrderPlaced(orderID: "o", customer: customer, lines: [], total: total),
+            "data.lines must have 1 to 100 elements"
+        ),
+        (
+            OrderPlaced(
+                orderID: "o",
+                customer: customer,
+                lines: [
+                    OrderLine(sku: "TEA", quantity: 1, unitPrice: 0), OrderLine(sku: "TEA", quantity: 0, unitPrice: 0),
+                ],
+                total: total
+            ),
+            "data.lines[1].quantity must be from 1 to 10000"
+        ),
+        (PaymentCaptured(orderID: "o", paymentID: "", total: total), "data.paymentID must have 1 to 255 characters"),
+    ]
+
+    @Test("What makes no sense is neither written nor read, and the fault names field and rule", arguments: nonsense)
+    func refusals(event: any Event, detail: String) throws {
+        let fault = EventFault(.invalidData, detail)
+        #expect(throws: fault) { try event.encodedData() }
+        let type: any Event.Type = Swift.type(of: event)
+        let bytes = try JSONValue(encoding: event).bytes
+        #expect(throws: fault) { _ = try type.init(decodingData: bytes) }
+    }
+
+    @Test("A text is as long as it has characters, as in the document, and not bytes")
+    func characters() throws {
+        let longest = PaymentVoided(orderID: String(repeating: "ü", count: 255))
+        #expect(try PaymentVoided(decodingData: longest.encodedData()) == longest)
     }
 
     @Test("A wrong value is found, so that an empty list of faults means something")

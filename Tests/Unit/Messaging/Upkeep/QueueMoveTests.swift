@@ -64,6 +64,31 @@ struct QueueMoveTests {
         #expect(try runs(burst) == [[1], [2], [3], [4, 5]])
     }
 
+    @Test("repeats neither a priority nor somebody else's name, and keeps all the rest")
+    func again() throws {
+        var sent = Message(body: [1, 2])
+        sent.properties.contentType = "text/plain"
+        sent.properties.messageID = "m"
+        sent.properties.priority = 9
+        sent.properties.userID = "somebody"
+        sent.properties.headers = ["x-delivery-count": .int64(3), "x": .int32(1)]
+        var expected = sent
+        expected.properties.deliveryMode = 2
+        expected.properties.priority = nil
+        expected.properties.userID = nil
+        expected.properties.headers = ["x": .int32(1), "warren-published-by": .string("somebody")]
+        let once = MessageMover.again(sent)
+        #expect(once == expected)
+        // The second move takes it from the first one's user.
+        var moved = once
+        moved.properties.userID = "mover"
+        #expect(MessageMover.again(moved) == expected)
+
+        var plain = Message(body: [1])
+        plain.properties.deliveryMode = 2
+        #expect(MessageMover.again(plain) == plain)
+    }
+
     @Test("does not move what was cut off")
     func oversized() {
         let cut = IncomingMessage(

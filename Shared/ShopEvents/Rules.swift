@@ -1,0 +1,181 @@
+public import Events
+
+// What the types of the fields cannot say: the rules of `asyncapi.yaml`. An event that breaks one is neither written nor read
+// (`Event.validate`); one that keeps them costs a comparison each, and a look along its short texts.
+
+/// One rule of one field; a fault names both, and never the value, which may be somebody's.
+private enum Rule {
+    /// A text of so many characters, as JSON Schema counts them.
+    static func text(
+        _ text: String,
+        _ field: @autoclosure () -> String,
+        _ length: ClosedRange<Int> = ContractLimits.textLength
+    ) throws(EventFault) {
+        // There are no more characters than bytes, and those are known.
+        guard length.contains(text.utf8.count) || length.contains(text.unicodeScalars.count) else {
+            throw fault(field(), "have \(length.lowerBound) to \(length.upperBound) characters")
+        }
+    }
+
+    static func range<Number: FixedWidthInteger>(
+        _ number: Number,
+        _ range: ClosedRange<Number>,
+        _ field: @autoclosure () -> String
+    ) throws(EventFault) {
+        guard range.contains(number) else {
+            throw fault(field(), "be from \(range.lowerBound) to \(range.upperBound)")
+        }
+    }
+
+    static func form(_ holds: Bool, _ field: @autoclosure () -> String, _ rule: StaticString) throws(EventFault) {
+        guard holds else { throw fault(field(), "\(rule)") }
+    }
+
+    static func count(_ count: Int, _ range: ClosedRange<Int>, _ field: StaticString) throws(EventFault) {
+        guard range.contains(count) else {
+            throw fault("\(field)", "have \(range.lowerBound) to \(range.upperBound) elements")
+        }
+    }
+
+    private static func fault(_ field: String, _ rule: String) -> EventFault {
+        EventFault(.invalidData, "data.\(field) must \(rule)")
+    }
+}
+
+extension Money {
+    fileprivate func validate() throws(EventFault) {
+        try Rule.range(amount, ContractLimits.amount, "total.amount")
+        try Rule.form(Currency.isCode(currency), "total.currency", "be the code of an active currency (ISO 4217)")
+    }
+}
+
+extension Customer {
+    fileprivate func validate() throws(EventFault) {
+        try Rule.form(
+            EmailAddress.isValid(email),
+            "customer.email",
+            "be an e-mail address (local@domain in ASCII, at most 254 bytes)"
+        )
+        try Rule.text(name, "customer.name", ContractLimits.nameLength)
+    }
+}
+
+extension OrderLine {
+    /// Whether a text can name an article: letters, digits, `.`, `_` and `-`.
+    public static func isSKU(_ text: String) -> Bool {
+        guard ContractLimits.skuLength.contains(text.utf8.count) else { return false }
+        return text.utf8.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
+                true
+            default: false
+            }
+        }
+    }
+
+    fileprivate func validate(at index: Int) throws(EventFault) {
+        try Rule.form(Self.isSKU(sku), "lines[\(index)].sku", "have 1 to 64 of A-Z a-z 0-9 . _ -")
+        try Rule.range(quantity, ContractLimits.quantity, "lines[\(index)].quantity")
+        try Rule.range(unitPrice, ContractLimits.unitPrice, "lines[\(index)].unitPrice")
+    }
+}
+
+extension OrderPlaced {
+    /// - Throws: `EventFault` that names the field whose rule is broken.
+    public func validate() throws(EventFault) {
+        try Rule.text(orderID, "orderID")
+        try customer.validate()
+        try Rule.count(lines.count, ContractLimits.lineCount, "lines")
+        for index in lines.indices { try lines[index].validate(at: index) }
+        try total.validate()
+    }
+}
+
+extension OrderPaymentRequested {
+    /// - Throws: `EventFault` that names the field whose rule is broken.
+    public func validate() throws(EventFault) {
+        try Rule.text(orderID, "orderID")
+        try total.validate()
+        try Rule.text(paymentMethod, "paymentMethod")
+    }
+}
+
+extension OrderConfirmed {
+    /// - Throws: `EventFault` that names the field whose rule is broken.
+    public func validate() throws(EventFault) {
+        try Rule.text(orderID, "orderID")
+        try customer.validate()
+        try total.validate()
+    }
+}
+
+extension OrderRejected {
+    /// - Throws: `EventFault` that names the field whose rule is broken.
+    public func validate() throws(EventFault) {
+        try Rule.text(orderID, "orderID")
+        try customer.validate()
+        try Rule.text(reason, "reason")
+    }
+}
+
+extension OrderCancelled {
+    /// - Throws: `EventFault` that names the field whose rule is broken.
+    public func validate() throws(EventFault) {
+        try Rule.text(orderID, "orderID")
+        try customer.validate()
+        try total.validate()
+    }
+}
+
+extension OrderRefunded {
+    /// - Throws: `EventFault` that names the field whose rule is broken.
+    public func validate() throws(EventFault) {
+        try Rule.text(orderID, "orderID")
+        try customer.validate()
+        try total.validate()
+        if let reason { try Rule.text(reason, "reason") }
+    }
+}
+
+extension PaymentCaptured {
+    /// - Throws: `EventFault` that names the field whose rule is broken.
+    public func validate() throws(EventFault) {
+        try Rule.text(orderID, "orderID")
+        try Rule.text(paymentID, "paymentID")
+        try total.validate()
+    }
+}
+
+extension PaymentDeclined {
+    /// - Throws: `EventFault` that names the field whose rule is broken.
+    public func validate() throws(EventFault) {
+        try Rule.text(orderID, "orderID")
+        try Rule.text(reason, "reason")
+    }
+}
+
+extension PaymentRefundRequested {
+    /// - Throws: `EventFault` that names the field whose rule is broken.
+    public func validate() throws(EventFault) {
+        try Rule.text(orderID, "orderID")
+        try Rule.text(refundID, "refundID")
+        try total.validate()
+    }
+}
+
+extension PaymentRefunded {
+    /// - Throws: `EventFault` that names the field whose rule is broken.
+    public func validate() throws(EventFault) {
+        try Rule.text(orderID, "orderID")
+        try Rule.text(refundID, "refundID")
+        try total.validate()
+    }
+}
+
+extension PaymentVoided {
+    /// - Throws: `EventFault` that names the field whose rule is broken.
+    public func validate() throws(EventFault) {
+        try Rule.text(orderID, "orderID")
+    }
+}
