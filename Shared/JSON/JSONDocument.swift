@@ -74,6 +74,17 @@ public final class JSONDocument: Sendable {
         return member(name, after: &cursor)
     }
 
+    /// The names of the outermost object's members and what their values are, in the order of the text; nil when it is no
+    /// object.
+    public var members: [(name: String, kind: Kind)]? {
+        guard kind == .object else { return nil }
+        var name = 1
+        return (0..<nodes[0].count).map { _ in
+            defer { name = Int(nodes[name + 1].next) }
+            return (string(at: name) ?? "", nodes[name + 1].kind)
+        }
+    }
+
     /// Where a search for members goes on.
     public struct MemberCursor: Sendable {
         var name = 1
