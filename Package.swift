@@ -146,7 +146,7 @@ let package = Package(
         .target(name: "TestSupport", dependencies: ["JSON"], path: "Tests/Support", swiftSettings: strict),
         tests("TelemetryTests", at: "Unit/Telemetry", ["Telemetry"]),
         tests("JSONTests", at: "Unit/JSON", ["JSON"]),
-        tests("EventsTests", at: "Unit/Events", ["Events", "Telemetry"]),
+        tests("EventsTests", at: "Unit/Events", ["Events", "JSON", "Telemetry"]),
         tests("AMQPTests", at: "Unit/AMQP", ["AMQP"]),
         tests("AMQPInMemoryTests", at: "Unit/AMQPInMemory", ["AMQPInMemory", "AMQP"]),
         tests("DatabaseTests", at: "Unit/Database", ["Database", "Telemetry"]),
@@ -154,7 +154,7 @@ let package = Package(
         tests(
             "MessagingTests",
             at: "Unit/Messaging",
-            ["Messaging", "AMQP", "AMQPInMemory", "Database", "Events", "Telemetry"]
+            ["Messaging", "AMQP", "AMQPInMemory", "Database", "Events", "JSON", "Telemetry"]
         ),
         tests(
             "MessagingTestKitTests",

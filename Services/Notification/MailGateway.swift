@@ -27,7 +27,7 @@ struct MailGateway: Sendable {
         guard EmailAddress(mail.customer.email) != nil else {
             throw HandlerError.permanent("mail.invalid-address", "the customer's address is not an e-mail address")
         }
-        guard let date = MailHeaders.date(eventTime: envelope.time) else {
+        guard let date = MailHeaders.date(eventTime: envelope.time ?? Timestamp.now().description) else {
             throw HandlerError.permanent("mail.invalid-time", "the event's time is not RFC 3339")
         }
         do {

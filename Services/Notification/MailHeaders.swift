@@ -6,7 +6,7 @@ enum MailHeaders {
     /// The Message-ID of the mail about an event.
     ///
     /// `<event-id@domain>`, where bytes that RFC 5322 does not allow there are written as `=XX`, so that
-    /// different events have different ids.
+    /// different events have different ids; of a long one the first 200 bytes, and a digest of all.
     static func messageID(eventID: String, domain: String) -> String {
         let digits = Array("0123456789ABCDEF")
         var local = ""
@@ -21,7 +21,10 @@ enum MailHeaders {
                 local.append(digits[Int(byte & 0xF)])
             }
         }
-        return "<\(local)@\(domain)>"
+        guard local.utf8.count > 250 else { return "<\(local)@\(domain)>" }
+        // FNV-1a: a header line has at most 998 bytes (RFC 5322, section 2.1.1).
+        let digest = eventID.utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x0000_0100_0000_01B3 }
+        return "<\(local.prefix(200))=\(String(digest, radix: 16))@\(domain)>"
     }
 
     /// RFC 5322 date of an event's time, in UTC: `Thu, 01 Jan 2026 00:00:00 +0000`; nil when the time is not RFC 3339.

@@ -47,10 +47,12 @@ struct Journal: ~Copyable {
             throw Failure(path: path, reason: "cannot be cut to its last whole line: \(lastError())")
         }
         var state: ProviderState?
+        let decoder = JSONDecoder()
         for (number, line) in content[..<end].split(separator: UInt8(ascii: "\n")).enumerated() {
-            switch (try? JSONDecoder().decode(Entry.self, from: Data(line)), state) {
-            case (.began(let series), _): state = ProviderState(series: series)
-            case (.called(let call, let time), .some): state?.apply(call, at: time)
+            // The state is changed in place: a second reference to it, in a pattern say, would copy all of it at each line.
+            switch try? decoder.decode(Entry.self, from: Data(line)) {
+            case .began(let series): state = ProviderState(series: series)
+            case .called(let call, let time) where state != nil: state?.apply(call, at: time)
             default: throw Failure(path: path, reason: "cannot be read at line \(number + 1): remove it to begin anew")
             }
         }

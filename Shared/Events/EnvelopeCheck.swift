@@ -4,10 +4,12 @@ import Glibc
 import Darwin
 #endif
 
-/// What a service is about to say, held to what every reader holds it to.
+/// What a service is about to say, held to more than every reader holds it to.
 extension Envelope {
-    /// The longest attribute in bytes: an AMQP property and a routing key hold no more.
+    /// The longest attribute in bytes that is written: an AMQP property and a routing key hold no more.
     static let longestAttribute = 255
+    /// The longest attribute in bytes that is read, but for the type.
+    static let longestReadAttribute = 2_048
 
     /// The envelope as JSON bytes, if `init(decoding:limits:)` would read them.
     ///
@@ -19,10 +21,10 @@ extension Envelope {
         try Self.check("id", id)
         try Self.check("source", source)
         try Self.check("type", type.rawValue)
-        try Self.check("subject", subject)
-        try Self.check("time", time)
+        if let subject { try Self.check("subject", subject) }
+        if let time { try Self.check("time", time) }
         if let correlationID { try Self.check("correlationid", correlationID) }
-        if let causationID { try Self.check("causationid", causationID) }
+        if let causationID { try Self.check("causationid", causationID, most: Self.longestReadAttribute) }
         if let traceparent { try Self.check("traceparent", traceparent) }
         let bytes = encoded()
         guard bytes.count <= limits.size else {
@@ -42,10 +44,14 @@ extension Envelope {
         return bytes
     }
 
-    private static func check(_ name: StaticString, _ value: String) throws(EventFault) {
+    private static func check(
+        _ name: StaticString,
+        _ value: String,
+        most: Int = longestAttribute
+    ) throws(EventFault) {
         let count = value.utf8.count
-        guard count > 0, count <= longestAttribute else {
-            throw EventFault(.invalidAttribute, "\(name) must have 1 to \(longestAttribute) bytes, it has \(count)")
+        guard count > 0, count <= most else {
+            throw EventFault(.invalidAttribute, "\(name) must have 1 to \(most) bytes, it has \(count)")
         }
         guard !isPrintableASCII(value), hasControls(value) else { return }
         throw EventFault(.invalidAttribute, "\(name) must not contain control characters")

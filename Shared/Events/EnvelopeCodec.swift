@@ -1,4 +1,5 @@
-import JSON
+internal import FoundationEssentials
+internal import JSON
 import Telemetry
 
 #if canImport(Glibc)
@@ -7,14 +8,15 @@ import Glibc
 import Darwin
 #endif
 
-/// Envelopes to and from bytes.
+/// Envelopes in structured mode, the JSON format of CloudEvents 1.0, to and from bytes.
 ///
 /// Decoding is hostile-input code: everything that `JSONDocument` refuses, and every attribute that is missing or not
-/// what CloudEvents 1.0 and this kit's profile allow, is a fault that names it. The profile requires `subject`, `time`
-/// and a JSON `data` beside the attributes that CloudEvents requires, and bounds each attribute to 255 bytes without
-/// control characters, which is what an AMQP property can hold. Unknown attributes are passed over.
+/// what CloudEvents allows, is a fault that names it. An attribute has at most 2,048 bytes, the type, which is a routing
+/// key, 255. Subject, time and data may be absent, and so may what this kit says in extensions: one that it knows, but has
+/// another form than the kit gives it, is a foreign extension and kept as such. Only a trace context that is not
+/// valid is dropped.
 extension Envelope {
-    /// Reads an envelope.
+    /// Reads an event.
     ///
     /// - Throws: the first `EventFault` found.
     public init(decoding bytes: [UInt8], limits: EventLimits = .standard) throws(EventFault) {
@@ -25,10 +27,11 @@ extension Envelope {
         do throws(JSONFault) {
             document = try JSONDocument(bytes, maximumDepth: limits.depth)
         } catch {
-            throw EventFault(error)
+            throw EventFault(error, in: bytes)
         }
         guard document.kind == .object else {
-            throw EventFault(.malformed, "a JSON object is expected")
+            guard document.kind == .array else { throw EventFault(.malformed, "a JSON object is expected") }
+            throw EventFault(.batch, "an array of events; each has to be a message of its own")
         }
         // In the order in which `encoded` writes them, so that each is found at once.
         var attributes = Attributes(document: document)
@@ -38,21 +41,25 @@ extension Envelope {
         }
         let id = try attributes.required("id")
         let source = try attributes.required("source")
-        let type = EventType(rawValue: try attributes.required("type"))
-        let subject = try attributes.required("subject")
-        let time = try attributes.required("time")
-        guard Timestamp(rfc3339: time)?.milliseconds != nil else {
+        let type = EventType(rawValue: try attributes.required("type", most: Envelope.longestAttribute))
+        let subject = try attributes.optional("subject")
+        let time = try attributes.optional("time")
+        if let time, Timestamp(rfc3339: time)?.milliseconds == nil {
             throw EventFault(.invalidAttribute, "time must be an RFC 3339 time, it is \(time)")
         }
-        if let kind = try attributes.optional("datacontenttype"), !Envelope.isJSON(kind) {
-            throw EventFault(.invalidAttribute, "datacontenttype must be application/json, it is \(kind)")
-        }
-        let sequence = try attributes.sequence()
-        let correlationID = try attributes.optional("correlationid")
-        let causationID = try attributes.optional("causationid")
-        let traceparent = try attributes.optional("traceparent")
-        guard let data = attributes.member("data") else {
-            throw EventFault(.missingAttribute, "data is missing")
+        let dataContentType = try attributes.optional("datacontenttype")
+        let sequence = attributes.known("sequence").flatMap(Envelope.number)
+        let correlationID = attributes.known("correlationid", most: Envelope.longestAttribute)
+        let causationID = attributes.known("causationid")
+        let traceparent = attributes.known("traceparent").flatMap(Envelope.traceContext)
+        let data = try attributes.data(isJSON: dataContentType.map(Envelope.isJSON) ?? true, depth: limits.depth - 1)
+        var foreign: [String: JSONValue] = [:]
+        if attributes.hasMore || (sequence == nil && attributes.has("sequence")) {
+            var named = Attributes.core
+            if sequence != nil { named.insert("sequence") }
+            if correlationID != nil { named.insert("correlationid") }
+            if causationID != nil { named.insert("causationid") }
+            foreign = try document.extensions(but: named)
         }
         self.init(
             id: id,
@@ -64,7 +71,9 @@ extension Envelope {
             correlationID: correlationID,
             causationID: causationID,
             traceparent: traceparent,
-            data: Array(document.text(of: data))
+            dataContentType: dataContentType ?? Envelope.json,
+            data: data,
+            extensions: foreign
         )
     }
 
@@ -85,15 +94,38 @@ extension Envelope {
         attribute(",\"type\":", type.rawValue)
         attribute(",\"subject\":", subject)
         attribute(",\"time\":", time)
-        literal(",\"datacontenttype\":\"application/json\"")
+        attribute(",\"datacontenttype\":", dataContentType)
         attribute(",\"sequence\":", sequence.map(Envelope.paddedSequence))
         attribute(",\"correlationid\":", correlationID)
         attribute(",\"causationid\":", causationID)
         attribute(",\"traceparent\":", traceparent)
-        literal(",\"data\":")
-        bytes.append(contentsOf: data)
+        for (name, value) in extensions.sorted(by: { $0.key < $1.key }) where !isSaid(name) {
+            // Every value that was read can be written.
+            guard let json = try? StrictJSON.encode(value) else { continue }
+            literal(",")
+            JSONText.append(name, to: &bytes)
+            literal(":")
+            bytes.append(contentsOf: json)
+        }
+        if !hasJSONData {
+            if !data.isEmpty { attribute(",\"data_base64\":", Data(data).base64EncodedString()) }
+        } else if !data.isEmpty {
+            literal(",\"data\":")
+            bytes.append(contentsOf: data)
+        }
         bytes.append(UInt8(ascii: "}"))
         return bytes
+    }
+
+    /// Whether an attribute of that name is written already.
+    private func isSaid(_ name: String) -> Bool {
+        switch name {
+        case "sequence": sequence != nil
+        case "correlationid": correlationID != nil
+        case "causationid": causationID != nil
+        case "traceparent": true
+        default: Attributes.core.contains(name)
+        }
     }
 
     /// One attribute of bytes that `encoded` made; nothing else of them is looked at.
@@ -147,54 +179,154 @@ extension Envelope {
         }
     }
 
-    /// Whether a media type is JSON in UTF-8.
-    static func isJSON(_ mediaType: String) -> Bool {
-        if mediaType == "application/json" { return true }
-        let essence = mediaType.prefix { $0 != ";" }.lowercased()
-        return essence == "application/json" || essence.hasSuffix("+json")
+    /// Whether a media type is JSON's: `*/json` or `*/*+json`, whatever its parameters (CloudEvents, JSON format, 3.1.1).
+    public static func isJSON(_ mediaType: String) -> Bool {
+        if mediaType == json { return true }
+        let essence = mediaType.prefix { $0 != ";" && $0 != " " }.lowercased()
+        return essence.hasSuffix("/json") || (essence.contains("/") && essence.hasSuffix("+json"))
+    }
+
+    /// A trace context that may be passed on; one of a version to come is read as far as ours goes.
+    private static func traceContext(_ text: String) -> String? {
+        Traceparent(text).map { text.utf8.count == 55 ? text : $0.description }
+    }
+
+    /// A sequence number, where the text is one: others count in their own ways.
+    private static func number(_ text: String) -> UInt64? {
+        guard text.utf8.allSatisfy({ $0 &- 0x30 < 10 }), let value = Int64(text) else { return nil }
+        return UInt64(value)
     }
 }
 
-/// The attributes of an envelope that is being read.
+/// The attributes of an event that is being read.
 private struct Attributes {
+    /// What no extension is called.
+    static let core: Set<String> = [
+        "specversion", "id", "source", "type", "subject", "time", "datacontenttype", "traceparent", "data",
+        "data_base64",
+    ]
+
     let document: JSONDocument
     private var cursor = JSONDocument.MemberCursor()
+    private var found = 0
+    private var isForeign = false
 
     init(document: JSONDocument) {
         self.document = document
     }
 
-    mutating func member(_ name: StaticString) -> JSONDocument.Member? {
-        document.member(name, after: &cursor)
+    /// Whether there are attributes that were not asked for, or have another form.
+    var hasMore: Bool { isForeign || found < document.memberCount }
+
+    func has(_ name: StaticString) -> Bool {
+        document.member(name).map { $0.kind != .null } ?? false
     }
 
-    mutating func optional(_ name: StaticString) throws(EventFault) -> String? {
+    private mutating func member(_ name: StaticString) -> JSONDocument.Member? {
+        guard let member = document.member(name, after: &cursor) else { return nil }
+        found += 1
+        return member
+    }
+
+    mutating func optional(
+        _ name: StaticString,
+        most: Int = Envelope.longestReadAttribute
+    ) throws(EventFault) -> String? {
         guard let member = member(name), member.kind != .null else { return nil }
         guard let value = document.string(of: member) else {
             throw EventFault(.invalidAttribute, "\(name) must be a string")
         }
-        guard !value.isEmpty, value.utf8.count <= 255 else {
-            throw EventFault(.invalidAttribute, "\(name) must have 1 to 255 bytes, it has \(value.utf8.count)")
+        guard !value.isEmpty, value.utf8.count <= most else {
+            throw EventFault(.invalidAttribute, "\(name) must have 1 to \(most) bytes, it has \(value.utf8.count)")
         }
-        guard document.isPrintableASCII(member) || !Envelope.hasControls(value) else {
+        guard isFreeOfControls(member, value) else {
             throw EventFault(.invalidAttribute, "\(name) must not contain control characters")
         }
         return value
     }
 
-    mutating func required(_ name: StaticString) throws(EventFault) -> String {
-        guard let value = try optional(name) else {
+    mutating func required(
+        _ name: StaticString,
+        most: Int = Envelope.longestReadAttribute
+    ) throws(EventFault) -> String {
+        guard let value = try optional(name, most: most) else {
             throw EventFault(.missingAttribute, "\(name) is missing")
         }
         return value
     }
 
-    mutating func sequence() throws(EventFault) -> UInt64? {
-        guard let text = try optional("sequence") else { return nil }
-        guard text.utf8.allSatisfy({ $0 &- 0x30 < 10 }), let value = UInt64(text), value <= UInt64(Int64.max) else {
-            throw EventFault(.invalidAttribute, "sequence must be a decimal number, it is \(text)")
+    /// An extension that the kit knows, where it has the kit's form.
+    mutating func known(_ name: StaticString, most: Int = Envelope.longestReadAttribute) -> String? {
+        guard let member = member(name), member.kind != .null else { return nil }
+        guard let value = document.string(of: member), !value.isEmpty, value.utf8.count <= most,
+            isFreeOfControls(member, value)
+        else {
+            isForeign = true
+            return nil
         }
         return value
+    }
+
+    private func isFreeOfControls(_ member: JSONDocument.Member, _ value: String) -> Bool {
+        document.isPrintableASCII(member) || !Envelope.hasControls(value)
+    }
+
+    /// The payload; empty without one.
+    mutating func data(isJSON: Bool, depth: Int) throws(EventFault) -> [UInt8] {
+        let member = member("data")
+        // Only where it can be: nobody looks for it otherwise.
+        if found < document.memberCount, let encoded = document.member("data_base64"), encoded.kind != .null {
+            guard member.map({ $0.kind == .null }) ?? true else {
+                throw EventFault(.invalidAttribute, "data and data_base64 exclude each other")
+            }
+            guard let text = document.string(of: encoded), let decoded = Data(base64Encoded: text) else {
+                throw EventFault(.invalidAttribute, "data_base64 must be a string of Base64")
+            }
+            return try Envelope.checked(Array(decoded), isJSON: isJSON, depth: depth)
+        }
+        guard let member else { return [] }
+        if isJSON { return Array(document.text(of: member)) }
+        guard member.kind != .null else { return [] }
+        guard let text = document.string(of: member) else {
+            throw EventFault(.invalidAttribute, "data must be a string where datacontenttype is not JSON's")
+        }
+        return Array(text.utf8)
+    }
+}
+
+extension Envelope {
+    /// Holds data, as the bytes of a JSON value, to what it may be inside of an event.
+    ///
+    /// - Throws: `EventFault`.
+    public static func check(_ data: [UInt8], as limits: EventLimits) throws(EventFault) {
+        _ = try checked(data, isJSON: true, depth: limits.depth - 1)
+    }
+
+    /// Data that came as bytes: where it is to be JSON, it is, and no deeper than allowed.
+    static func checked(_ data: [UInt8], isJSON: Bool, depth: Int) throws(EventFault) -> [UInt8] {
+        guard isJSON, !data.isEmpty else { return data }
+        do throws(JSONFault) {
+            _ = try JSONDocument(data, maximumDepth: depth)
+        } catch {
+            let fault = EventFault(error, in: data)
+            throw EventFault(fault.code, "data: \(fault.detail)")
+        }
+        return data
+    }
+}
+
+extension JSONDocument {
+    /// The members of the outermost object that are not null and have another name, as values.
+    fileprivate func extensions(but names: Set<String>) throws(EventFault) -> [String: JSONValue] {
+        var extensions: [String: JSONValue] = [:]
+        for (name, member) in members where member.kind != .null && !names.contains(name) {
+            do {
+                extensions[name] = try JSONValue(parsing: Array(text(of: member)))
+            } catch {
+                throw EventFault(.invalidAttribute, "\(name) cannot be read: \(error)")
+            }
+        }
+        return extensions
     }
 }
 
@@ -210,5 +342,24 @@ extension EventFault {
             case .tooDeep: .tooDeep
             }
         self.init(code, fault.description)
+    }
+
+    /// The same, or what the bytes are instead of JSON in UTF-8, where that can be told from how they begin.
+    init(_ fault: JSONFault, in bytes: [UInt8]) {
+        let cause: String? =
+            if bytes.starts(with: [0xEF, 0xBB, 0xBF]) {
+                "it begins with a byte-order mark, which JSON must not have (RFC 8259, section 8.1)"
+            } else if bytes.starts(with: [0xFF, 0xFE]) || bytes.starts(with: [0xFE, 0xFF])
+                || (bytes.count > 1 && (bytes[0] == 0) != (bytes[1] == 0))
+            {
+                "it seems to be UTF-16 or UTF-32; only UTF-8 is read"
+            } else if bytes.starts(with: [0x1F, 0x8B]) {
+                "it is compressed (gzip); send it as it is"
+            } else if bytes.starts(with: [0x28, 0xB5, 0x2F, 0xFD]) {
+                "it is compressed (Zstandard); send it as it is"
+            } else {
+                nil
+            }
+        if let cause { self.init(.unsupportedEncoding, cause) } else { self.init(fault) }
     }
 }

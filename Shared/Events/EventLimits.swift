@@ -39,6 +39,14 @@ public struct EventFault: Error, Sendable, Equatable, CustomStringConvertible {
         case invalidAttribute = "event.invalid-attribute"
         /// Data that is not what the event type promises.
         case invalidData = "event.invalid-data"
+        /// Nothing that says that it is a CloudEvent.
+        case notAnEvent = "event.not-a-cloudevent"
+        /// An encoding, a compression, a charset or an event format that is not read.
+        case unsupportedEncoding = "event.unsupported-encoding"
+        /// Several events in one message.
+        case batch = "event.batch"
+        /// An event of a type that only another source may send.
+        case foreignSource = "event.foreign-source"
     }
 
     /// What kind of fault.

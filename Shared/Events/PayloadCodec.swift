@@ -13,6 +13,7 @@ extension Event {
     ///
     /// - Throws: `EventFault` with code `.invalidData` that names the field.
     public init(decodingData bytes: [UInt8]) throws(EventFault) {
+        guard !bytes.isEmpty else { throw EventFault(.invalidData, "data is missing, \(Self.type) has some") }
         do {
             self = try StrictJSON.decode(Self.self, from: bytes)
         } catch let fault as JSONFault {

@@ -74,14 +74,15 @@ public final class JSONDocument: Sendable {
         return member(name, after: &cursor)
     }
 
-    /// The names of the outermost object's members and what their values are, in the order of the text; nil when it is no
-    /// object.
-    public var members: [(name: String, kind: Kind)]? {
-        guard kind == .object else { return nil }
+    /// How many members the outermost object has; 0 where it is none.
+    public var memberCount: Int { kind == .object ? Int(nodes[0].count) : 0 }
+
+    /// The members of the outermost object with their names, in the order of the text.
+    public var members: [(name: String, member: Member)] {
         var name = 1
-        return (0..<nodes[0].count).map { _ in
+        return (0..<memberCount).map { _ in
             defer { name = Int(nodes[name + 1].next) }
-            return (string(at: name) ?? "", nodes[name + 1].kind)
+            return (string(at: name) ?? "", Member(kind: nodes[name + 1].kind, node: name + 1))
         }
     }
 

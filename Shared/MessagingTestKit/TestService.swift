@@ -131,13 +131,14 @@ public final class TestService: Sendable {
     ///
     /// - Parameters:
     ///   - id: give the same one twice to deliver the event twice.
-    ///   - source: where it comes from.
+    ///   - source: where it comes from; by default where its contract says, or from `/elsewhere`.
     /// - Throws: `TestServiceError` when no queue gets the event, or it takes longer than a minute.
-    public func receive(_ event: some Event, id: String? = nil, source: String = "/elsewhere") async throws {
+    public func receive(_ event: some Event, id: String? = nil, source: String? = nil) async throws {
+        let type = Swift.type(of: event)
         let envelope = Envelope(
             id: id ?? UUIDv7.make(),
-            source: source,
-            type: Swift.type(of: event).type,
+            source: source ?? type.source ?? "/elsewhere",
+            type: type.type,
             subject: event.subject,
             time: Timestamp.now().description,
             correlationID: event.subject,

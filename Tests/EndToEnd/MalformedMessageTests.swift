@@ -50,17 +50,21 @@ extension EndToEnd {
                 unknown,
                 make("malformed JSON", "event.malformed-json", saying: nil, Array("{\"specversion\": \"1.0\", ".utf8)),
                 make("no JSON at all", "event.malformed-json", saying: nil, []),
-                make("another content type", "event.invalid-attribute", saying: "content-type") { _, properties in
+                make("another content type", "event.not-a-cloudevent", saying: "content-type") { _, properties in
                     properties["content_type"] = "text/plain"
                 },
-                make("no content type", "event.invalid-attribute", saying: "content-type") { _, properties in
+                make("no content type", "event.not-a-cloudevent", saying: "content-type") { _, properties in
                     properties = ["message_id": properties["message_id"] ?? .null]
                 },
-                make("no message-id", "event.missing-attribute", saying: "message-id") { _, properties in
-                    properties = ["content_type": properties["content_type"] ?? .null]
+                make("compressed bytes", "event.unsupported-encoding", saying: "gzip") { _, properties in
+                    properties["content_encoding"] = "gzip"
                 },
-                make("a missing attribute", "event.missing-attribute", saying: "subject") { envelope, _ in
-                    envelope = envelope.without("subject")
+                make("a batch", "event.batch", saying: "message of its own", Array("[\(good)]".utf8)),
+                make("a missing attribute", "event.missing-attribute", saying: "source") { envelope, _ in
+                    envelope = envelope.without("source")
+                },
+                make("another service's event", "event.foreign-source", saying: "/order-service") { envelope, _ in
+                    envelope["source"] = "/payment-service"
                 },
                 make("data of another shape", "event.invalid-data", saying: nil) { envelope, _ in
                     envelope["data"] = ["orderID": 7]

@@ -149,11 +149,12 @@ extension Shop {
         ]
     }
 
-    /// An envelope as any service would make it.
+    /// An envelope as the service whose event it is would make it.
     static func envelope(_ type: String, subject: String, id: String = UUID().uuidString, data: JSONValue) -> JSONValue
     {
-        [
-            "specversion": "1.0", "id": .string(id), "source": "/end-to-end", "type": .string(type),
+        let owner = type.split(separator: ".").dropFirst(2).first ?? "end-to-end"
+        return [
+            "specversion": "1.0", "id": .string(id), "source": .string("/\(owner)-service"), "type": .string(type),
             "subject": .string(subject), "time": "2026-01-01T00:00:00.000Z", "datacontenttype": "application/json",
             "data": data,
         ]

@@ -22,13 +22,14 @@ final class PublicationReport {
     func took(_ envelope: Envelope) {
         count += 1
         let record: JSONValue = [
-            "id": .string(envelope.id), "type": .string(envelope.type.rawValue), "subject": .string(envelope.subject),
+            "id": .string(envelope.id), "type": .string(envelope.type.rawValue),
+            "subject": .string(envelope.subject ?? ""),
             "source": .string(envelope.source),
         ]
         switch printer.format {
         case .table:
             let columns = ["ID", "TYPE", "SUBJECT"].map { Table.Column(title: $0) }
-            let table = Table(columns: columns, rows: [[envelope.id, envelope.type.rawValue, envelope.subject]])
+            let table = Table(columns: columns, rows: [[envelope.id, envelope.type.rawValue, envelope.subject ?? ""]])
             let lines = table.text().split(separator: "\n").map { "\($0)\n" }
             printer.output.data(count == 1 ? lines.joined() : lines[1])
         case .json:

@@ -47,7 +47,8 @@ final class Stage {
     ///
     /// Only Notification listens to it, so nothing else is moved.
     func publishTwice() async throws {
-        let draft = EventDraft(type: OrderConfirmed.type, subject: UUIDv7.make(), id: UUIDv7.make())
+        let order = UUIDv7.make()
+        let draft = EventDraft(type: OrderConfirmed.type, subject: order, id: UUIDv7.make())
         let envelope = try draft.envelope()
         let known = try await duplicates()
         try await invocation.withBroker { publish in
@@ -57,7 +58,7 @@ final class Stage {
         step(
             "publish",
             "order.confirmed \(envelope.id) is published twice under that id",
-            order: envelope.subject,
+            order: order,
             event: envelope.id
         )
         let seen = try await untilFound(within: timeout) { try await duplicates() > known ? true : nil }
@@ -71,7 +72,7 @@ final class Stage {
         step(
             "compare",
             "notification took one of the two and knew the other already",
-            order: envelope.subject,
+            order: order,
             event: envelope.id
         )
     }
@@ -126,12 +127,12 @@ final class Stage {
         step(
             "publish",
             "\(EventCatalogue.shortName(of: type)) \(envelope.id) is published \(what)",
-            order: envelope.subject,
+            order: order,
             event: envelope.id
         )
         let letters = DeadLetterClient(client: try invocation.client(of: service))
         let found = try await untilFound(within: timeout) {
-            try await letters.list([(name: "subject", value: envelope.subject)], limit: 1).items.first
+            try await letters.list([(name: "subject", value: order)], limit: 1).items.first
         }
         guard let letter = found, let id = letter["id"]?.text else {
             throw CommandFailure(
@@ -144,7 +145,7 @@ final class Stage {
         step(
             "dead letter",
             "it is \(id): \(error)",
-            order: envelope.subject,
+            order: order,
             event: envelope.id,
             deadLetter: id
         )

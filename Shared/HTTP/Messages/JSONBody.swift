@@ -58,12 +58,12 @@ extension HTTPRequest {
         } catch {
             throw Problem.malformedBody("At byte \(error.offset): \(error.reason).")
         }
-        guard let members = document.members else {
+        guard document.kind == .object else {
             throw Problem.invalidRequest([Problem.Fault(field: "", detail: "must be an object")])
         }
-        let faults = members.compactMap { member -> Problem.Fault? in
-            guard known.contains(member.name) else { return .unknown(member.name, among: known) }
-            return member.kind == .null ? .null(member.name) : nil
+        let faults = document.members.compactMap { name, member -> Problem.Fault? in
+            guard known.contains(name) else { return .unknown(name, among: known) }
+            return member.kind == .null ? .null(name) : nil
         }
         guard faults.isEmpty else { throw Problem.invalidRequest(Array(faults.prefix(100))) }
     }

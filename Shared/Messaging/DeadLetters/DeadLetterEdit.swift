@@ -61,7 +61,7 @@ extension DeadLetters {
                 now: now,
                 in: transaction
             )
-            let subject = SubjectKey(source: envelope.source, subject: envelope.subject)
+            let subject = SubjectKey(source: envelope.source, subject: envelope.subject ?? "")
             table?.waiting.change(subject)
             let record = DeliveryRecord(
                 key: DeliveryKey(source: envelope.source, eventID: envelope.id),
@@ -97,7 +97,7 @@ extension DeadLetters {
         onScheduled.raise()
         var letter = original
         (letter.id, letter.eventID, letter.state) = (successor, envelope.id, isHeld ? .held : .scheduled)
-        (letter.type, letter.subject, letter.source) = (envelope.type.rawValue, envelope.subject, envelope.source)
+        (letter.type, letter.subject, letter.source) = (envelope.type.rawValue, envelope.subject ?? "", envelope.source)
         (letter.generation, letter.attemptCount, letter.attempts) = (0, 0, [])
         (letter.errorClass, letter.errorMessage) = ("", "")
         (letter.body, letter.properties) = (bytes, properties)
@@ -114,6 +114,7 @@ extension DeadLetters {
             case .data(let data):
                 envelope = try Envelope(decoding: original.body)
                 envelope.data = data
+                if !envelope.hasJSONData { envelope.dataContentType = Envelope.json }
             case .envelope(let bytes):
                 envelope = try Envelope(decoding: bytes)
             }
@@ -121,7 +122,7 @@ extension DeadLetters {
             // An id of a message that could not be read is none of an event.
             let isReadable = !original.source.isEmpty
             if isReadable { envelope.causationID = original.eventID }
-            guard !isReadable || (envelope.source, envelope.subject) == (original.source, original.subject) else {
+            guard !isReadable || (envelope.source, envelope.subject ?? "") == (original.source, original.subject) else {
                 throw EventFault(.invalidAttribute, "source and subject must stay as they are, the order goes by them")
             }
             _ = try Envelope(decoding: envelope.encoded())

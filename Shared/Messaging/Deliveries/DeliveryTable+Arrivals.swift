@@ -21,7 +21,7 @@ extension DeliveryTable {
             record.subject
         )
         guard let row else { return (false, false) }
-        return (try row[0], try row[1] && ordering == .perSubject)
+        return (try row[0], try row[1] && ordering == .perSubject && !record.subjectKey.isNone)
     }
 
     /// Writes the receipt of a delivery that is being processed for the first time.

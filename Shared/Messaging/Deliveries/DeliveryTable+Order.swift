@@ -4,7 +4,7 @@ internal import Database
 extension DeliveryTable {
     /// Whether certainly no earlier delivery of the subject stands in the way; the database is not asked.
     func isClear(_ subject: SubjectKey) -> Bool {
-        ordering == .none || waiting.isClear(subject)
+        ordering == .none || subject.isNone || waiting.isClear(subject)
     }
 
     /// What stands in the way of a later delivery of its subject.
@@ -62,7 +62,7 @@ extension DeliveryTable {
         now: Int64,
         in transaction: Transaction
     ) throws -> Bool {
-        guard ordering == .perSubject else { return false }
+        guard ordering == .perSubject, !subject.isNone else { return false }
         let changes = try transaction.execute(
             """
             UPDATE warren_deliveries SET status = 'scheduled', due_at = $5, updated_at = $6, running_since = $7
@@ -96,9 +96,9 @@ extension DeliveryTable {
     /// perhaps at work, and two of a subject must not be.
     ///
     /// Several dead letters of one subject are there where `afterDeadLetter` lets successors pass, or a discard was taken back.
-    /// Messages that could not be read have no subject, and timeouts go by their time.
+    /// What has no subject has no order, and timeouts go by their time.
     func hasToWait(_ id: Int64, _ subject: SubjectKey, in transaction: Transaction) throws -> Bool {
-        guard ordering == .perSubject, !subject.source.isEmpty else { return false }
+        guard ordering == .perSubject, !subject.isNone else { return false }
         return try has(.scheduled, beside: id, subject, in: transaction)
             || isPreceded(id, subject, in: transaction)
     }
@@ -108,7 +108,7 @@ extension DeliveryTable {
     ///
     /// - Returns: whether it was held; then what can go instead has been let go.
     func holdBehindEarlier(_ due: Due, now: Int64, in transaction: Transaction) throws -> Bool {
-        guard ordering == .perSubject, !due.source.isEmpty, due.source != timeoutSource,
+        guard ordering == .perSubject, !due.subjectKey.isNone, due.source != timeoutSource,
             try isPreceded(due.id, due.subjectKey, in: transaction)
         else { return false }
         let changes = try transaction.execute(
@@ -192,7 +192,7 @@ extension DeliveryTable {
                 break
             }
             slice.place = next
-            guard next.source != timeoutSource else { continue }
+            guard next.source != timeoutSource, !next.isNone else { continue }
             if try afterDeadLetter == .hold || hasObstacle(next, in: transaction) { slice.subjects.append(next) }
         }
         return slice

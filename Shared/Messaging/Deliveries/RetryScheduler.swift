@@ -160,10 +160,11 @@ final class RetryScheduler: Sendable {
 
     /// The line that a row stands in: its subject's, as first deliveries do, or its own where there is no order.
     private func line(of row: DeliveryTable.Due, _ table: DeliveryTable) -> LineKey {
-        guard table.ordering == .perSubject, table.subscriber != DeliveryTable.forwarder, !row.source.isEmpty else {
+        guard table.ordering == .perSubject, table.subscriber != DeliveryTable.forwarder else {
             return .row(row.id)
         }
-        return .subject(row.subjectKey)
+        let subject = row.subjectKey
+        return subject.isNone ? .row(row.id) : .subject(subject)
     }
 
     private func ended(_ row: Int64, _ start: Int) {

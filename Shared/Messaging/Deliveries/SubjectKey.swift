@@ -2,6 +2,8 @@
 struct SubjectKey: Hashable, Sendable {
     let source: String
     let subject: String
+    /// Whether there is no order to keep: an event from outside without a subject, or a message that cannot be read.
+    var isNone: Bool { subject.isEmpty }
     /// Taken once: one delivery looks its subject up many times.
     private let hash: Int
 

@@ -50,7 +50,7 @@ extension Transaction {
         let record = DeliveryRecord(
             key: DeliveryKey(source: envelope.source, eventID: envelope.id),
             type: type.rawValue,
-            subjectKey: SubjectKey(source: envelope.source, subject: envelope.subject),
+            subjectKey: SubjectKey(source: envelope.source, subject: event.subject),
             // It arrives when it is due: until then nothing is late, and its age counts from there.
             receivedAt: due,
             body: bytes,

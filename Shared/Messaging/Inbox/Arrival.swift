@@ -25,7 +25,7 @@ final class Arrival: Sendable {
     convenience init(_ message: IncomingMessage, limits: EventLimits, now: Int64, for service: String) {
         let properties = message.message.properties
         self.init(
-            Result { () throws(EventFault) in try Arrival.read(message, limits: limits) },
+            Result { () throws(EventFault) in try EventMessage(message, limits: limits) },
             body: message.message.body,
             properties: StoredProperties(message),
             type: properties.type ?? message.routingKey,
@@ -40,11 +40,13 @@ final class Arrival: Sendable {
     ///
     /// - Parameter isSuspect: whether its page may have been handed over before, and have ended the process.
     convenience init(_ event: [UInt8], ofFeed feed: String, isSuspect: Bool, limits: EventLimits, now: Int64) {
-        let envelope = Result { () throws(EventFault) in try Envelope(decoding: event, limits: limits) }
+        let envelope = Result { () throws(EventFault) in
+            EventMessage(envelope: try Envelope(decoding: event, limits: limits), body: event)
+        }
         self.init(
             envelope,
             body: event,
-            properties: StoredProperties(feed: feed, try? envelope.get()),
+            properties: StoredProperties(feed: feed, try? envelope.get().envelope),
             type: "",
             isSuspect: isSuspect,
             now: now
@@ -52,7 +54,7 @@ final class Arrival: Sendable {
     }
 
     private init(
-        _ envelope: Result<Envelope, EventFault>,
+        _ event: Result<EventMessage, EventFault>,
         body: [UInt8],
         properties: StoredProperties,
         type: String,
@@ -60,16 +62,17 @@ final class Arrival: Sendable {
         now: Int64
     ) {
         self.isSuspect = isSuspect
-        switch envelope {
-        case .success(let envelope):
+        switch event {
+        case .success(let event):
+            let envelope = event.envelope
             content = .event(envelope)
             record = DeliveryRecord(
                 key: DeliveryKey(source: envelope.source, eventID: envelope.id),
                 type: envelope.type.rawValue,
-                subjectKey: SubjectKey(source: envelope.source, subject: envelope.subject),
+                subjectKey: SubjectKey(source: envelope.source, subject: envelope.subject ?? ""),
                 sequence: envelope.sequence,
                 receivedAt: now,
-                body: body,
+                body: event.body,
                 properties: properties
             )
         case .failure(let fault):
@@ -85,31 +88,6 @@ final class Arrival: Sendable {
                 properties: properties
             )
         }
-    }
-
-    private static func read(_ message: IncomingMessage, limits: EventLimits) throws(EventFault) -> Envelope {
-        if message.isOversized {
-            throw EventFault(.tooLarge, "more bytes than the client takes in; the body is cut off")
-        }
-        let properties = message.message.properties
-        let mediaType = properties.contentType ?? ""
-        guard
-            mediaType == Publication.mediaType
-                || mediaType.prefix(while: { $0 != ";" }).lowercased() == "application/cloudevents+json"
-        else {
-            throw EventFault(
-                .invalidAttribute,
-                "the content-type must be application/cloudevents+json, it is \(mediaType.isEmpty ? "absent" : mediaType)"
-            )
-        }
-        guard let messageID = properties.messageID, !messageID.isEmpty else {
-            throw EventFault(.missingAttribute, "the message-id property is missing; it must be the event's id")
-        }
-        let envelope = try Envelope(decoding: message.message.body, limits: limits)
-        guard messageID == envelope.id else {
-            throw EventFault(.invalidAttribute, "the message-id property is not the event's id")
-        }
-        return envelope
     }
 
     private static func cleaned(_ text: String) -> String {

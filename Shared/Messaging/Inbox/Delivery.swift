@@ -65,6 +65,9 @@ public final class Delivery: Sendable {
         self.deliveryAttempt = deliveryAttempt
     }
 
+    /// Whether it is a timeout of the service's own.
+    var isTimeout: Bool { envelope.source == TimeoutDesk.source(of: events.source) }
+
     /// Runs `body` in one transaction with the receipt of this delivery and the events that it appends, which are
     /// caused by it; returns after the commit is durable.
     ///

@@ -22,6 +22,7 @@ final class Inbox: Sendable {
     private let onScheduled: Signal
     private let queueAcks: AckBatch
     private let queueCopies = UnreadableCopies()
+    private let priorities: PriorityNotice
     private let isolation: SuspectIsolation
     private var lanes: Lanes { isolation.lanes }
     private var counters: CounterBox { failures.counters }
@@ -49,6 +50,7 @@ final class Inbox: Sendable {
         self.clock = clock
         self.onScheduled = onScheduled
         self.isolation = isolation
+        priorities = PriorityNotice(counters: failures.counters, logger: failures.logger)
         queueAcks = AckBatch(acknowledge)
     }
 
@@ -64,6 +66,7 @@ final class Inbox: Sendable {
     /// Returns when all have begun, so that what arrives meanwhile forms the next burst.
     func receive(_ burst: [IncomingMessage]) async {
         CrashPoint.reach("inbox.received")
+        priorities.look(at: burst)
         let now = WallClock.milliseconds()
         await receive(
             burst.map { Arrival($0, limits: limits, now: now, for: events.source) },
@@ -148,8 +151,8 @@ final class Inbox: Sendable {
 
     /// The line that an arrival stands in: its subject's, or, where order does not matter, that of its copies.
     private func line(of arrival: Arrival) -> LineKey {
-        if table.ordering == .perSubject, case .event = arrival.content { return .subject(arrival.record.subjectKey) }
-        return .delivery(arrival.record.key)
+        let subject = arrival.record.subjectKey
+        return table.ordering == .perSubject && !subject.isNone ? .subject(subject) : .delivery(arrival.record.key)
     }
 
     private func standings(of arrivals: [Arrival]) async throws -> [Standing] {

@@ -25,9 +25,17 @@ public final class Subscriber: Sendable {
 
     /// What is registered for a type.
     private enum Entry: Sendable {
-        case handler(@Sendable (_ data: [UInt8], Delivery) async throws -> Void)
+        /// - Parameter isTyped: whether it reads JSON.
+        case handler(from: String?, isTyped: Bool, @Sendable (_ data: [UInt8], Delivery) async throws -> Void)
         /// An old version: the newer type, and the way there.
-        case upcaster(to: EventType, @Sendable (_ data: [UInt8]) throws -> [UInt8])
+        case upcaster(from: String?, to: EventType, @Sendable (_ data: [UInt8]) throws -> [UInt8])
+
+        /// The one source that may send the type; nil where anybody may.
+        var source: String? {
+            switch self {
+            case .handler(let source, _, _), .upcaster(let source, _, _): source
+            }
+        }
     }
 
     /// No chain of versions is longer; one that is goes round in a circle.
@@ -50,16 +58,36 @@ public final class Subscriber: Sendable {
     /// The handler gets the event with its delivery beside it. Calls to the outside come before `delivery.commit`, which
     /// runs one synchronous closure in one transaction with the receipt. A handler that returns without `commit` gets its
     /// receipt alone. It may run again after a crash or a failure, so calls to the outside need idempotency keys.
+    ///
+    /// What another source sends than the one that the contract names (`Event.source`) becomes a dead letter,
+    /// `event.foreign-source`, and so does an event whose data is not JSON, `event.invalid-data`.
     public func on<E: Event>(
         _ type: E.Type,
         _ handler: @escaping @Sendable (_ event: E, _ delivery: Delivery) async throws -> Void
     ) {
         register(
             E.type,
-            .handler { data, delivery in
+            .handler(from: E.source, isTyped: true) { data, delivery in
                 try await handler(try E(decodingData: data), delivery)
             }
         )
+    }
+
+    /// Registers the handler of a type whose data it takes as it came: an image, XML, what another system has of its own.
+    ///
+    /// `delivery.envelope.dataContentType` says what the bytes are; for JSON they are the text of the value. Everything else is as
+    /// with `on(_:_:)`.
+    ///
+    /// - Parameters:
+    ///   - type: the type.
+    ///   - source: the one source that may send it; nil where anybody may.
+    ///   - handler: is given the data, empty for an event without any.
+    public func onBytes(
+        of type: EventType,
+        from source: String? = nil,
+        _ handler: @escaping @Sendable (_ data: [UInt8], _ delivery: Delivery) async throws -> Void
+    ) {
+        register(type, .handler(from: source, isTyped: false, handler))
     }
 
     /// Has events of an old version handled by the handler of a newer one.
@@ -78,7 +106,12 @@ public final class Subscriber: Sendable {
         to new: New.Type,
         _ upcast: @escaping @Sendable (_ old: Old) throws -> New
     ) {
-        self.upcast(from: Old.type, to: New.self) { data in try upcast(try Old(decodingData: data)) }
+        register(
+            Old.type,
+            .upcaster(from: Old.source, to: New.type) { data in
+                try upcast(try Old(decodingData: data)).encodedData()
+            }
+        )
     }
 
     /// The same for an old version that is no Swift type any more: `upcast` gets the `data` of its envelope, JSON that
@@ -88,7 +121,7 @@ public final class Subscriber: Sendable {
         to new: New.Type,
         _ upcast: @escaping @Sendable (_ data: [UInt8]) throws -> New
     ) {
-        register(old, .upcaster(to: New.type) { data in try upcast(data).encodedData() })
+        register(old, .upcaster(from: New.source, to: New.type) { data in try upcast(data).encodedData() })
     }
 
     private func register(_ type: EventType, _ entry: Entry) {
@@ -122,20 +155,36 @@ public final class Subscriber: Sendable {
     private static func handler(of type: EventType, among entries: [EventType: Entry]) -> Handler? {
         var upcasts: [@Sendable ([UInt8]) throws -> [UInt8]] = []
         var current = type
+        let source = entries[type]?.source
         while upcasts.count <= longestChain {
             switch entries[current] {
             case nil: return nil
-            case .upcaster(let newer, let upcast):
+            case .upcaster(_, let newer, let upcast):
                 upcasts.append(upcast)
                 current = newer
-            case .handler(let handle):
+            case .handler(_, let isTyped, let handle):
                 return { [upcasts] delivery in
+                    try check(delivery, source: source, isJSON: isTyped || !upcasts.isEmpty)
                     let data = try upcasts.reduce(delivery.envelope.data) { data, upcast in try upcast(data) }
                     try await EventStore.$cause.withValue(delivery.envelope) { try await handle(data, delivery) }
                 }
             }
         }
         return nil
+    }
+
+    /// Holds an event to what its contract says beside its data.
+    private static func check(_ delivery: Delivery, source: String?, isJSON: Bool) throws(EventFault) {
+        let envelope = delivery.envelope
+        if let source, envelope.source != source, !delivery.isTimeout {
+            throw EventFault(
+                .foreignSource,
+                "\(envelope.type) is \(source)'s to send, and this one says that it comes from \(envelope.source)"
+            )
+        }
+        if isJSON, !envelope.hasJSONData {
+            throw EventFault(.invalidData, "data must be JSON, datacontenttype is \(envelope.dataContentType)")
+        }
     }
 
     /// The types that can be handled, old versions included.

@@ -24,7 +24,7 @@ extension Publication {
             id: envelope.id,
             type: envelope.type.rawValue,
             source: envelope.source,
-            milliseconds: Timestamp(rfc3339: envelope.time)?.milliseconds,
+            milliseconds: envelope.time.flatMap { Timestamp(rfc3339: $0)?.milliseconds },
             correlationID: envelope.correlationID,
             traceparent: envelope.traceparent,
             body: body,

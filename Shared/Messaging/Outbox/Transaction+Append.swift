@@ -71,7 +71,7 @@ extension Transaction {
             envelope.id,
             envelope.source,
             type.rawValue,
-            envelope.subject,
+            event.subject,
             sequence,
             now,
             bytes
@@ -82,7 +82,7 @@ extension Transaction {
                 position: position,
                 id: envelope.id,
                 type: type.rawValue,
-                subject: SubjectKey(source: envelope.source, subject: envelope.subject),
+                subject: SubjectKey(source: envelope.source, subject: event.subject),
                 sequence: sequence,
                 time: now,
                 envelope: bytes,
@@ -94,7 +94,7 @@ extension Transaction {
         return EventIdentity(
             id: envelope.id,
             source: envelope.source,
-            subject: envelope.subject,
+            subject: event.subject,
             sequence: UInt64(sequence)
         )
     }

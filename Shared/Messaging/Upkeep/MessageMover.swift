@@ -103,7 +103,7 @@ struct MessageMover {
     private static func subject(of message: IncomingMessage) -> SubjectKey? {
         do throws(EventFault) {
             let envelope = try Envelope(decoding: message.message.body)
-            return SubjectKey(source: envelope.source, subject: envelope.subject)
+            return envelope.subject.map { SubjectKey(source: envelope.source, subject: $0) }
         } catch {
             return nil
         }

@@ -10,6 +10,8 @@ public struct MessagingCounters: Sendable, Equatable {
     public var unconfirmed = 0
     /// Messages taken from the queue.
     public var received = 0
+    /// Messages that came with a priority, by which they may have overtaken others of their subject.
+    public var prioritised = 0
     /// Deliveries whose effect is committed.
     public var processed = 0
     /// Messages that had been taken before.

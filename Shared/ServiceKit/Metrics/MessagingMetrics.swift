@@ -148,6 +148,11 @@ extension MetricsRegistry {
                 { $0.unconfirmed }
             ),
             ("messaging_client_consumed_messages_total", "Messages that the broker delivered.", { $0.received }),
+            (
+                "warren_prioritised_messages_total",
+                "Messages that came with a priority, by which they may have overtaken others of their subject.",
+                { $0.prioritised }
+            ),
             ("warren_processed_deliveries_total", "Deliveries whose handler committed.", { $0.processed }),
             ("warren_duplicate_deliveries_total", "Deliveries that were known already.", { $0.duplicates }),
             ("warren_failed_attempts_total", "Attempts of handlers that failed.", { $0.failedAttempts }),

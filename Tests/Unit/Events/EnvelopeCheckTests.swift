@@ -20,7 +20,7 @@ struct EnvelopeCheckTests {
     }
 
     @Test(
-        "is refused where it is written exactly where reading would refuse it",
+        "is refused where it is written, and so is what an AMQP property cannot hold",
         arguments: [
             "", "x", String(repeating: "x", count: 255), String(repeating: "x", count: 256), "\u{1F}", "1234567\u{7F}",
             "12345678\u{0}", "123456789ä", "ä\u{80}", "ä\u{9F}", "ä\u{A0}", "~ ~ ~ ~ ~ ~", "Ä Ö Ü ß 漢字", "\t",
@@ -31,7 +31,7 @@ struct EnvelopeCheckTests {
         for envelope in [
             envelope(type: EventType(rawValue: text)), envelope(source: text), envelope(subject: text),
         ] {
-            let isReadable = (try? Envelope(decoding: envelope.encoded())) != nil
+            let isReadable = text.utf8.count < 256 && (try? Envelope(decoding: envelope.encoded())) != nil
             let isWritable = (try? envelope.encoded(within: .standard)) != nil
             #expect(isReadable == isWritable)
         }

@@ -15,7 +15,7 @@ private struct Witness: HandlerMiddleware {
     }
 
     func handle(_ delivery: Delivery, next: (Delivery) async throws -> Void) async throws {
-        journal.note("\(name) enters \(delivery.envelope.subject) for the \(delivery.attempt). time")
+        journal.note("\(name) enters \(delivery.envelope.subject ?? "") for the \(delivery.attempt). time")
         do {
             try await next(delivery)
         } catch {

@@ -112,6 +112,14 @@ struct NotificationHeaderTests {
         #expect(MailHeaders.messageID(eventID: id, domain: "d") == messageID)
     }
 
+    @Test("A long id makes one that fits into a line, and stays different")
+    func longIDs() {
+        let ids = ["a", "b"].map { String(repeating: "ü", count: 1_000) + $0 }
+        let made = ids.map { MailHeaders.messageID(eventID: $0, domain: "d") }
+        #expect(made.allSatisfy { $0.utf8.count < 260 })
+        #expect(made[0] != made[1])
+    }
+
     @Test(
         "The date is the event's time as mail writes it",
         arguments: [
