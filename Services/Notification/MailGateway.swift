@@ -2,6 +2,7 @@ import Events
 import HTTP
 import Messaging
 import ShopEvents
+import Telemetry
 
 /// Hands mails to the SMTP server.
 struct MailGateway: Sendable {

@@ -26,7 +26,7 @@ struct PublishTests {
         #expect(event.source == "/order-service")
         #expect(event.sequence == nil)
         #expect(String(decoding: event.data, as: UTF8.self) == #"{"a": 1.5}"#)
-        #expect(Timestamp(rfc3339: event.time)?.milliseconds != nil)
+        #expect(Timestamp(rfc3339: event.time ?? "")?.milliseconds != nil)
         #expect(event.id.count == 36 && event.id.dropFirst(14).first == "7")
         #expect(outcome.lines.map { $0.split(separator: " ").first } == ["ID", Substring(event.id)])
     }
