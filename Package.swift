@@ -71,7 +71,7 @@ let documents: [String: [String]] = [
     "Database": ["README.md"],
     "Events": ["README.md"],
     "HTTP": ["README.md"],
-    "InteropTests": ["peer.py", "stripe_client.py", "prepare", "requirements.txt"],
+    "InteropTests": ["peer.py", "stripe_client.py", "prepare", "requirements.txt", "schemathesis.toml"],
     "JSON": ["README.md"],
     "Messaging": ["README.md"],
     "MessagingTestKit": ["README.md"],
