@@ -73,6 +73,7 @@ let documents: [String: [String]] = [
     "HTTP": ["README.md"],
     "InteropTests": [
         "cloudevents_peer.py", "contract_corpus.py", "peer.py", "stripe_client.py", "prepare", "requirements.txt",
+        "schemathesis.toml",
     ],
     "JSON": ["README.md"],
     "Messaging": ["README.md"],

@@ -19,7 +19,7 @@ struct IdempotencyKey: Sendable, Hashable {
     ///
     /// Both forms of one key are the same key.
     ///
-    /// - Throws: a `Problem` (400) that says what is wrong.
+    /// - Throws: a `Problem` (422) that says what is wrong.
     init(_ value: String, of caller: String) throws {
         let trimmed = value.utf8.drop { $0 == 0x20 || $0 == 0x09 }
         var bytes = Array(trimmed)
@@ -34,7 +34,7 @@ struct IdempotencyKey: Sendable, Hashable {
 
     /// The key of a request; nil when it has none.
     ///
-    /// - Throws: a `Problem` (400) when it is not valid or not the only one.
+    /// - Throws: a `Problem` (422) when it is not valid or not the only one.
     static func of(_ request: HTTPRequest, by caller: Caller) throws -> IdempotencyKey? {
         let values = request.headers.values(header)
         guard values.count <= 1 else { throw invalid("must be there once") }
@@ -42,12 +42,7 @@ struct IdempotencyKey: Sendable, Hashable {
     }
 
     private static func invalid(_ detail: String) -> Problem {
-        Problem(
-            status: 400,
-            slug: "invalid-idempotency-key",
-            title: "The idempotency key is not valid",
-            faults: [Problem.Fault(field: header, detail: detail)]
-        )
+        .invalidRequest([Problem.Fault(field: header, detail: detail)])
     }
 
     private static func bare(_ bytes: [UInt8]) -> [UInt8]? {
@@ -134,9 +129,7 @@ final class IdempotencyKeys: Sendable {
     func holding<Result>(_ key: IdempotencyKey, _ body: () async throws -> Result) async throws -> Result {
         guard running.withLock({ $0.insert(key).inserted }) else {
             throw Problem(
-                status: 409,
-                slug: "idempotency-key-in-use",
-                title: "A request with this key is still running",
+                .idempotencyKeyInUse,
                 detail: "Repeat the request in a moment.",
                 headers: ["Retry-After": "1"]
             )

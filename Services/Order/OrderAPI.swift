@@ -3,6 +3,7 @@ import Events
 import FoundationEssentials
 import HTTP
 import Messaging
+import ServiceKit
 import ShopEvents
 
 /// Order's HTTP interface, as `openapi.yaml` describes it.
@@ -45,6 +46,7 @@ struct OrderAPI: Sendable {
     /// `POST /orders`: stores the order and its first events in one transaction.
     private func place(_ request: HTTPRequest) async throws -> HTTPResponse {
         let caller = try request.knownCaller
+        try request.checkNoQuery()
         let key = try IdempotencyKey.of(request, by: caller)
         let draft = try request.decode(OrderForm.self).checked()
         guard let key else {
@@ -69,9 +71,7 @@ struct OrderAPI: Sendable {
             if let stored = try keys.find(key, now: time, in: transaction) {
                 guard stored.request == request else {
                     throw Problem(
-                        status: 422,
-                        slug: "idempotency-key-reused",
-                        title: "The key belongs to another request",
+                        .idempotencyKeyReused,
                         detail: "Use a new key for a new order.",
                         faults: [
                             Problem.Fault(field: IdempotencyKey.header, detail: "was used with another body")
@@ -113,6 +113,7 @@ struct OrderAPI: Sendable {
     private func show(_ request: HTTPRequest) async throws -> HTTPResponse {
         let id = request.parameters["id"] ?? ""
         let caller = try request.knownCaller
+        try request.checkNoQuery()
         guard let order = try await database.read({ transaction in try store.load(id, in: transaction) }),
             order.isVisible(to: caller)
         else {
@@ -125,6 +126,8 @@ struct OrderAPI: Sendable {
     private func cancel(_ request: HTTPRequest) async throws -> HTTPResponse {
         let id = request.parameters["id"] ?? ""
         let caller = try request.knownCaller
+        try request.checkNoQuery()
+        try request.checkNoBody()
         let (order, isNew) = try await events.write { transaction in
             guard var order = try store.load(id, in: transaction), order.isVisible(to: caller) else {
                 throw OrderAPI.unknownOrder
@@ -139,9 +142,7 @@ struct OrderAPI: Sendable {
                 }
             } catch Order.Refusal.rejected {
                 throw Problem(
-                    status: 409,
-                    slug: "order-rejected",
-                    title: "The order is rejected",
+                    .orderRejected,
                     detail: "A rejected order cannot be cancelled: nothing was charged."
                 )
             }
@@ -173,7 +174,7 @@ struct OrderAPI: Sendable {
 
     /// Also for an order of somebody else: that it is there is nobody else's business.
     private static var unknownOrder: Problem {
-        Problem(status: 404, slug: "order-not-found", title: "There is no such order")
+        Problem(.notFound, detail: "There is no such order.")
     }
 }
 
@@ -181,19 +182,5 @@ extension Order {
     /// Whether a caller may see and change the order: back ends all, a customer what they placed.
     func isVisible(to caller: Caller) -> Bool {
         caller.kind != .customer || placedBy == caller.text
-    }
-}
-
-extension HTTPRequest {
-    /// Who sends it.
-    ///
-    /// - Throws: a `Problem` (401) where nobody has made sure of it: such a request gets nothing.
-    fileprivate var knownCaller: Caller {
-        get throws {
-            guard let caller else {
-                throw Problem(status: 401, slug: "unauthorized", title: "Nobody knows who sends this request")
-            }
-            return caller
-        }
     }
 }

@@ -11,7 +11,7 @@ struct OrderQuery: Sendable, Equatable {
 
     /// Reads the query.
     ///
-    /// - Throws: a `Problem` (400) that names every parameter at fault.
+    /// - Throws: a `Problem` (422) that names every parameter at fault.
     init(_ items: [(name: String, value: String)]) throws {
         let faults = FaultCollector()
         var seen: Set<String> = []
@@ -29,7 +29,9 @@ struct OrderQuery: Sendable, Equatable {
                 after = value
                 if !OrderQuery.isCursor(value) { faults.add(name, "must be the `next` of an earlier answer") }
             case "limit":
-                if let number = Int(value), OrderQuery.limits.contains(number) {
+                if value.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = Int(value),
+                    OrderQuery.limits.contains(number)
+                {
                     limit = number
                 } else {
                     let range = OrderQuery.limits
@@ -40,12 +42,7 @@ struct OrderQuery: Sendable, Equatable {
             }
         }
         guard faults.faults.isEmpty else {
-            throw Problem(
-                status: 400,
-                slug: "invalid-query",
-                title: "The query is not valid",
-                faults: faults.faults
-            )
+            throw Problem.invalidRequest(faults.faults)
         }
     }
 
@@ -54,13 +51,14 @@ struct OrderQuery: Sendable, Equatable {
         "/orders?" + (status.map { "status=\($0.rawValue)&" } ?? "") + "after=\(next)&limit=\(limit)"
     }
 
-    /// An order's id, as this service makes them: 36 lower-case hexadecimal digits and hyphens.
+    /// An order's id, as this service makes them: a UUID in lower case.
     private static func isCursor(_ text: String) -> Bool {
         text.utf8.count == 36
-            && text.utf8.allSatisfy { byte in
+            && text.utf8.enumerated().allSatisfy { index, byte in
                 switch byte {
-                case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "f"), UInt8(ascii: "-"):
-                    true
+                case UInt8(ascii: "-"): [8, 13, 18, 23].contains(index)
+                case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "f"):
+                    ![8, 13, 18, 23].contains(index)
                 default: false
                 }
             }

@@ -1,3 +1,4 @@
+import HTTP
 import ServiceKit
 import ShopEvents
 
@@ -9,6 +10,7 @@ var order = ServiceDescription(
     migrations: [OrderStore.migrations]
 )
 order.openAPI = PackageResources.openapi_yaml
+order.problems = ProblemKind.ofOrder
 
 await runService(order) { context in
     OrderHandlers().register(on: context.subscriber)

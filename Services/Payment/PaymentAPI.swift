@@ -1,6 +1,7 @@
 import Database
 import Events
 import HTTP
+import ServiceKit
 import ShopEvents
 import Telemetry
 
@@ -38,12 +39,13 @@ struct PaymentAPI: Sendable {
 
     /// For back ends alone: whose order it is Order knows, and shows its customer.
     @Sendable private func show(_ request: HTTPRequest) async throws -> HTTPResponse {
-        guard let caller = request.caller, caller.kind != .customer else {
-            throw Problem(status: 403, slug: "back-ends-only", title: "Payments are shown to back ends only")
+        guard try request.knownCaller.kind != .customer else {
+            throw Problem(.roleNotAllowed, detail: "Payments are shown to back ends alone.")
         }
+        try request.checkNoQuery()
         let orderID = request.parameters["orderID"] ?? ""
         guard let payment = try await database.read({ try PaymentStore().find(orderID, in: $0) }) else {
-            throw Problem(status: 404, slug: "not-found", title: "There is no payment for this order")
+            throw Problem(.notFound, detail: "There is no payment for this order.")
         }
         return try .json(Answer(payment))
     }

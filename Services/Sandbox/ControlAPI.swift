@@ -25,7 +25,8 @@ struct ControlAPI: Sendable {
     }
 
     @Sendable private func plan(_ request: HTTPRequest) async throws -> HTTPResponse {
-        let wanted = try request.decode(FaultRequest.self)
+        let members = ["operation", "kind", "count", "delayMilliseconds"]
+        let wanted = try request.decode(FaultRequest.self, members: members)
         var faults: [Problem.Fault] = []
         let operation = Fault.Operation(rawValue: wanted.operation)
         if operation == nil {
@@ -46,7 +47,7 @@ struct ControlAPI: Sendable {
             faults.append(Problem.Fault(field: "delayMilliseconds", detail: "must be from 0 to 120000"))
         }
         guard let operation, let kind, faults.isEmpty else {
-            throw Problem(status: 422, slug: "invalid-request", title: "The fault is not valid", faults: faults)
+            throw Problem.invalidRequest(faults)
         }
         let fault = Fault(kind: kind, delayMilliseconds: delay)
         provider.control(.plan(fault, for: operation, count: count))

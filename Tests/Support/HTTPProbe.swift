@@ -104,7 +104,7 @@ public struct HTTPProbe: Sendable {
         return answer
     }
 
-    private static func parse(_ answer: [UInt8]) throws -> Reply {
+    static func parse(_ answer: [UInt8]) throws -> Reply {
         guard let end = answer.firstRange(of: Array("\r\n\r\n".utf8)) else {
             throw Socket.Failure(text: "no HTTP answer but: \(String(decoding: answer.prefix(200), as: UTF8.self))")
         }

@@ -41,7 +41,8 @@ public struct JSONSchema {
             case "minLength", "minItems": compare(length(), rule, >=, "is too short")
             case "maxLength", "maxItems": compare(length(), rule, <=, "is too long")
             case "pattern":
-                let expression = try Regex(rule.text ?? "")
+                // As JavaScript has it: by code points, not by what looks like one character.
+                let expression = try Regex(rule.text ?? "").matchingSemantics(.unicodeScalar)
                 check(try value.text.map { try expression.firstMatch(in: $0) != nil } ?? true, "does not match")
             case "required":
                 for name in rule.elements { check(value.object?[name.text ?? ""] != nil, "lacks \(name)") }
@@ -57,6 +58,12 @@ public struct JSONSchema {
             case "oneOf":
                 let fits = try rule.elements.filter { try self.faults(value, $0, at: path).isEmpty }
                 check(fits.count == 1, "fits \(fits.count) of the shapes")
+            case "anyOf":
+                check(try rule.elements.contains { try self.faults(value, $0, at: path).isEmpty }, "fits no shape")
+            case "dependentRequired":
+                for (name, others) in rule.object ?? [:] where value.object?[name] != nil {
+                    for other in others.elements { check(value.object?[other.text ?? ""] != nil, "lacks \(other)") }
+                }
             case "minProperties":
                 compare(value.object.map { Double($0.count) }, rule, >=, "has too few members")
             default: faults.append("\(path): the keyword \(keyword) is not one that is checked")

@@ -16,12 +16,8 @@ public struct Problem: Error, Sendable, Equatable {
         }
     }
 
-    /// The status code, 400 to 599.
-    public var status: Int
-    /// Stable slug, `invalid-request`; becomes `type: "/problems/<slug>"`.
-    public var slug: String
-    /// What kind of problem it is; the same for every problem with this slug.
-    public var title: String
+    /// What kind of problem it is: its type, its status and its title.
+    public let kind: ProblemKind
     /// What is wrong in this case, and how to mend it.
     public var detail: String?
     /// The faults of the input, answered as `errors`.
@@ -29,27 +25,25 @@ public struct Problem: Error, Sendable, Equatable {
     /// Further header fields of the answer, `Allow` or `Retry-After` for example.
     public var headers: HTTPHeaders
 
-    /// Makes a problem.
-    public init(
-        status: Int,
-        slug: String,
-        title: String,
-        detail: String? = nil,
-        faults: [Fault] = [],
-        headers: HTTPHeaders = [:]
-    ) {
-        self.status = status
-        self.slug = slug
-        self.title = title
+    /// Makes a problem of a kind.
+    public init(_ kind: ProblemKind, detail: String? = nil, faults: [Fault] = [], headers: HTTPHeaders = [:]) {
+        self.kind = kind
         self.detail = detail
         self.faults = faults
         self.headers = headers
     }
 
+    /// The status code of its kind.
+    public var status: Int { kind.status }
+    /// The slug of its kind, `invalid-request`.
+    public var slug: String { kind.slug }
+    /// The title of its kind.
+    public var title: String { kind.title }
+
     /// The problem as an answer: `type`, `title`, `status`, and `detail` and `errors` where there are any.
     public var response: HTTPResponse {
         let document = Document(
-            type: "/problems/\(slug)",
+            type: kind.path,
             title: title,
             status: status,
             detail: detail,

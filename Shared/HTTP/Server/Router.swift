@@ -26,6 +26,9 @@ public struct Router: Sendable {
     /// could not be read. Called from any thread; must not block.
     public var onRefusal: @Sendable (_ method: String, _ status: Int) -> Void = { _, _ in }
 
+    /// Looks at every request before its route is sought, so that who may not ask does not learn what there is.
+    public var screen: @Sendable (HTTPRequest) throws(Problem) -> Void = { _ throws(Problem) in }
+
     /// A router without routes.
     public init() {
         passOn = nil
@@ -57,6 +60,7 @@ public struct Router: Sendable {
         let route: Route
         var request = request
         do {
+            try screen(request)
             (route, request.parameters) = try match(request)
         } catch {
             onRefusal(request.method, error.status)
@@ -84,12 +88,7 @@ public struct Router: Sendable {
     private func match(_ request: HTTPRequest) throws(Problem) -> (Route, [String: String]) {
         let matching = table.filter { $0.pattern.matches(request.segments) }
         guard !matching.isEmpty else {
-            throw Problem(
-                status: 404,
-                slug: "not-found",
-                title: "There is no such resource",
-                detail: "There is nothing at \(request.path)."
-            )
+            throw Problem(.notFound, detail: "There is nothing at \(request.path).")
         }
         var found = Self.mostSpecific(matching.filter { $0.method == request.method })
         if found == nil, request.method == "HEAD" {
@@ -100,9 +99,7 @@ public struct Router: Sendable {
             if methods.contains("GET") { methods.insert("HEAD") }
             let allowed = methods.sorted().joined(separator: ", ")
             throw Problem(
-                status: 405,
-                slug: "method-not-allowed",
-                title: "The resource does not answer this method",
+                .methodNotAllowed,
                 detail: "\(request.path) answers \(allowed).",
                 headers: ["Allow": allowed]
             )

@@ -31,12 +31,7 @@ enum FieldRules {
             throw HeadFault("Transfer-Encoding is not chunked.")
         }
         throw HeadFault(
-            Problem(
-                status: 501,
-                slug: "transfer-encoding",
-                title: "The transfer encoding is not supported",
-                detail: "Transfer-Encoding can only be chunked."
-            )
+            Problem(.transferEncoding, detail: "Transfer-Encoding can only be chunked.")
         )
     }
 

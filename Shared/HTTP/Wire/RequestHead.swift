@@ -99,14 +99,7 @@ private struct RequestLine {
             version.starts(with: "HTTP/".utf8), digits.count == 3, isDigit(digits[0]), digits[1] == UInt8(ascii: "."),
             isDigit(digits[2])
         else { throw HeadFault("The version is not one.") }
-        throw HeadFault(
-            Problem(
-                status: 505,
-                slug: "http-version",
-                title: "The version of HTTP is not supported",
-                detail: "Versions 1.1 and 1.0 are spoken."
-            )
-        )
+        throw HeadFault(Problem(.httpVersion, detail: "Versions 1.1 and 1.0 are spoken."))
     }
 
     /// The head that the line and the fields make together.
@@ -117,14 +110,7 @@ private struct RequestLine {
         try FieldRules.checkHost(headers["Host"], target: target, isRequired: !isVersion10)
         let expectation = headers["Expect"]?.lowercased()
         guard expectation == nil || expectation == "100-continue" else {
-            throw HeadFault(
-                Problem(
-                    status: 417,
-                    slug: "expectation",
-                    title: "The expectation cannot be met",
-                    detail: "Expect can only be 100-continue."
-                )
-            )
+            throw HeadFault(Problem(.expectation, detail: "Expect can only be 100-continue."))
         }
         let options = headers.values("Connection").flatMap { $0.lowercased().split(separator: ",") }
         return RequestHead(

@@ -6,7 +6,6 @@ import HTTP
 /// peers on loopback.
 struct APIAccess: Sendable {
     private static let local = LoopbackOnly(
-        subject: "the service's API",
         mend: "Set WARREN_API_TOKENS_FILE or WARREN_JWT_KEY_FILE and send a bearer token."
     )
 
@@ -27,22 +26,16 @@ struct APIAccess: Sendable {
             return .local
         }
         guard let given = request.bearerToken else {
-            throw Problem.unauthorized("The service's API needs a bearer token", wasGiven: false, realm: "api")
+            throw Problem.unauthorized(nil, realm: "api")
         }
         if let entry = tokens?().entry(of: given) { return Caller(.backEnd, entry.name) }
         if let webTokens {
             do throws(WebTokenFault) {
                 return Caller(.customer, try webTokens(given).subject)
             } catch {
-                throw Problem(
-                    status: 401,
-                    slug: "unauthorized",
-                    title: "The token is not a right one",
-                    detail: error.description,
-                    headers: ["WWW-Authenticate": "Bearer realm=\"api\", error=\"invalid_token\""]
-                )
+                throw Problem.unauthorized(error.description, realm: "api")
             }
         }
-        throw Problem.unauthorized("The service's API needs a bearer token", wasGiven: true, realm: "api")
+        throw Problem.unauthorized(Problem.unknownToken, realm: "api")
     }
 }

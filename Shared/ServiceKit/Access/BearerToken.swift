@@ -14,13 +14,18 @@ extension HTTPRequest {
 
 extension Problem {
     /// 401: who asks has to say who they are.
-    static func unauthorized(_ title: String, wasGiven: Bool, realm: String) -> Problem {
-        Problem(
-            status: 401,
-            slug: "unauthorized",
-            title: title,
-            detail: wasGiven ? "The token is not a right one." : "Send the header `Authorization: Bearer TOKEN`.",
-            headers: ["WWW-Authenticate": "Bearer realm=\"\(realm)\""]
+    ///
+    /// - Parameter fault: what is wrong with the token that was given; nil where none was.
+    static func unauthorized(_ fault: String?, realm: String) -> Problem {
+        // RFC 6750, section 3.1: who gave no token is told of no error.
+        let error = fault == nil ? "" : ", error=\"invalid_token\""
+        return Problem(
+            .unauthorized,
+            detail: fault ?? "There is none. Send the header `Authorization: Bearer TOKEN`.",
+            headers: ["WWW-Authenticate": "Bearer realm=\"\(realm)\"\(error)"]
         )
     }
+
+    /// What is wrong with a token that nobody knows.
+    static let unknownToken = "The token is not a right one."
 }

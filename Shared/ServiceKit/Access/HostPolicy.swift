@@ -24,16 +24,14 @@ struct HostPolicy: Sendable {
     }
 
     /// - Throws: a `Problem` (421) for a name that is not the program's.
-    func check(_ request: HTTPRequest) throws {
+    func check(_ request: HTTPRequest) throws(Problem) {
         guard let authority = request.headers["Host"] else { return }
         if let host = Self.host(of: authority) {
             if names.contains(host) { return }
             if answersToAddresses, Self.isAddress(host) { return }
         }
         throw Problem(
-            status: 421,
-            slug: "misdirected-request",
-            title: "The request is addressed to another host",
+            .misdirectedRequest,
             detail:
                 "The program does not answer to the name in Host. Add it to WARREN_HTTP_HOSTS where it is one of its names."
         )

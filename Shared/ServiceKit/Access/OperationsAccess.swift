@@ -5,7 +5,6 @@ import HTTP
 /// With a file of tokens: whoever sends one, as far as its role goes. Without one: peers on loopback.
 struct OperationsAccess: Sendable {
     private static let local = LoopbackOnly(
-        subject: "the operations API",
         mend: "Set WARREN_OPERATIONS_TOKENS_FILE and send one of its tokens as bearer token."
     )
 
@@ -22,17 +21,11 @@ struct OperationsAccess: Sendable {
         }
         let given = request.bearerToken
         guard let given, let entry = tokens.entry(of: given) else {
-            throw Problem.unauthorized(
-                "The operations API needs a bearer token",
-                wasGiven: given != nil,
-                realm: "operations"
-            )
+            throw Problem.unauthorized(given == nil ? nil : Problem.unknownToken, realm: "operations")
         }
         guard entry.role.allows(role) else {
             throw Problem(
-                status: 403,
-                slug: "role-not-allowed",
-                title: "The token may not do that",
+                .roleNotAllowed,
                 detail: "The role of \(entry.name) is \(entry.role.rawValue); this needs \(role.rawValue)."
             )
         }

@@ -1,4 +1,3 @@
-import Database
 import HTTP
 import Messaging
 
@@ -17,24 +16,9 @@ struct EventRoutes: Sendable {
 
     var routes: [Wiring.Route] {
         [
-            guarded("/events") { try await events($0) },
-            guarded("/events/types") { try await types($0) },
+            Wiring.Route(method: "GET", pattern: "/events", access: .operators(.read)) { try await events($0) },
+            Wiring.Route(method: "GET", pattern: "/events/types", access: .operators(.read)) { try await types($0) },
         ]
-    }
-
-    private func guarded(_ pattern: String, _ handler: @escaping Router.Handler) -> Wiring.Route {
-        Wiring.Route(method: "GET", pattern: pattern, access: .operators(.read)) { request in
-            do {
-                return try await handler(request)
-            } catch let error as DatabaseError where error.isTransient {
-                throw Problem(
-                    status: 503,
-                    slug: "unavailable",
-                    title: "The database cannot be used now",
-                    headers: ["Retry-After": "1"]
-                )
-            }
-        }
     }
 
     private func events(_ request: HTTPRequest) async throws -> HTTPResponse {
@@ -72,11 +56,7 @@ struct EventRoutes: Sendable {
     }
 
     private func types(_ request: HTTPRequest) async throws -> HTTPResponse {
-        if let name = request.query.first?.name {
-            throw EventParameters.problem([
-                Problem.Fault(field: name, detail: "is not a parameter of this request (it has none)")
-            ])
-        }
+        try request.checkNoQuery()
         let items = try await log.types().map { OperationsAPI.EventTypeCount(type: $0.type, count: $0.count) }
         var response = try HTTPResponse.json(OperationsAPI.EventTypes(service: service, items: items))
         response.headers["Cache-Control"] = "no-store"
@@ -87,9 +67,7 @@ struct EventRoutes: Sendable {
         switch error {
         case .gone(let through):
             Problem(
-                status: 410,
-                slug: "events-gone",
-                title: "The events behind this position are no longer kept",
+                .eventsGone,
                 detail: """
                     Retention has removed events up to position \(through). Bring your state up to a later position from \
                     a copy or a snapshot, and go on from there; `after=\(through)` gives what is left.
@@ -97,7 +75,7 @@ struct EventRoutes: Sendable {
                 headers: [goneHeader: String(through)]
             )
         case .ahead(let head):
-            EventParameters.problem([
+            Problem.invalidRequest([
                 Problem.Fault(
                     field: "after",
                     detail: """
@@ -107,12 +85,7 @@ struct EventRoutes: Sendable {
                 )
             ])
         case .tooManyWaiters:
-            Problem(
-                status: 503,
-                slug: "too-many-waiters",
-                title: "Too many requests wait for events already",
-                headers: ["Retry-After": "1"]
-            )
+            Problem(.tooManyWaiters, headers: ["Retry-After": "1"])
         }
     }
 }
@@ -152,7 +125,7 @@ struct EventParameters {
         }
         func number(_ name: String, in range: ClosedRange<Int64>, _ expected: String) -> Int64? {
             guard let text = single(name), !(name == "after" && text == "end") else { return nil }
-            guard text.utf8.allSatisfy({ $0 &- 0x30 < 10 }), let number = Int64(text), range.contains(number) else {
+            guard let number = OperationsQuery.number(text), range.contains(number) else {
                 fault(name, expected)
                 return nil
             }
@@ -177,11 +150,7 @@ struct EventParameters {
         query.types = items.filter { $0.name == "type" }.map(\.value)
         if query.types.contains("") { fault("type", "must not be empty") }
         if query.types.count > Self.mostTypes { fault("type", "must occur at most \(Self.mostTypes) times") }
-        guard faults.isEmpty else { throw Self.problem(faults) }
-    }
-
-    static func problem(_ faults: [Problem.Fault]) -> Problem {
-        Problem(status: 422, slug: "invalid-request", title: "The query is not valid", faults: faults)
+        guard faults.isEmpty else { throw Problem.invalidRequest(faults) }
     }
 
     /// The same request from another position on.

@@ -56,12 +56,16 @@ struct OperationForm {
         }
 
         mutating func knows(_ names: [String]) {
-            for name in members.keys.sorted() where !names.contains(name) {
-                fault(name, "is not known (there are \(names.joined(separator: ", ")))")
+            for name in members.keys.sorted() {
+                if !names.contains(name) {
+                    faults.append(.unknown(prefix + name, among: names))
+                } else if members[name] == .null {
+                    faults.append(.null(prefix + name))
+                }
             }
         }
 
-        /// A member that is there and not null.
+        /// A member that is there; one that is null is a fault already.
         private func value(_ name: String) -> JSONValue? {
             members[name] == .null ? nil : members[name]
         }
@@ -69,7 +73,7 @@ struct OperationForm {
         mutating func action() -> DeadLetterAction? {
             let names = DeadLetterAction.allCases.map(\.rawValue).joined(separator: ", ")
             guard let text = text("action") else {
-                if value("action") == nil { fault("action", "is required: one of \(names)") }
+                if members["action"] == nil { fault("action", "is required: one of \(names)") }
                 return nil
             }
             guard let action = DeadLetterAction(rawValue: text) else {
@@ -81,11 +85,11 @@ struct OperationForm {
 
         mutating func reason(isRequired: Bool) -> String {
             guard let given = text("reason") else {
-                if isRequired, value("reason") == nil { fault("reason", "must say why") }
+                if isRequired, members["reason"] == nil { fault("reason", "must say why") }
                 return ""
             }
             let reason = String(given.trimmingSpaces)
-            if reason.count > 1000 || !reason.isOneLine {
+            if given.unicodeScalars.count > 1000 || !given.isOneLine {
                 fault("reason", "must be at most 1,000 characters without control characters")
             } else if isRequired, reason.isEmpty {
                 fault("reason", "must say why")
@@ -118,7 +122,7 @@ struct OperationForm {
             switch value(name) {
             case nil: return nil
             case .integer(let integer)?: number = Double(integer)
-            case .number(let other)? where !isWhole: number = other
+            case .number(let other)? where !isWhole || other == other.rounded(): number = other
             default: number = .nan
             }
             guard range.contains(number) else {
@@ -136,7 +140,7 @@ struct OperationForm {
             var filter = DeadLetterFilter()
             let hint = "must say which dead letters: conditions, or {\"all\": true}"
             guard case .object(let conditions)? = value("filter") else {
-                fault("filter", hint)
+                if members["filter"] != .null { fault("filter", hint) }
                 return filter
             }
             var reader = Reader(members: conditions)
@@ -152,11 +156,12 @@ struct OperationForm {
             if !states.isEmpty, states != [action.from.rawValue] {
                 reader.fault("state", "must be \(action.from.rawValue): \(action.rawValue) leads on from there alone")
             }
-            let all = reader.bool("all") ?? false
+            let all = reader.bool("all")
+            if all == false { reader.fault("all", "must be true, or left out") }
             let isEmpty = DeadLetterFilter() == filter
-            if all, !isEmpty { reader.fault("all", "must not be given together with conditions") }
+            if all == true, !isEmpty { reader.fault("all", "must not be given together with conditions") }
             faults += reader.faults
-            if !all, isEmpty, reader.faults.isEmpty { fault("filter", hint) }
+            if all != true, isEmpty, reader.faults.isEmpty { fault("filter", hint) }
             return filter
         }
 
@@ -177,8 +182,8 @@ struct OperationForm {
             let texts = values.compactMap { value in
                 if case .string(let text) = value, !text.isEmpty { text } else { nil as String? }
             }
-            if texts.count < values.count || values.count > 100 {
-                fault(name, "must be a string or a list of at most 100 strings, none of them empty")
+            if texts.count < values.count || !(1...100).contains(values.count) {
+                fault(name, "must be a string or a list of 1 to 100 strings, none of them empty")
             }
             return texts
         }

@@ -35,13 +35,16 @@ extension DeadLetterCursor {
     /// Reads what `text` writes.
     init?(text: String, hasTime: Bool) {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
-        guard let id = parts.last.flatMap({ Int64($0) }), id > 0, parts.count == (hasTime ? 2 : 1) else { return nil }
+        guard let id = parts.last.flatMap({ OperationsQuery.id(String($0)) }), parts.count == (hasTime ? 2 : 1) else {
+            return nil
+        }
         guard hasTime else {
             self.init(id: id)
             return
         }
         guard let time = Timestamp(rfc3339: String(parts[0])) else { return nil }
         self.init(id: id, updatedAt: time.milliseconds)
+        guard self.text == text else { return nil }
     }
 }
 

@@ -43,18 +43,18 @@ struct OperationsQuery {
 
     mutating func limit() -> Int {
         guard let text = single("limit") else { return Self.defaultLimit }
-        guard let limit = Int(text), (1...Self.maximumLimit).contains(limit) else {
+        guard let limit = Self.number(text), (1...Int64(Self.maximumLimit)).contains(limit) else {
             faults.append(
                 Problem.Fault(field: "limit", detail: "must be a whole number from 1 to \(Self.maximumLimit)")
             )
             return Self.defaultLimit
         }
-        return limit
+        return Int(limit)
     }
 
     mutating func after() -> Int64? {
         guard let text = single("after") else { return nil }
-        guard let id = Int64(text), id > 0 else {
+        guard let id = Self.id(text) else {
             faults.append(Problem.Fault(field: "after", detail: "must be the value of `next` of the page before"))
             return nil
         }
@@ -77,11 +77,23 @@ struct OperationsQuery {
     /// Throws a `Problem` that names every fault.
     func throwFaults() throws {
         guard !faults.isEmpty else { return }
-        throw Problem(status: 422, slug: "invalid-request", title: "The query is not valid", faults: faults)
+        throw Problem.invalidRequest(faults)
     }
 
-    private func values(_ name: String) -> [String] {
-        items.filter { $0.name == name && !$0.value.isEmpty }.map(\.value)
+    /// A number of digits alone, eighteen at most.
+    static func number(_ text: String) -> Int64? {
+        text.utf8.count <= 18 && text.utf8.allSatisfy { (0x30...0x39).contains($0) } ? Int64(text) : nil
+    }
+
+    /// The number of a row, in the one way in which it is written.
+    static func id(_ text: String) -> Int64? { text.hasPrefix("0") ? nil : number(text) }
+
+    /// An empty condition would be none, and more would be answered than was asked for.
+    private mutating func values(_ name: String) -> [String] {
+        let values = items.filter { $0.name == name }.map(\.value)
+        if values.contains("") { faults.append(Problem.Fault(field: name, detail: "must not be empty")) }
+        if values.count > 100 { faults.append(Problem.Fault(field: name, detail: "must occur at most 100 times")) }
+        return values.filter { !$0.isEmpty }
     }
 
     private mutating func single(_ name: String) -> String? {

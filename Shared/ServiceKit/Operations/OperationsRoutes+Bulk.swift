@@ -17,7 +17,7 @@ extension OperationsRoutes {
     }
 
     private func start(_ request: HTTPRequest) async throws -> HTTPResponse {
-        try OperationsQuery(request, known: []).throwFaults()
+        try request.checkNoQuery()
         let actor = try Self.actor(of: request)
         let form = try OperationForm(request)
         if form.isDryRun {
@@ -60,14 +60,14 @@ extension OperationsRoutes {
     }
 
     private func operation(_ request: HTTPRequest) async throws -> HTTPResponse {
-        try OperationsQuery(request, known: []).throwFaults()
+        try request.checkNoQuery()
         return try .json(
             OperationsAPI.Operation(try await source.operation(try Self.operationID(in: request)), service: service)
         )
     }
 
     private func order(_ order: DeadLetterOperation.Order, _ request: HTTPRequest) async throws -> HTTPResponse {
-        try OperationsQuery(request, known: []).throwFaults()
+        try request.checkNoQuery()
         let id = try Self.operationID(in: request)
         let actor = try Self.actor(of: request)
         let reason = try Self.reason(in: request, isRequired: false)
@@ -81,29 +81,19 @@ extension OperationsRoutes {
 
     private static func operationID(in request: HTTPRequest) throws -> Int64 {
         let text = request.parameters["id"] ?? ""
-        guard let id = Int64(text), id > 0 else { throw noOperation(text) }
+        guard let id = OperationsQuery.id(text) else { throw noOperation(text) }
         return id
     }
 
     private static func noOperation(_ id: String) -> Problem {
-        Problem(
-            status: 404,
-            slug: "not-found",
-            title: "There is no such operation",
-            detail: "No operation has the id \(ShownValue.text(id))."
-        )
+        Problem(.notFound, detail: "No operation has the id \(ShownValue.text(id)).")
     }
 
     static func problem(of error: DeadLetterOperationError) -> Problem {
         switch error {
         case .notFound(let id): noOperation(String(id))
         case .wrongState(let id, let state):
-            Problem(
-                status: 409,
-                slug: "wrong-state",
-                title: "The operation is in a state from which this does not lead on",
-                detail: "The operation \(id) is \(state.rawValue)."
-            )
+            Problem(.wrongState, detail: "The operation \(id) is \(state.rawValue).")
         }
     }
 }

@@ -1,4 +1,3 @@
-import Database
 import HTTP
 import JSON
 import Messaging
@@ -42,14 +41,6 @@ struct OperationsRoutes: Sendable {
                 throw Self.problem(of: error)
             } catch let error as DeadLetterOperationError {
                 throw Self.problem(of: error)
-            } catch let error as DatabaseError where error.isTransient {
-                logger.warning("an operation failed on the database", [LogField("error", error: error)])
-                throw Problem(
-                    status: 503,
-                    slug: "unavailable",
-                    title: "The database cannot be used now",
-                    headers: ["Retry-After": "1"]
-                )
             }
         }
     }
@@ -86,14 +77,14 @@ struct OperationsRoutes: Sendable {
     }
 
     private func show(_ request: HTTPRequest) async throws -> HTTPResponse {
-        try OperationsQuery(request, known: []).throwFaults()
+        try request.checkNoQuery()
         return try .json(
             try OperationsAPI.DeadLetterDetail(try await source.show(try Self.id(in: request)), service: service)
         )
     }
 
     private func act(_ action: Action, _ request: HTTPRequest) async throws -> HTTPResponse {
-        try OperationsQuery(request, known: []).throwFaults()
+        try request.checkNoQuery()
         let id = try Self.id(in: request)
         let actor = try Self.actor(of: request)
         let reason = try Self.reason(in: request, isRequired: action == .discard)
@@ -111,10 +102,10 @@ struct OperationsRoutes: Sendable {
     }
 
     private func edit(_ request: HTTPRequest) async throws -> HTTPResponse {
-        try OperationsQuery(request, known: []).throwFaults()
+        try request.checkNoQuery()
         let id = try Self.id(in: request)
         let actor = try Self.actor(of: request)
-        let reason = try Self.reason(in: request, isRequired: true)
+        let reason = try Self.reason(in: request, isRequired: true, members: ["reason", "data", "envelope"])
         let letter = try await source.edit(id, to: try Self.edit(in: request), actor: actor, reason: reason)
         logger.info(
             "an operation on a dead letter was done",
@@ -132,14 +123,16 @@ struct OperationsRoutes: Sendable {
         let document = try JSONDocument(request.body, maximumDepth: 64)
         switch (document.member("data"), document.member("envelope")) {
         case (let data?, nil): return .data(Array(document.text(of: data)))
-        case (nil, let envelope?): return .envelope(Array(document.text(of: envelope)))
+        case (nil, let envelope?):
+            guard envelope.kind == .object else { throw invalid(field: "envelope", "must be an object") }
+            return .envelope(Array(document.text(of: envelope)))
         case (nil, nil): throw invalid(field: "data", "must be the corrected payload, or `envelope` the whole event")
         case (_?, _?): throw invalid(field: "envelope", "must not be given together with `data`")
         }
     }
 
     private func backlog(_ request: HTTPRequest) async throws -> HTTPResponse {
-        try OperationsQuery(request, known: []).throwFaults()
+        try request.checkNoQuery()
         return try .json(OperationsAPI.Backlog(try await source.backlog(), service: service))
     }
 
@@ -168,25 +161,32 @@ struct OperationsRoutes: Sendable {
 
     private static func id(in request: HTTPRequest) throws -> Int64 {
         let text = request.parameters["id"] ?? ""
-        guard let id = Int64(text), id > 0 else { throw notFound(text) }
+        guard let id = OperationsQuery.id(text) else { throw notFound(text) }
         return id
     }
 
     /// Who acts, as the audit records it: the token's name, and whom its sender speaks for.
     static func actor(of request: HTTPRequest) throws -> String {
         let sender = request.caller.flatMap { $0.kind == .operator ? $0.name : nil }
-        guard let actor = request.headers["Warren-Actor"], !actor.isEmpty else { return sender ?? "operator" }
-        guard actor.count <= 100, actor.isOneLine else {
+        let values = request.headers.values("Warren-Actor")
+        guard values.count <= 1 else { throw invalid(field: "Warren-Actor", "must occur only once") }
+        guard let actor = values.first, !actor.isEmpty else { return sender ?? "operator" }
+        guard actor.unicodeScalars.count <= 100, actor.isOneLine else {
             throw invalid(field: "Warren-Actor", "must be at most 100 characters without control characters")
         }
         guard let sender, sender != actor else { return actor }
         return "\(sender) (\(actor))"
     }
 
-    static func reason(in request: HTTPRequest, isRequired: Bool) throws -> String {
-        let given = request.body.isEmpty ? nil : try request.decode(OperationsAPI.Reason.self).reason
-        let reason = String((given ?? "").trimmingSpaces)
-        guard reason.count <= 1000, reason.isOneLine else {
+    static func reason(
+        in request: HTTPRequest,
+        isRequired: Bool,
+        members: [String] = ["reason"]
+    ) throws -> String {
+        let body = request.body.isEmpty ? nil : try request.decode(OperationsAPI.Reason.self, members: members)
+        let given = body?.reason ?? ""
+        let reason = String(given.trimmingSpaces)
+        guard given.unicodeScalars.count <= 1000, given.isOneLine else {
             throw invalid(field: "reason", "must be at most 1,000 characters without control characters")
         }
         guard !isRequired || !reason.isEmpty else { throw invalid(field: "reason", "must say why") }
@@ -194,40 +194,20 @@ struct OperationsRoutes: Sendable {
     }
 
     private static func invalid(field: String, _ detail: String) -> Problem {
-        Problem(
-            status: 422,
-            slug: "invalid-request",
-            title: "The request is not valid",
-            faults: [Problem.Fault(field: field, detail: detail)]
-        )
+        .invalidRequest([Problem.Fault(field: field, detail: detail)])
     }
 
     private static func notFound(_ id: String) -> Problem {
-        Problem(
-            status: 404,
-            slug: "not-found",
-            title: "There is no such dead letter",
-            detail: "No delivery has the id \(ShownValue.text(id))."
-        )
+        Problem(.notFound, detail: "No delivery has the id \(ShownValue.text(id)).")
     }
 
     private static func problem(of error: DeadLetterError) -> Problem {
         switch error {
         case .notFound(let id): notFound(String(id))
         case .wrongState(let id, let state):
-            Problem(
-                status: 409,
-                slug: "wrong-state",
-                title: "The dead letter is in a state from which this does not lead on",
-                detail: "The delivery \(id) is \(state.rawValue)."
-            )
+            Problem(.wrongState, detail: "The delivery \(id) is \(state.rawValue).")
         case .notEditable(let id, let reason):
-            Problem(
-                status: 422,
-                slug: "not-editable",
-                title: "The dead letter cannot be edited in this way",
-                detail: "The delivery \(id): \(reason)."
-            )
+            Problem(.notEditable, detail: "The delivery \(id): \(reason).")
         }
     }
 }

@@ -13,6 +13,12 @@ final class FrontDoor: Sendable {
     }
 
     private let phase = Mutex(Phase.starting(task: "it is being wired", since: .now))
+    private let pages: ProblemPages
+
+    /// - Parameter pages: what is shown of problems, from the first moment on: `starting` is one.
+    init(pages: ProblemPages) {
+        self.pages = pages
+    }
 
     /// What the server is given.
     var router: Router {
@@ -40,7 +46,7 @@ final class FrontDoor: Sendable {
         case .open(let router):
             await router.respond(to: request, logger: logger)
         case .starting(let task, let since):
-            Self.answer(request, task: task, for: since.duration(to: .now))
+            pages.page(for: request) ?? Self.answer(request, task: task, for: since.duration(to: .now))
         }
     }
 
@@ -55,9 +61,7 @@ final class FrontDoor: Sendable {
             return HealthRoutes.answer([finding], isVerbose: false)
         default:
             return Problem(
-                status: 503,
-                slug: "starting",
-                title: "The service is starting",
+                .starting,
                 detail: "It takes requests once it has started: \(task).",
                 headers: ["Retry-After": "1"]
             ).response

@@ -1,8 +1,10 @@
 import Glibc
-import HTTP
+public import HTTP
 import Telemetry
 
 /// The entry point of a program without database and messaging; does not return.
+///
+/// `problems` are the kinds that its routes answer beside the kit's.
 ///
 /// Settings, HTTP with `/livez`, `/readyz` and `/metrics`, signals and the orderly end are those of `runService`.
 public func runServer(
@@ -10,6 +12,7 @@ public func runServer(
     summary: String,
     httpPort: Int,
     settings: [SettingDeclaration],
+    problems: [ProblemKind] = [],
     wire: @escaping @Sendable (ServerContext) async throws -> Void
 ) async -> Never {
     let run = ServerRun(
@@ -17,6 +20,7 @@ public func runServer(
         summary: summary,
         httpPort: httpPort,
         declarations: settings,
+        problems: problems,
         process: .current(),
         wire: wire
     )
@@ -29,6 +33,7 @@ struct ServerRun: Sendable {
     let summary: String
     let httpPort: Int
     let declarations: [SettingDeclaration]
+    let problems: [ProblemKind]
     let process: HostProcess
     let wire: @Sendable (ServerContext) async throws -> Void
 
@@ -61,9 +66,10 @@ struct ServerRun: Sendable {
     }
 
     private func start(_ prepared: Startup.Prepared) async -> Int32 {
-        let door = FrontDoor()
         let budget = Lifecycle.Budget(grace: prepared.grace)
         do {
+            let pages = ProblemPages(catalogue: try ProblemCatalogue(ProblemKind.ofProgram + problems))
+            let door = FrontDoor(pages: pages)
             let server = try HTTPServer(
                 address: prepared.address,
                 router: door.router,
@@ -72,7 +78,7 @@ struct ServerRun: Sendable {
             )
             let lifecycle = Lifecycle(
                 servers: [Lifecycle.Server(server, "http", portKey: "http.port", budget)],
-                wire: { try await wired(prepared, door, server) },
+                wire: { try await wired(prepared, door, server, pages) },
                 budget: budget,
                 stop: process.stop,
                 logger: prepared.logger
@@ -87,7 +93,8 @@ struct ServerRun: Sendable {
     private func wired(
         _ prepared: Startup.Prepared,
         _ door: FrontDoor,
-        _ server: HTTPServer
+        _ server: HTTPServer,
+        _ pages: ProblemPages
     ) async throws -> Lifecycle.Wired {
         let logger = prepared.logger
         let metrics = MetricsRegistry()
@@ -108,7 +115,7 @@ struct ServerRun: Sendable {
         )
         door.open(
             try RouterAssembly.router(
-                of: health.probes + health.gauges + parts.routes,
+                of: health.probes + health.gauges + pages.routes + parts.routes,
                 behind: doors,
                 metrics: metrics,
                 logger: logger

@@ -74,11 +74,12 @@ struct ServiceRun: Sendable {
     /// Serves HTTP, opens the database, wires and runs; closes the database whatever happens.
     private func start(_ prepared: Startup.Prepared, _ kit: KitSettings) async -> Int32 {
         let logger = prepared.logger
-        let doors = FrontDoors()
         let opened = OpenedDatabase()
         let budget = Lifecycle.Budget(grace: prepared.grace)
         let code: Int32
         do {
+            let catalogue = try ProblemCatalogue(ProblemKind.ofService + description.problems)
+            let doors = FrontDoors(pages: ProblemPages(catalogue: catalogue))
             let publicServer = try HTTPServer(
                 address: prepared.address,
                 router: doors.publicDoor.router,
@@ -119,8 +120,15 @@ struct ServiceRun: Sendable {
 
     /// The doors of both addresses.
     private struct FrontDoors: Sendable {
-        let publicDoor = FrontDoor()
-        let operationsDoor = FrontDoor()
+        let pages: ProblemPages
+        let publicDoor: FrontDoor
+        let operationsDoor: FrontDoor
+
+        init(pages: ProblemPages) {
+            self.pages = pages
+            publicDoor = FrontDoor(pages: pages)
+            operationsDoor = FrontDoor(pages: pages)
+        }
 
         /// Says what the program is at from now on.
         func starting(_ task: String) {
@@ -227,11 +235,13 @@ struct ServiceRun: Sendable {
             return try RouterAssembly.router(of: routes, behind: guards, metrics: metrics, logger: logger)
         }
         let document = description.openAPI.map { [Wiring.Route.document($0)] } ?? []
-        doors.publicDoor.open(try router(health.probes + document + parts.routes, on: prepared.address))
+        doors.publicDoor.open(
+            try router(health.probes + doors.pages.routes + document + parts.routes, on: prepared.address)
+        )
         doors.operationsDoor.open(
             try router(
                 health.probes + health.gauges + operationsRoutes.routes + eventRoutes.routes
-                    + [.document(PackageResources.openapi_yaml)],
+                    + doors.pages.routes + [.document(PackageResources.openapi_yaml)],
                 on: settings[kit.access.operationsAddress]
             )
         )

@@ -1,4 +1,5 @@
 public import Database
+public import HTTP
 public import Messaging
 
 /// What a service is made of; `main` hands it to `runService`.
@@ -21,6 +22,8 @@ public struct ServiceDescription: Sendable {
     ///
     /// With `resources: [.embedInCode("openapi.yaml")]` in the manifest it is `PackageResources.openapi_yaml`.
     public var openAPI: [UInt8]?
+    /// The kinds of problems that the service's own routes answer beside the kit's: each gets its page under `/problems`.
+    public var problems: [ProblemKind] = []
     /// In what order the service handles deliveries.
     public var ordering: Subscriber.Ordering = .perSubject
     /// What becomes of a subject's later deliveries when one of them is dead.

@@ -42,7 +42,7 @@ struct OverHTTPTests {
         try await serving { router in
             router.on("POST", "/orders") { request in
                 guard request.headers["Idempotency-Key"] != nil, request.headers["Authorization"] == nil else {
-                    throw Problem(status: 400, slug: "bad", title: "wrong headers")
+                    throw Problem(.invalidRequest, detail: "wrong headers")
                 }
                 let body = try request.decode(JSONValue.self)
                 return try .json(
@@ -52,7 +52,7 @@ struct OverHTTPTests {
             }
             router.on("GET", "/orders/{id}") { request in
                 guard request.parameters["id"] == "o 1" else {
-                    throw Problem(status: 404, slug: "not-found", title: "no such order")
+                    throw Problem(.notFound, detail: "no such order")
                 }
                 let count = looks.withLock { looks in
                     looks += 1
@@ -91,9 +91,13 @@ struct OverHTTPTests {
                 let reason = try request.decode(JSONValue.self)["reason"]?.text
                 guard request.parameters["id"] == "17" else {
                     throw Problem(
-                        status: 409,
-                        slug: "wrong-state",
-                        title: "The delivery is in another state",
+                        ProblemKind(
+                            "wrong-state",
+                            status: 409,
+                            title: "The delivery is in another state",
+                            meaning: "Somebody was quicker.",
+                            mend: "Look again."
+                        ),
                         detail: "it is processed"
                     )
                 }
@@ -165,7 +169,7 @@ struct OverHTTPTests {
 
     private static func authorize(_ request: HTTPRequest) throws {
         guard request.headers["Authorization"] == "Bearer secret" else {
-            throw Problem(status: 401, slug: "not-authorized", title: "A token is needed")
+            throw Problem(.unauthorized)
         }
     }
 }

@@ -86,9 +86,13 @@ struct RouterTests {
         var router = Router()
         router.on("GET", "/") { _ in
             throw Problem(
-                status: 409,
-                slug: "order-shipped",
-                title: "The order has been shipped",
+                ProblemKind(
+                    "order-shipped",
+                    status: 409,
+                    title: "The order has been shipped",
+                    meaning: "It is on its way.",
+                    mend: "Send it back when it arrives."
+                ),
                 detail: "Order 7 left on Monday.",
                 faults: [.init(field: "lines[0].quantity", detail: "must be positive")],
                 headers: ["Retry-After": "60"]
@@ -106,9 +110,24 @@ struct RouterTests {
         )
     }
 
+    @Test("Who is screened out does not learn what there is")
+    func screen() async {
+        var router = Self.router
+        router.screen = { (request) throws(Problem) in
+            if request.headers["Host"] == "evil.example" { throw Problem(.invalidRequest) }
+        }
+        for path in ["/orders", "/nowhere"] {
+            var request = HTTPRequest(method: "GET", path: path)
+            request.headers["Host"] = "evil.example"
+            #expect(await router.respond(to: request, logger: .silent).status == 422)
+            request.headers["Host"] = "shop.example"
+            #expect(await router.respond(to: request, logger: .silent).status == (path == "/orders" ? 200 : 404))
+        }
+    }
+
     @Test("A problem without detail and faults leaves those members out")
     func shortProblem() throws {
-        let members = try members(Problem(status: 404, slug: "not-found", title: "No").response)
+        let members = try members(Problem(.notFound).response)
         #expect(Set(members.keys) == ["type", "title", "status"])
     }
 

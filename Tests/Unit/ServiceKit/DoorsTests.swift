@@ -79,6 +79,18 @@ struct DoorsTests {
             open: [nil, 403, 403, 403],
             locked: [nil, 401, 401, 401]
         ),
+        Case(
+            "a proxy that says no more than by which scheme",
+            ["x-forwarded-proto": "http"],
+            open: [nil, 403, 403, 403],
+            locked: [nil, 401, 401, 401]
+        ),
+        Case(
+            "a proxy of another make",
+            ["X-Original-Host": "127.0.0.1"],
+            open: [nil, 403, 403, 403],
+            locked: [nil, 401, 401, 401]
+        ),
         Case("a proxy by Via", ["Via": "1.1 proxy"], open: [nil, 403, 403, 403], locked: [nil, 401, 401, 401]),
         Case(
             "a page of another site",
@@ -159,7 +171,9 @@ struct DoorsTests {
         request.headers = ["Host": "127.0.0.1:8081"]
         for (name, value) in test.headers.fields.map({ ($0.name, $0.value) }) { request.headers[name] = value }
         do {
-            let admitted = try doors(locked: locked).admit(request, to: routes[index].1)
+            let doors = try doors(locked: locked)
+            try doors.hosts.check(request)
+            let admitted = try doors.admit(request, to: routes[index].1)
             #expect((admitted.caller == nil) == (routes[index].1.access == .anyone))
             return nil
         } catch let problem as Problem {

@@ -6,14 +6,18 @@ import Testing
 
 @Suite("What a program answers while it starts")
 struct FrontDoorTests {
+    private static func door() throws -> FrontDoor {
+        FrontDoor(pages: ProblemPages(catalogue: try ProblemCatalogue(ProblemKind.ofService)))
+    }
+
     private func ask(_ door: FrontDoor, _ method: String, _ path: String) async -> (status: Int, text: String) {
         let response = await door.router.respond(to: HTTPRequest(method: method, path: path), logger: .silent)
         return (response.status, String(decoding: response.body, as: UTF8.self))
     }
 
     @Test("is that it lives, what it is at, and that everything else comes later")
-    func starting() async {
-        let door = FrontDoor()
+    func starting() async throws {
+        let door = try Self.door()
         door.starting("the database is being checked")
         #expect(await ask(door, "GET", "/livez") == (200, "ok"))
         #expect(await ask(door, "HEAD", "/livez").status == 200)
@@ -24,6 +28,16 @@ struct FrontDoorTests {
             #expect(answer.text.contains("/problems/starting"))
             #expect(answer.text.contains("the database is being checked"))
         }
+    }
+
+    @Test("is, where the type of that answer leads, what it means")
+    func page() async throws {
+        let door = try Self.door()
+        let page = await ask(door, "GET", "/problems/starting")
+        #expect(page.status == 200 && page.text.contains("Status: 503"))
+        #expect(await ask(door, "GET", "/problems").status == 200)
+        #expect(await ask(door, "GET", "/problems/no-such-thing").status == 503)
+        #expect(await ask(door, "POST", "/problems/starting").status == 503)
     }
 
     @Test("says for how long it has been at it")
@@ -40,8 +54,8 @@ struct FrontDoorTests {
     }
 
     @Test("is, from when it is wired, what its routes say")
-    func open() async {
-        let door = FrontDoor()
+    func open() async throws {
+        let door = try Self.door()
         var router = Router()
         router.on("GET", "/hello") { _ in .text("hello") }
         let refusals = MutexBox(0)

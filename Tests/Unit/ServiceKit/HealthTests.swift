@@ -147,7 +147,7 @@ struct HealthTests {
         let router = try RouterAssembly.router(
             of: [
                 Wiring.Route(method: "GET", pattern: "/a", access: .anyone) { _ in
-                    throw Problem(status: 409, slug: "x", title: "X")
+                    throw Problem(.wrongState)
                 },
                 Wiring.Route(method: "GET", pattern: "/b", access: .anyone) { _ in throw Unexpected() },
             ],

@@ -317,6 +317,7 @@ struct ProcessTests {
                 summary: "The outside world.",
                 httpPort: port,
                 declarations: [],
+                problems: [],
                 process: .current(arguments: ["sandbox"], environment: [:]),
                 wire: { context in
                     context.background("visitor") {

@@ -42,6 +42,8 @@ struct ServedDocumentTests {
         let log = EventLog(database: database, bell: events.bell)
         let routes =
             health.probes + health.gauges
+            + ProblemPages(catalogue: try ProblemCatalogue(ProblemKind.ofService)).routes
+            + [.document(Array("openapi: 3.1.0".utf8))]
             + OperationsRoutes(service: "payment", source: table, logger: .silent).routes
             + EventRoutes(service: "payment", log: log).routes
         try await body(routes, try RouterAssembly.router(of: routes, metrics: metrics))
@@ -84,7 +86,8 @@ struct ServedDocumentTests {
                 }
                 let name = "\(route.method) \(route.pattern)"
                 #expect(names("query") == taken[name] ?? [], "\(name)")
-                #expect(names("path") == (route.pattern.contains("{id}") ? ["id"] : []), "\(name)")
+                let segments = route.pattern.split(separator: "/").filter { $0.hasPrefix("{") }
+                #expect(names("path") == Set(segments.map { String($0.dropFirst().dropLast()) }), "\(name)")
                 #expect(names("header") == (route.method == "POST" ? ["Warren-Actor"] : []), "\(name)")
             }
         }
@@ -103,6 +106,9 @@ struct ServedDocumentTests {
         ("GET", "/livez", "/livez", nil),
         ("GET", "/readyz", "/readyz", nil),
         ("GET", "/metrics", "/metrics", nil),
+        ("GET", "/problems", "/problems", nil),
+        ("GET", "/problems/{slug}", "/problems/starting", nil),
+        ("GET", "/openapi.yaml", "/openapi.yaml", nil),
         ("GET", "/events", "/events", nil),
         ("GET", "/events/types", "/events/types", nil),
         ("GET", "/dead-letters", "/dead-letters", nil),
@@ -165,6 +171,202 @@ struct ServedDocumentTests {
                 let value = try JSONValue(parsing: response.body)
                 #expect(try schema.faults(value, rules) == [])
                 #expect((value["errors"]).elements.count == 2)
+            }
+        }
+    }
+
+    @Test("Every operation has a name of its own, and says what any request may be answered with")
+    func operations() throws {
+        var names: [String] = []
+        for (path, item) in document["paths"]?.object ?? [:] {
+            for (method, operation) in item.object ?? [:] {
+                names += [operation["operationId"]?.text ?? "\(method) \(path) has none"]
+                let responses = operation["responses"]?.object ?? [:]
+                #expect(responses["default"]?["$ref"]?.text == "#/components/responses/Server", "\(method) \(path)")
+                let isOpen = operation["security"] == []
+                for status in ["401", "403"] { #expect((responses[status] != nil) == !isOpen, "\(method) \(path)") }
+                for status in ["400", "415"] {
+                    #expect((responses[status] != nil) == (operation["requestBody"] != nil), "\(method) \(path)")
+                }
+                let asks = !isOpen && path != "/metrics"
+                for status in ["422", "503"] where asks { #expect(responses[status] != nil, "\(method) \(path)") }
+            }
+        }
+        #expect(Set(names).count == names.count)
+        #expect(names.allSatisfy { $0.wholeMatch(of: /[a-z][A-Za-z]+/) != nil }, "\(names)")
+    }
+
+    /// A body that has every member that there is, for each route that takes one.
+    private static let bodies: [(String, String, JSONValue)] = [
+        ("/dead-letters/{id}/retry", "/dead-letters/1/retry", ["reason": "a test"]),
+        ("/dead-letters/{id}/discard", "/dead-letters/1/discard", ["reason": "a test"]),
+        ("/dead-letters/{id}/restore", "/dead-letters/1/restore", ["reason": "a test"]),
+        ("/dead-letters/{id}/edit", "/dead-letters/1/edit", ["reason": "a test", "data": "x"]),
+        ("/dead-letters/{id}/edit", "/dead-letters/1/edit", ["reason": "a test", "envelope": ["id": "1"]]),
+        ("/dead-letter-operations", "/dead-letter-operations", Self.operation),
+        ("/dead-letter-operations", "/dead-letter-operations", Self.operation.without("dryRun")),
+        (
+            "/dead-letter-operations", "/dead-letter-operations",
+            ["action": "discard", "filter": ["all": true], "reason": "a test"]
+        ),
+        ("/dead-letter-operations/{id}/pause", "/dead-letter-operations/1/pause", ["reason": "a test"]),
+        ("/dead-letter-operations/{id}/resume", "/dead-letter-operations/1/resume", ["reason": "a test"]),
+        ("/dead-letter-operations/{id}/cancel", "/dead-letter-operations/1/cancel", ["reason": "a test"]),
+    ]
+
+    private static let operation: JSONValue = [
+        "action": "retry", "limit": 5, "rate": .number(2.5), "ramp": 30, "reason": "a test", "dryRun": true,
+        "filter": [
+            "type": ["a"], "error": "e", "state": "dead", "subject": "s", "from": "2026-01-01T00:00:00Z",
+            "until": "2026-01-02T00:00:00Z", "text": "t",
+        ],
+    ]
+
+    @Test("The bodies that these tests send have all members that are described")
+    func wholeBodies() {
+        for (path, item) in document["paths"]?.object ?? [:] {
+            guard let described = item["post"] else { continue }
+            let content = document.resolving(described["requestBody"])?["content", "application/json"]
+            let sent = Self.bodies.filter { $0.0 == path }.map { Set($0.2.object?.keys.map { $0 } ?? []) }
+            #expect(sent.reduce([]) { $0.union($1) } == names(content?["schema"]), "\(path)")
+        }
+        let filters = document["components", "schemas", "OperationFilter", "oneOf"].elements
+        let described = filters.reduce(into: Set<String>()) { $0.formUnion(names($1)) }
+        #expect(described == Set(Self.operation["filter"]?.object?.keys.map { $0 } ?? []).union(["all"]))
+    }
+
+    @Test("A body in which anything is null, of another type or unknown is 422 that names it, in every request")
+    func mutations() async throws {
+        try await withRoutes { _, router in
+            var count = 0
+            for (pattern, path, body) in Self.bodies {
+                let content = document.resolving(operation("POST", pattern)?["requestBody"])?["content"]
+                let rules = content?["application/json"]?["schema"]
+                #expect(try schema.faults(body, rules) == [], "\(path)")
+                // A payload may be anything but null.
+                for mutation in BodyMutation.all(of: body) where Self.isFault(mutation) {
+                    let response = await Self.send("POST", path, mutation.body, router)
+                    #expect(response.status == 422, "\(path): \(mutation)")
+                    let named = try JSONValue(parsing: response.body)["errors"].elements.compactMap {
+                        $0["field"]?.text
+                    }
+                    #expect(
+                        named.contains { mutation.path.hasPrefix($0) && !$0.isEmpty },
+                        "\(path): \(mutation): \(named)"
+                    )
+                    #expect(try schema.faults(mutation.body, rules) != [], "\(path): \(mutation)")
+                    count += 1
+                }
+            }
+            #expect(count > 150)
+            #expect(table.asked.value.isEmpty && table.plans.value.isEmpty, "something was done")
+        }
+    }
+
+    private static func isFault(_ mutation: BodyMutation) -> Bool {
+        switch mutation.path {
+        case "data": mutation.body["data"] == nil
+        case "envelope": mutation.body["envelope"]?.object == nil
+        case _ where mutation.path.hasPrefix("envelope."): false
+        // One text and a list of texts are the same condition.
+        case "filter.type": mutation.body["filter"]?["type"] != "x"
+        default: true
+        }
+    }
+
+    /// Bodies on both sides of every rule, and whether they are right.
+    private static let rules: [(JSONValue, isRight: Bool)] = {
+        let base: JSONValue = ["action": "retry", "filter": ["all": true], "reason": "r"]
+        func with(_ name: String, _ value: JSONValue?, action: JSONValue = "retry") -> JSONValue {
+            var body = base.without(name)
+            body["action"] = action
+            if let value { body[name] = value }
+            return body
+        }
+        func long(_ count: Int) -> JSONValue { .string(String(repeating: "e\u{301}", count: count / 2)) }
+        func list(_ count: Int) -> JSONValue { .array(Array(repeating: "a", count: count)) }
+        return [
+            (base, true), (with("reason", nil), false), (with("reason", " \u{2003} "), false),
+            (with("reason", " r "), true), (with("reason", long(1000)), true), (with("reason", long(1002)), false),
+            (with("reason", "a\nb"), false), (with("reason", "a\u{85}b"), false), (with("reason", "a\u{2028}b"), false),
+            (with("reason", "a\r\nb"), false), (with("reason", "\u{1}"), false), (with("reason", "\ta"), false),
+            (["action": "retry", "filter": ["all": true], "dryRun": true], true),
+            (["action": "retry", "filter": ["all": true], "dryRun": true, "reason": ""], true),
+            (["action": "retry", "filter": ["all": true], "dryRun": false], false),
+            (with("limit", 0), false), (with("limit", 1), true), (with("limit", 1_000_000_000), true),
+            (with("limit", 1_000_000_001), false), (with("limit", .number(1.5)), false),
+            (with("rate", .number(0.009)), false), (with("rate", .number(0.01)), true), (with("rate", 1_000_000), true),
+            (with("rate", 1_000_001), false), (with("ramp", 1), false),
+            (["action": "retry", "filter": ["all": true], "reason": "r", "rate": 1, "ramp": 0], true),
+            (["action": "retry", "filter": ["all": true], "reason": "r", "rate": 1, "ramp": 86_400], true),
+            (["action": "retry", "filter": ["all": true], "reason": "r", "rate": 1, "ramp": 86_401], false),
+            (["action": "retry", "filter": ["all": true], "reason": "r", "rate": 1, "ramp": -1], false),
+            (with("filter", [:]), false), (with("filter", ["all": false]), false),
+            (with("filter", ["all": true, "text": "t"]), false), (with("filter", ["all": false, "text": "t"]), false),
+            (with("filter", ["text": "t"]), true), (with("filter", ["text": ""]), false),
+            (with("filter", ["error": ""]), false), (with("filter", ["subject": ""]), false),
+            (with("filter", ["type": "a"]), true), (with("filter", ["type": ""]), false),
+            (with("filter", ["type": []]), false), (with("filter", ["type": [""]]), false),
+            (with("filter", ["type": list(100)]), true), (with("filter", ["type": list(101)]), false),
+            (with("filter", ["type": "a", "state": "dead"]), true),
+            (with("filter", ["type": "a", "state": ["dead"]]), true),
+            (with("filter", ["type": "a", "state": ["dead", "dead"]]), false),
+            (with("filter", ["type": "a", "state": []]), false),
+            (with("filter", ["type": "a", "state": "discarded"]), false),
+            (with("filter", ["type": "a", "state": "discarded"], action: "restore"), true),
+            (with("filter", ["type": "a", "state": "dead"], action: "restore"), false),
+            (with("filter", ["type": "a", "state": "dead"], action: "discard"), true),
+            (with("action", "edit", action: "edit"), false),
+        ]
+    }()
+
+    @Test("A rule of the code is one of the schema, and the other way round")
+    func sameRules() async throws {
+        try await withRoutes { _, router in
+            for (body, isRight) in Self.rules {
+                let text = String(decoding: body.bytes, as: UTF8.self)
+                let response = await Self.send("POST", "/dead-letter-operations", body, router)
+                #expect((response.status < 300) == isRight, "the code: \(text)")
+                let rules = document["components", "schemas", "OperationRequest"]
+                let faults = try schema.faults(body, rules)
+                #expect(faults.isEmpty == isRight, "the schema: \(text)")
+            }
+        }
+    }
+
+    @Test("A query that is misspelt, empty, doubled or no number is 422, and one that its schema has is not")
+    func queries() async throws {
+        let table: [(String, String, String, isRight: Bool)] = [
+            ("/dead-letters", "limit", "500", true), ("/dead-letters", "limit", "501", false),
+            ("/dead-letters", "limit", "+5", false), ("/dead-letters", "limit", "", false),
+            ("/dead-letters", "after", "17", true), ("/dead-letters", "after", "017", false),
+            ("/dead-letters", "after", "+17", false), ("/dead-letters", "after", "x", false),
+            ("/dead-letters", "type", "", false), ("/dead-letters", "error", "", false),
+            ("/dead-letters", "subject", "", false), ("/dead-letters", "text", "", false),
+            ("/dead-letters", "state", "held", true), ("/dead-letters", "state", "", false),
+            ("/dead-letters", "state", "lost", false), ("/audit", "after", "0", false), ("/audit", "after", "1", true),
+            ("/dead-letter-operations", "after", "-1", false), ("/events", "limit", "1000", true),
+            ("/events", "limit", "1001", false), ("/events", "after", "end", true), ("/events", "after", "-1", false),
+            ("/events", "wait", "31", false), ("/events", "subject", "", false), ("/events", "source", "s", true),
+        ]
+        try await withRoutes { _, router in
+            for (path, name, value, isRight) in table {
+                let response = await Self.send("GET", path, nil, router, query: [(name, value)])
+                #expect(response.status == (isRight ? 200 : 422), "\(path)?\(name)=\(value)")
+                let parameters = (operation("GET", path)?["parameters"]).elements.compactMap { document.resolving($0) }
+                let rules = document.resolving(parameters.first { $0["name"]?.text == name }?["schema"])
+                var read: JSONValue = .string(value)
+                switch rules?["type"]?.text {
+                case "integer": if value.first != "+", let number = Int64(value) { read = .integer(number) }
+                case "array": read = .array([.string(value)])
+                default: break
+                }
+                let faults = try schema.faults(read, rules)
+                #expect(faults.isEmpty == isRight, "the schema: \(path)?\(name)=\(value)")
+            }
+            for path in ["/events/types", "/backlog", "/dead-letters/1", "/dead-letter-operations/1"] {
+                let response = await Self.send("GET", path, nil, router, query: [("typo", "1")])
+                #expect(response.status == 422, "\(path)")
             }
         }
     }

@@ -116,7 +116,7 @@ struct OrderAPITests {
         try await OrderWorld.with { world async throws in
             let keys = [("Idempotency-Key", "a"), ("Idempotency-Key", "b")]
             let answer = await world.send("POST", "/orders", headers: keys, body: OrderFixtures.body)
-            #expect(answer.status == 400)
+            #expect(answer.status == 422)
             #expect(try await world.count("orders") == 0)
         }
     }
@@ -247,7 +247,44 @@ struct OrderAPITests {
     func query() async throws {
         try await OrderWorld.with { world async throws in
             let answer = await world.send("GET", "/orders", query: [("limit", "0"), ("status", "x")])
-            #expect(answer.status == 400)
+            #expect(answer.status == 422)
+        }
+    }
+
+    @Test("A body in which anything is null, of another type or unknown is 422 that names it, and nothing is ordered")
+    func mutations() async throws {
+        try await OrderWorld.with { world async throws in
+            let document = try YAML.read("Services/Order/openapi.yaml")
+            let (schema, rules) = (JSONSchema(document: document), document["components", "schemas", "NewOrder"])
+            let mutations = BodyMutation.all(of: try JSONValue(parsing: Array(OrderFixtures.body.utf8)))
+            #expect(mutations.count > 60)
+            for mutation in mutations {
+                let body = String(decoding: mutation.body.bytes, as: UTF8.self)
+                let answer = await world.send("POST", "/orders", body: body)
+                #expect(answer.status == 422, "\(mutation)")
+                let named = try JSONValue(parsing: answer.body)["errors"].elements.compactMap { $0["field"]?.text }
+                #expect(named.contains { mutation.path.hasPrefix($0) && !$0.isEmpty }, "\(mutation): \(named)")
+                #expect(try schema.faults(mutation.body, rules) != [], "\(mutation)")
+            }
+            #expect(try await world.count("orders") == 0)
+        }
+    }
+
+    @Test("What takes no body and no query is not done with one")
+    func nothingTaken() async throws {
+        try await OrderWorld.with { world async throws in
+            let id = try await world.place()
+            for body in ["{\"dryRun\":true}", "[]", "null", "{\"dryRun\":null}"] {
+                #expect(await world.send("POST", "/orders/\(id)/cancel", body: body).status == 422, "\(body)")
+            }
+            #expect(await world.send("POST", "/orders/\(id)/cancel", body: "{").status == 400)
+            for (method, path) in [("POST", "/orders"), ("GET", "/orders/\(id)"), ("POST", "/orders/\(id)/cancel")] {
+                let body = path == "/orders" ? OrderFixtures.body : nil
+                let answer = await world.send(method, path, query: [("dryRun", "true")], body: body)
+                #expect(answer.status == 422, "\(method) \(path)")
+            }
+            #expect(try await world.count("orders") == 1)
+            #expect(await world.send("POST", "/orders/\(id)/cancel", body: "{}").status == 202)
         }
     }
 }

@@ -84,6 +84,127 @@ struct OrderDocumentTests {
         #expect(payment == Order.PaymentStatus.allCases.map(\.rawValue))
     }
 
+    /// Orders on both sides of every rule, and whether they are right.
+    private static let rules: [(JSONValue, isRight: Bool)] = {
+        func order(
+            email: JSONValue = "ada@example.com",
+            name: JSONValue = "Ada",
+            currency: JSONValue = "EUR",
+            method: JSONValue = "pm_card_visa",
+            lines: [JSONValue]? = nil,
+            sku: JSONValue = "TEA-500",
+            quantity: JSONValue = 1,
+            unitPrice: JSONValue = 100
+        ) -> JSONValue {
+            let line: JSONValue = ["sku": sku, "quantity": quantity, "unitPrice": unitPrice]
+            return [
+                "customer": ["email": email, "name": name], "currency": currency, "lines": .array(lines ?? [line]),
+                "paymentMethod": method,
+            ]
+        }
+        func text(_ letter: String, _ count: Int) -> JSONValue { .string(String(repeating: letter, count: count)) }
+        let line: JSONValue = ["sku": "a", "quantity": 1, "unitPrice": 1]
+        let label = String(repeating: "d", count: 63)
+        let local = String(repeating: "l", count: 64)
+        let emails: [(String, Bool)] = [
+            ("a@b", true), ("a.b+c@d-e.example", true), ("!#$%&'*+-/=?^_`{|}~@b", true), ("\(local)@b", true),
+            ("\(local)l@b", false), ("a@\(label)", true), ("a@\(label)d", false), ("a@-b", false), ("a@b-", false),
+            ("a@b.", false), ("a@.b", false), (".a@b", false), ("a..b@c", false), ("a@b@c", false), ("a", false),
+            ("@b", false), ("a@", false), ("a b@c", false), ("\"a\"@b", false), ("ä@b", false), ("a@bü", false),
+            ("a@b\n", false), ("a\r\nb@c", false),
+            ("a@\(label).\(label).\(label).\(String(repeating: "d", count: 60))", true),
+            ("a@\(label).\(label).\(label).\(String(repeating: "d", count: 61))", false),
+        ]
+        var result = emails.map { (order(email: .string($0.0)), isRight: $0.1) }
+        let codes = Currency.codes + ["eur", "EURO", "XXX", "EU", "", "ÄÖÜ"]
+        result += codes.map { (order(currency: .string($0), unitPrice: 10_000), isRight: Tender.takes($0)) }
+        result += [
+            (order(name: ""), false), (order(name: " \u{2003}"), false), (order(name: text("e\u{301}", 100)), true),
+            (order(name: text("n", 200)), true), (order(name: text("n", 201)), false), (order(name: "a\u{1}"), false),
+            (order(name: "a\r\nb"), false), (order(name: "a\u{2029}b"), false), (order(name: "\u{85}"), false),
+            (order(method: ""), false), (order(method: text("p", 255)), true), (order(method: text("p", 256)), false),
+            (order(method: "a b"), false), (order(method: "pé"), false), (order(method: "a\n"), false),
+            (order(lines: []), false), (order(lines: Array(repeating: line, count: 100)), true),
+            (order(lines: Array(repeating: line, count: 101)), false),
+            (order(sku: ""), false), (order(sku: text("s", 64)), true), (order(sku: text("s", 65)), false),
+            (order(sku: "a/b"), false), (order(sku: "ä"), false), (order(sku: "a\n"), false),
+            (order(quantity: 0), false), (order(quantity: 10_000), true), (order(quantity: 10_001), false),
+            (order(quantity: .number(1.5)), false), (order(unitPrice: -1), false),
+            (order(unitPrice: 100_000_000), true),
+            (order(unitPrice: 100_000_001), false),
+        ]
+        return result
+    }()
+
+    @Test("A rule of the code is one of the schema, and the other way round")
+    func sameRules() throws {
+        for (body, isRight) in Self.rules {
+            let text = String(decoding: body.bytes, as: UTF8.self)
+            let isTaken = try body.decode(OrderForm.self).draft != nil
+            #expect(isTaken == isRight, "the code: \(text)")
+            let faults = try schema.faults(body, rules("NewOrder"))
+            #expect(faults.isEmpty == isRight, "the schema: \(text)")
+        }
+        #expect(Self.rules.count > 200)
+    }
+
+    @Test("A key is one to the schema if it is one to the code")
+    func keys() throws {
+        let long = String(repeating: "k", count: 255)
+        let parameter = document["paths", "/orders", "post", "parameters"]?[0]
+        for key in [
+            "k", "a,b;c=d", "a\\b", long, long + "k", "\"\(long)\"", "\"\(long)k\"", "\"a b\"", #""a \"b\" \\ c""#,
+            #""a\b""#,
+            "\"\(String(repeating: #"\\"#, count: 255))\"", "", "\"\"", "\"", "\"a", "a\"", "a b", "ä", "\"ä\"",
+            "a\u{7F}",
+        ] {
+            let isKey = (try? IdempotencyKey(key, of: "local")) != nil
+            let faults = try schema.faults(.string(key), parameter?["schema"])
+            #expect(faults.isEmpty == isKey, "\(key)")
+        }
+    }
+
+    @Test("Every operation has a name, and says what any request may be answered with; every problem is named")
+    func problems() throws {
+        for (path, item) in document["paths"]?.object ?? [:] {
+            for (method, operation) in item.object ?? [:] {
+                #expect(operation["operationId"]?.text != nil, "\(method) \(path)")
+                let responses = operation["responses"]?.object ?? [:]
+                #expect(responses["default"]?["$ref"]?.text == "#/components/responses/Server", "\(method) \(path)")
+                for status in ["401", "403", "422", "503"] { #expect(responses[status] != nil, "\(method) \(path)") }
+                for status in ["400", "415"] {
+                    #expect((responses[status] != nil) == (operation["requestBody"] != nil), "\(method) \(path)")
+                }
+            }
+        }
+        let kit = try YAML.read("Shared/ServiceKit/Operations/openapi.yaml")[
+            "components",
+            "schemas",
+            "ProblemType",
+            "enum"
+        ]
+        let own = ProblemKind.ofOrder.map(\.path)
+        #expect(
+            rules("ProblemType")?["enum"].elements.compactMap(\.text)
+                == (kit.elements.compactMap(\.text) + own).sorted()
+        )
+    }
+
+    @Test("The shop's kinds of problems are in their service's catalogue, and all of them are answered")
+    func kinds() throws {
+        let order = try ProblemSources.read("Services/Order")
+        #expect(Set(order.declared.values) == Set(ProblemKind.ofOrder.map(\.slug)))
+        let kit = try ProblemSources.read("Shared")
+        for service in ["Order", "Payment", "Notification", "Sandbox"] {
+            let sources = try ProblemSources.read("Services/\(service)")
+            #expect(sources.others.isEmpty, "\(service)")
+            #expect(sources.used.isSubset(of: Set(sources.declared.keys).union(kit.declared.keys)), "\(service)")
+            #expect(sources.used.isSuperset(of: sources.declared.keys), "\(service) answers not all of its kinds")
+            #expect(service == "Order" || sources.declared.isEmpty, "\(service) has kinds: add them to its catalogue")
+        }
+        #expect(Set(order.declared.values).isDisjoint(with: kit.declared.values))
+    }
+
     @Test("The limits are the same")
     func limits() {
         func expect(_ rule: JSONValue?, _ low: String, _ high: String, _ range: ClosedRange<Int64>) {

@@ -26,7 +26,7 @@ struct OrderIdempotencyKeyTests {
     )
     func refused(value: String) {
         let problem = #expect(throws: Problem.self) { try IdempotencyKey(value, of: "local") }
-        #expect(problem?.status == 400)
+        #expect(problem?.status == 422)
         #expect(problem?.faults.map(\.field) == ["Idempotency-Key"])
     }
 
@@ -80,7 +80,7 @@ struct OrderQueryTests {
     )
     func refused(name: String, value: String) {
         let problem = #expect(throws: Problem.self) { try OrderQuery([(name, value)]) }
-        #expect(problem?.status == 400)
+        #expect(problem?.status == 422)
         #expect(problem?.faults.map(\.field) == [name])
     }
 

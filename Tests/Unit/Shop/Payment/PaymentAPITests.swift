@@ -41,7 +41,7 @@ import Testing
         try await PaymentDesk.open { desk async throws in
             #expect(await get("nobody", by: Caller(.backEnd, "shop"), at: desk).status == 404)
             #expect(await get("nobody", by: Caller(.customer, "ada"), at: desk).status == 403)
-            #expect(await get("nobody", by: nil, at: desk).status == 403)
+            #expect(await get("nobody", by: nil, at: desk).status == 401)
         }
     }
 

@@ -1,0 +1,31 @@
+import HTTP
+
+extension ProblemKind {
+    /// What Order answers beside what every service can.
+    static let ofOrder = [idempotencyKeyInUse, idempotencyKeyReused, orderRejected]
+
+    static let idempotencyKeyInUse = ProblemKind(
+        "idempotency-key-in-use",
+        status: 409,
+        title: "A request with this key is still running",
+        meaning: "Another request with the same Idempotency-Key is being worked on. This one has done nothing.",
+        mend: "Repeat the request after `Retry-After` seconds: it gets the answer of the first."
+    )
+
+    static let idempotencyKeyReused = ProblemKind(
+        "idempotency-key-reused",
+        status: 422,
+        title: "The key belongs to another request",
+        meaning: "The Idempotency-Key was used with another body less than 24 hours ago. Nothing was done.",
+        mend: "Use a new key for a new order, and the same body to repeat one."
+    )
+
+    static let orderRejected = ProblemKind(
+        "order-rejected",
+        status: 409,
+        title: "The order is rejected",
+        meaning: "The payment was declined, so there is nothing to cancel, and nothing was charged.",
+        mend:
+            "Nothing is left to do; `GET /orders/{id}` shows why it was declined. Place a new order with another payment method."
+    )
+}
