@@ -10,9 +10,9 @@ struct SchemaTests {
     @Test(
         "No answer is an error of the server, undescribed, or none of its schema; what is right is taken, what is wrong is not",
         arguments: [
-            ("order-service", "WARREN_HTTP_ADDRESS", 14), ("payment-service", "WARREN_HTTP_ADDRESS", 8),
-            ("order-service", "WARREN_OPERATIONS_ADDRESS", 14), ("payment-service", "WARREN_OPERATIONS_ADDRESS", 10),
-            ("notification-service", "WARREN_OPERATIONS_ADDRESS", 10),
+            ("order-service", "WARREN_HTTP_ADDRESS", 10), ("payment-service", "WARREN_HTTP_ADDRESS", 6),
+            ("order-service", "WARREN_OPERATIONS_ADDRESS", 12), ("payment-service", "WARREN_OPERATIONS_ADDRESS", 8),
+            ("notification-service", "WARREN_OPERATIONS_ADDRESS", 8),
         ]
     )
     func fuzz(program: String, address: String, seconds: Int) async throws {

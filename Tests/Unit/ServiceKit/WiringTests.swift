@@ -1,3 +1,4 @@
+import Database
 import HTTP
 import Telemetry
 import Testing
@@ -23,6 +24,19 @@ struct WiringTests {
         wiring.route("GET", "/late", .callers) { _ in .text("late") }
         #expect(wiring.seal().routes.count == 2)
         #expect(log.records.map(\.level) == [.error])
+    }
+
+    @Test("answers a database that cannot be used now by 503 on every route, and any other fault of it by 500")
+    func database() async throws {
+        for (code, status) in [(DatabaseError.Code.busy, 503), (.misuse, 500)] {
+            let route = Wiring.Route(method: "GET", pattern: "/a", access: .anyone) { _ in
+                throw DatabaseError(code: code, reason: "a test")
+            }
+            let router = try RouterAssembly.router(of: [route], metrics: MetricsRegistry())
+            let response = await router.respond(to: HTTPRequest(method: "GET", path: "/a"), logger: .silent)
+            #expect(response.status == status)
+            #expect((response.headers["Retry-After"] != nil) == (status == 503))
+        }
     }
 
     @Test("can be stopped once, and who asks later is told at once")
