@@ -321,12 +321,22 @@ extension JSONDocument {
         var extensions: [String: JSONValue] = [:]
         for (name, member) in members where member.kind != .null && !names.contains(name) {
             do {
-                extensions[name] = try JSONValue(parsing: Array(text(of: member)))
+                extensions[name] = Self.canonical(try JSONValue(parsing: Array(text(of: member))))
             } catch {
                 throw EventFault(.invalidAttribute, "\(name) cannot be read: \(error)")
             }
         }
         return extensions
+    }
+
+    /// The same value, with one form for each number, however it was written: `2.5e3` is 2500, as it is written again.
+    private static func canonical(_ value: JSONValue) -> JSONValue {
+        switch value {
+        case .number(let number) where number == number.rounded() && abs(number) < 0x1p63: .integer(Int64(number))
+        case .array(let elements): .array(elements.map(canonical))
+        case .object(let members): .object(members.mapValues(canonical))
+        default: value
+        }
     }
 }
 

@@ -87,7 +87,13 @@ struct WireScenarios {
         try await running([publisher]) {
             for publication in sent { try await publisher.publish(publication) }
         }
-        #expect(try await scenario.take(2, topology).map(\.message) == sent.map(\.message))
+        // The connection's user is added to both.
+        let named = sent.map { publication in
+            var message = publication.message
+            message.properties.userID = "guest"
+            return message
+        }
+        #expect(try await scenario.take(2, topology).map(\.message) == named)
     }
 
     @Test("Bodies around the size of one frame and of several come back whole", arguments: Broker.available)
@@ -120,7 +126,10 @@ struct WireScenarios {
         let scenario = try Scenario(broker)
         let topology = try await scenario.declared(scenario.queue(type: "classic"))
         func publication(_ length: Int) -> Publication {
-            scenario.publication("1") { $0.headers = ["x": .bytes([UInt8](repeating: 7, count: length))] }
+            scenario.publication("1") {
+                $0.headers = ["x": .bytes([UInt8](repeating: 7, count: length))]
+                $0.userID = "guest"
+            }
         }
         // The largest that passes, by halving.
         var (fits, tooLarge) = (0, 1 << 18)

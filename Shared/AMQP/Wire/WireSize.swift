@@ -83,6 +83,8 @@ extension Publication {
             add(properties.expiration), add(properties.messageID), add(properties.type), add(properties.userID),
             add(properties.appID), add(properties.clusterID)
         else { return nil }
+        // Who publishes is named by each connection, and the next one may be another user's.
+        if properties.userID == nil { size += 1 + 255 }
         if let headers = properties.headers {
             guard let length = headers.wireSize() else { return nil }
             size += length

@@ -104,6 +104,9 @@ struct EnvelopeTests {
         #expect(read.extensions == ["somethingelse": ["a": [1]]])
         #expect(try Envelope(decoding: read.encoded()) == read)
         #expect(try Envelope(decoding: text("unset", "null")).extensions.isEmpty)
+        let number = try Envelope(decoding: text("rate", "[2.5e3, 0.5]"))
+        #expect(number.extensions == ["rate": [2500, .number(0.5)]])
+        #expect(try Envelope(decoding: number.encoded()) == number)
         #expect(try Envelope(decoding: text("partitionkey", #""p""#)).extensions == ["partitionkey": "p"])
         #expect(try Envelope(decoding: text("sampledrate", "5")).extensions == ["sampledrate": 5])
     }
