@@ -40,11 +40,9 @@ public struct Backlog: Sendable, Codable, Equatable {
 /// Reads what waits, however much that is: the ends are looked up by indexes, and what has to be counted is counted in
 /// slices of some milliseconds on a reader.
 final class BacklogReader: Sendable {
-    /// A number that took long to count stands for so many times as long as it took: counting is a few percent of one
-    /// reader's time at most.
+    /// A number that took more than one slice to count stands for so many times as long as that took: counting is a few
+    /// percent of one reader's time at most.
     private static let patience = 20
-    /// What may be counted at each question.
-    private static let quick: Duration = .milliseconds(50)
 
     private struct Counted {
         var count: Int
@@ -105,7 +103,7 @@ final class BacklogReader: Sendable {
         let ended = ContinuousClock.now
         let known = Counted(
             count: count,
-            standsUntil: ended - began < Self.quick ? began : ended + (ended - began) * Self.patience
+            standsUntil: count < slice ? began : ended + (ended - began) * Self.patience
         )
         counted.withLock { $0[state] = known }
         return count
