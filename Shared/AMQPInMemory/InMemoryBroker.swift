@@ -21,7 +21,9 @@ public struct InMemoryBroker: Sendable {
         public var defaultDeliveryLimit: Int? = 20
         /// The largest body in bytes that is taken.
         public var maximumMessageSize = 16 << 20
-        /// The user whom every connection logs in as; no message may name another.
+        /// The name that every connection logs in with, and its messages name.
+        public var login = "guest"
+        /// What the broker calls that user; no message may name another.
         public var user = "guest"
         /// The routing keys that nobody may publish under: the topic permissions of a user who may do all else.
         public var forbiddenRoutingKeys: Set<String> = []

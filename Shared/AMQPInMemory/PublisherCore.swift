@@ -112,7 +112,7 @@ struct PublisherCore: Sendable {
             var publication = next.publication
             // As the real one does on the wire.
             if publication.message.properties.userID == nil {
-                publication.message.properties.userID = broker.options.user
+                publication.message.properties.userID = broker.options.login
             }
             broker.send(.publish(publication), on: connection)
         }

@@ -60,13 +60,24 @@ struct KnownRefusals {
 extension AMQPError {
     /// Whether this is the end of a channel over one of the publishes on it, and a new connection does not mend it.
     ///
-    /// An exchange that is gone (404) is declared again with the next connection. A user that has no right to the exchange at all (403
-    /// without a topic) is no fault of any one event: they wait, as they do for a broker that is away.
+    /// An exchange that is gone (404) is declared again with the next connection.
     func isOverOne(of publication: Publication) -> Bool {
         switch channelClose {
         case nil, 404: false
-        case 403: !reason.contains("access to exchange ")
-        default: true
+        default: !isOverAll
+        }
+    }
+
+    /// Whether this is the end of a channel over its user, and so over every publish: it is no fault of any one event, and they wait,
+    /// as they do for a broker that is away.
+    ///
+    /// The user has no right to the exchange at all (403 without a topic), or the broker calls it by another name than the one that it
+    /// logged in with, which the messages name (406).
+    var isOverAll: Bool {
+        switch channelClose {
+        case 403: reason.contains("access to exchange ")
+        case 406: reason.contains("user_id property set to ")
+        default: false
         }
     }
 

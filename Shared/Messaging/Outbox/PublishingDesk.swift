@@ -168,7 +168,7 @@ final class PublishingDesk: PublishingConnection {
                 return !state.isOver
             }
             if isTaken { return tryIfConnected() }
-        } else if error.channelClose == 403 {
+        } else if error.isOverAll {
             mutable.withLock { $0.problem = error.reason }
         }
         outgoing.tell(error)

@@ -285,6 +285,23 @@ struct PublishingDeskTests {
         }
     }
 
+    @Test("lets everything wait, and says why, where the broker calls the connection's user by another name")
+    func otherUser() async throws {
+        let bench = DeskBench()
+        try await bench.running { () async throws in
+            bench.network.withBroker { $0.options.user = "of the token" }
+            #expect(
+                try await bench.outcomes(of: [bench.publication(0), bench.publication(1, type: "b")]) == [
+                    .connectionLost, .connectionLost,
+                ]
+            )
+            #expect(bench.desk.problem?.contains("user_id") == true)
+            bench.network.withBroker { $0.options.user = "guest" }
+            #expect(try await bench.outcomes(of: [bench.publication(2)]) == [nil])
+            #expect(bench.desk.problem == nil)
+        }
+    }
+
     @Test("leaves nobody without an outcome when it ends in the middle of a search")
     func end() async throws {
         let bench = DeskBench()
