@@ -52,12 +52,12 @@ struct ConsumerCore: Sendable {
     private mutating func finish(_ effects: inout Effects) {
         life.finish(&effects)
         unsettled = []
-        mailbox.finish()
+        endBursts(&effects)
     }
 
-    mutating func connect(_ broker: inout InMemoryBroker) {
+    mutating func connect(_ broker: inout InMemoryBroker, _ effects: inout Effects) {
         let (queue, prefetch, arguments, isStopped) = (queue, prefetch, arguments, isStopped)
-        let isConnected = life.connect(&broker, topology) { broker, id throws(AMQPError) in
+        let isConnected = life.connect(&broker, topology, &effects) { broker, id throws(AMQPError) in
             guard !isStopped else { return }
             try broker.consume(queue, prefetch: prefetch, arguments: arguments, on: id)
         }
@@ -72,7 +72,11 @@ struct ConsumerCore: Sendable {
             broker.cancelConsumer(on: connection)
             hear(broker.takeFrames(of: connection), &broker, &effects)
         }
-        mailbox.finish()
+        endBursts(&effects)
+    }
+
+    private func endBursts(_ effects: inout Effects) {
+        effects.append { [mailbox] in mailbox.finish() }
     }
 
     /// Acks or rejects; a tag of an earlier connection is dropped and counted.
@@ -116,29 +120,30 @@ struct ConsumerCore: Sendable {
                         reason:
                             "the broker cancelled the consumer of queue '\(queue)': the queue was deleted, its node is "
                             + "down, or a delivery waited for its ack for longer than the broker allows"
-                    )
+                    ),
+                    &effects
                 )
                 burst = []
             case .closed(let error):
-                lost(error)
+                lost(error, &effects)
                 burst = []
             case .blocked(let reason):
-                life.board.set(.blocked(reason: reason))
+                life.show(.blocked(reason: reason), &effects)
             case .unblocked:
-                life.board.set(.ready)
+                life.show(.ready, &effects)
             case .returned, .confirmed:
                 break
             }
         }
         statistics.delivered += burst.count
-        mailbox.append(burst)
+        if let wake = mailbox.put(burst) { effects.append(wake) }
     }
 
-    private mutating func lost(_ error: AMQPError) {
-        life.lost(error)
+    private mutating func lost(_ error: AMQPError, _ effects: inout Effects) {
+        life.lost(error, &effects)
         unsettled = []
         // Not taken yet: the broker delivers them again, and their tags are dead.
         mailbox.dropAll()
-        if isStopped { mailbox.finish() }
+        if isStopped { endBursts(&effects) }
     }
 }

@@ -35,6 +35,7 @@ public final class InMemoryNetwork: Sendable {
 
     let driving: Driving
     private let state: Mutex<NetworkState>
+    private let callbacks = Callbacks()
 
     /// Makes a network of one broker, which is up.
     public init(_ driving: Driving = .automatic, _ options: InMemoryBroker.Options = .init(), now: Int64 = 0) {
@@ -120,29 +121,18 @@ public final class InMemoryNetwork: Sendable {
 
     /// Changes the state, has happen what follows from it, and then tells outcomes, outside of the lock and in their order.
     func change<Result: Sendable>(_ body: (inout NetworkState) throws -> Result) rethrows -> Result {
-        defer { tell() }
+        defer { callbacks.call() }
         return try state.withLock { state in
-            defer { if driving == .automatic { state.settle() } }
+            defer {
+                if driving == .automatic { state.settle() }
+                for effect in state.effects { callbacks.add(effect) }
+                state.effects = []
+            }
             return try body(&state)
         }
     }
 
     func look<Result: Sendable>(_ body: (NetworkState) -> Result) -> Result {
         state.withLock { body($0) }
-    }
-
-    /// Tells what waits to be told, unless somebody is at it, who then tells this too.
-    private func tell() {
-        while true {
-            let effects = state.withLock { state -> [@Sendable () -> Void] in
-                guard !state.isTelling, !state.effects.isEmpty else { return [] }
-                state.isTelling = true
-                defer { state.effects = [] }
-                return state.effects
-            }
-            guard !effects.isEmpty else { return }
-            for effect in effects { effect() }
-            state.withLock { $0.isTelling = false }
-        }
     }
 }

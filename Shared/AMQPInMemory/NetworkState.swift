@@ -7,9 +7,8 @@ struct NetworkState: Sendable {
     var broker: InMemoryBroker
     var publishers: [PublisherCore] = []
     var consumers: [ConsumerCore] = []
-    /// Callbacks that are due, in their order.
+    /// What is to be called once the lock is free, in its order.
     var effects: [Effect] = []
-    var isTelling = false
 
     private var clients: [InMemoryNetwork.ClientID] {
         publishers.indices.map { .publisher($0) } + consumers.indices.map { .consumer($0) }
@@ -46,7 +45,7 @@ struct NetworkState: Sendable {
     mutating func connect(_ client: InMemoryNetwork.ClientID) {
         switch client {
         case .publisher(let index): publishers[index].connect(&broker, &effects)
-        case .consumer(let index): consumers[index].connect(&broker)
+        case .consumer(let index): consumers[index].connect(&broker, &effects)
         }
     }
 
@@ -117,9 +116,10 @@ struct ClientLife: Sendable {
     mutating func connect(
         _ broker: inout InMemoryBroker,
         _ topology: BrokerTopology,
+        _ effects: inout [NetworkState.Effect],
         _ more: (inout InMemoryBroker, InMemoryBroker.ConnectionID) throws(AMQPError) -> Void
     ) -> Bool {
-        board.set(.connecting)
+        show(.connecting, &effects)
         hasTried = true
         do throws(AMQPError) {
             let id = try broker.connect()
@@ -133,18 +133,24 @@ struct ClientLife: Sendable {
             }
             connection = id
             connections += 1
-            board.set(broker.blockedReason.map { .blocked(reason: $0) } ?? .ready)
+            show(broker.blockedReason.map { .blocked(reason: $0) } ?? .ready, &effects)
             return true
         } catch {
             mayTry = false
-            board.set(.closed(cause: error.description), failure: error)
+            show(.closed(cause: error.description), &effects, failure: error)
             return false
         }
     }
 
-    mutating func lost(_ error: AMQPError) {
+    mutating func lost(_ error: AMQPError, _ effects: inout [NetworkState.Effect]) {
         connection = nil
-        if !isEnding { board.set(.closed(cause: error.description), failure: error) }
+        if !isEnding { show(.closed(cause: error.description), &effects, failure: error) }
+    }
+
+    /// The state is there at once; its observers are told outside of the network's lock.
+    func show(_ state: ConnectionState, _ effects: inout [NetworkState.Effect], failure: AMQPError? = nil) {
+        board.record(state, failure: failure)
+        effects.append { [board] in board.tell() }
     }
 
     /// The client has ended; `run` returns.

@@ -78,7 +78,7 @@ struct PublisherCore: Sendable {
     }
 
     mutating func connect(_ broker: inout InMemoryBroker, _ effects: inout Effects) {
-        guard life.connect(&broker, topology, { _, _ throws(AMQPError) in }) else {
+        guard life.connect(&broker, topology, &effects, { _, _ throws(AMQPError) in }) else {
             closeQueue(all: false, &effects)
             return
         }
@@ -144,10 +144,10 @@ struct PublisherCore: Sendable {
                 }
             case .blocked(let reason):
                 isBlocked = true
-                life.board.set(.blocked(reason: reason))
+                life.show(.blocked(reason: reason), &effects)
             case .unblocked:
                 isBlocked = false
-                life.board.set(.ready)
+                life.show(.ready, &effects)
             case .closed(let error):
                 lost(error, &effects)
             case .delivered, .consumerCancelled:
@@ -173,7 +173,7 @@ struct PublisherCore: Sendable {
     }
 
     private mutating func lost(_ error: AMQPError, _ effects: inout Effects) {
-        life.lost(error)
+        life.lost(error, &effects)
         for (entry, returned) in tracker.connectionLost() {
             if returned == nil { statistics.unknown += 1 }
             let outcome =

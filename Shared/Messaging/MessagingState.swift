@@ -61,6 +61,7 @@ extension MessagingState {
     /// Shows a state that differs from the last one.
     private final class Board: Sendable {
         private let last = Mutex<MessagingState?>(nil)
+        private let callbacks = Callbacks()
         private let continuation: AsyncStream<MessagingState>.Continuation
 
         init(_ continuation: AsyncStream<MessagingState>.Continuation) {
@@ -71,9 +72,10 @@ extension MessagingState {
         func show(_ look: () -> MessagingState) {
             last.withLock { last in
                 let now = look()
-                if now != last { continuation.yield(now) }
+                if now != last { callbacks.add { [continuation] in continuation.yield(now) } }
                 last = now
             }
+            callbacks.call()
         }
     }
 }

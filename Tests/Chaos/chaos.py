@@ -183,11 +183,11 @@ class Shop:
             for kind in ("unforwarded", "scheduled", "held"):
                 if row["backlog"][kind]:
                     found.append(f"{row['service']}: {row['backlog'][kind]} {kind}")
-        status, page = call(self.ports["order"], "GET", "/orders?status=placed&limit=1")
+        status, page = call(self.ports["order"], "GET", "/orders?status=placed&limit=100")
         if status != 200:
             found.append("Order does not answer")
         elif page["orders"]:
-            found.append("orders are not final")
+            found.append(f"{len(page['orders'])} or more orders are not final")
         if not found:
             # What lies in Notification's queue is in nobody's backlog.
             mails = self.mails()
@@ -409,12 +409,16 @@ def main():
         weather.run(options.seconds)
         placing.join()
         customers.join()
-        drained = None
+        drained, told = None, 0
         while time.monotonic() - weather.last_fault < 180:
             began = time.monotonic()
-            if not shop.waiting(customers):
+            waiting = shop.waiting(customers)
+            if not waiting:
                 drained = began - weather.last_fault
                 break
+            if began - told >= 1:
+                told = began
+                say(f"{began - weather.last_fault:5.1f} s: {waiting}")
             time.sleep(0.2)
         faults = ", ".join(f"{count} x {name}" for name, count in sorted(weather.counts.items()))
         say(f"faults: {faults}")

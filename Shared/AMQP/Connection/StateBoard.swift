@@ -11,6 +11,7 @@ package final class StateBoard: Sendable {
     }
 
     private let board = Mutex(Board())
+    private let callbacks = Callbacks()
 
     /// Makes a board that shows that nothing was started.
     package init() {}
@@ -29,44 +30,56 @@ package final class StateBoard: Sendable {
             of: ConnectionState.self,
             bufferingPolicy: .bufferingNewest(256)
         )
-        // `finish` calls the termination handler, which takes the lock: so it is called outside of it, here and below.
-        let finished = board.withLock { board -> Bool in
-            continuation.yield(board.current)
-            guard !board.isFinished else { return true }
-            let observer = board.nextObserver
+        let observer = board.withLock { board -> Int in
             board.nextObserver += 1
-            board.observers[observer] = continuation
-            continuation.onTermination = { [weak self] _ in
-                self?.board.withLock { $0.observers[observer] = nil }
+            callbacks.add { [state = board.current] in continuation.yield(state) }
+            if board.isFinished {
+                callbacks.add { continuation.finish() }
+            } else {
+                board.observers[board.nextObserver] = continuation
             }
-            return false
+            return board.nextObserver
         }
-        if finished { continuation.finish() }
+        continuation.onTermination = { [weak self] _ in
+            self?.board.withLock { $0.observers[observer] = nil }
+        }
+        callbacks.call()
         return stream
     }
 
     /// Shows a new state; the same one again is not repeated.
     package func set(_ state: ConnectionState, failure: AMQPError? = nil) {
+        record(state, failure: failure)
+        tell()
+    }
+
+    /// As `set`, for callers that hold a lock; `tell` must follow outside of it.
+    package func record(_ state: ConnectionState, failure: AMQPError? = nil) {
         board.withLock { board in
             if let failure { board.lastFailure = failure } else if state == .ready { board.lastFailure = nil }
             guard board.current != state else { return }
             board.current = state
             for observer in board.observers.values {
-                observer.yield(state)
+                callbacks.add { observer.yield(state) }
             }
         }
     }
 
+    /// Tells observers what they have not heard.
+    package func tell() {
+        callbacks.call()
+    }
+
     /// Shows the last state and ends every observer's sequence.
     package func finish(_ state: ConnectionState) {
-        set(state)
-        let observers = board.withLock { board -> [AsyncStream<ConnectionState>.Continuation] in
+        record(state)
+        board.withLock { board in
             board.isFinished = true
-            defer { board.observers = [:] }
-            return Array(board.observers.values)
+            for observer in board.observers.values {
+                callbacks.add { observer.finish() }
+            }
+            board.observers = [:]
         }
-        for observer in observers {
-            observer.finish()
-        }
+        tell()
     }
 }

@@ -26,7 +26,14 @@ package final class BurstMailbox: Sendable {
 
     /// Adds a burst.
     package func append(_ burst: [IncomingMessage]) {
-        guard !burst.isEmpty else { return }
+        put(burst)?()
+    }
+
+    /// As `append`, for callers that hold a lock.
+    ///
+    /// - Returns: what wakes the reader, to be called outside of that lock; nil where nobody waits.
+    package func put(_ burst: [IncomingMessage]) -> (@Sendable () -> Void)? {
+        guard !burst.isEmpty else { return nil }
         let reader = state.withLock { state -> CheckedContinuation<[IncomingMessage]?, Never>? in
             guard let reader = state.reader else {
                 if state.waiting.isEmpty { state.waiting = burst } else { state.waiting += burst }
@@ -35,7 +42,8 @@ package final class BurstMailbox: Sendable {
             state.reader = nil
             return reader
         }
-        reader?.resume(returning: burst)
+        guard let reader else { return nil }
+        return { reader.resume(returning: burst) }
     }
 
     /// Forgets what has not been taken: its connection is gone and the broker delivers it again.

@@ -112,20 +112,29 @@ final class Lanes: Sendable {
     /// - Returns: whether it began at once; false where it waits for what stands before it.
     @discardableResult
     func run(in key: LineKey, isSuspect: Bool = false, _ work: @escaping Work) -> Bool {
-        state.withLock { state in
+        let (begins, cancelled) = state.withLock { state -> (Bool, Task<Void, Never>?) in
             if let lane = state.lanes[key] {
                 lane.waiting.withLock { $0.append(work) }
-                return false
+                return (false, nil)
             }
             let lane = Lane(state.nextTask)
             if isSuspect { state.suspects.insert(lane.number) }
-            start(lane, as: key, work, &state)
-            return true
+            let task = start(lane, as: key, work, &state)
+            return (true, state.isCancelled ? task : nil)
         }
+        // Outside of the lock: cancelling runs whatever handlers of cancellation the work has set up by now.
+        cancelled?.cancel()
+        return begins
     }
 
     /// The task is entered under the lock that it takes to leave, so it cannot leave before it is entered.
-    private func start(_ lane: Lane, as key: LineKey, _ work: @escaping Work, _ state: inout State) {
+    @discardableResult
+    private func start(
+        _ lane: Lane,
+        as key: LineKey,
+        _ work: @escaping Work,
+        _ state: inout State
+    ) -> Task<Void, Never> {
         state.lanes[key] = lane
         state.nextTask += 1
         let task = Task {
@@ -134,7 +143,7 @@ final class Lanes: Sendable {
             self.ended(lane.number)
         }
         state.tasks[lane.number] = task
-        if state.isCancelled { task.cancel() }
+        return task
     }
 
     /// What comes next in a line; nil, and the line is gone, when nothing does.
