@@ -89,7 +89,7 @@ let documents: [String: [String]] = [
 
 /// Documents that programs serve: in their code, so that a program is one file.
 let served: [String: [Resource]] = [
-    "ServiceKit": [.embedInCode("Operations/openapi.yaml")],
+    "ServiceKit": [.embedInCode("Operations/openapi.yaml"), .embedInCode("Wiring/public.yaml")],
     "Order": [.embedInCode("openapi.yaml")],
     "Payment": [.embedInCode("openapi.yaml")],
 ]

@@ -76,6 +76,12 @@ enum DoorRules {
         }
     }
 
+    /// What the document on the public address describes: the service's API or, where it has none, what every service has there.
+    static func documented(_ service: Shop.Program) -> Set<String> {
+        let own = own(service)
+        return Set(own.isEmpty ? common.filter { $0.value.place == .both }.keys : own.keys)
+    }
+
     static let reader = "reader-0123456789"
     static let actor = "actor-0123456789ab"
     static let shop = "shop-0123456789abc"

@@ -8,6 +8,8 @@ struct Checker {
         var neverCommitted: Set<Int>
         var seen: Set<Int>
         var kills: [String: Int]
+        /// How often an operator went through the dead letters of a service.
+        var operatorActs: [String: Int]
         /// How many commits the busiest process tried while its disk was full, for at most 2.6 s.
         var mostRefusedCommits: Int
         /// How often the handler was called that was called most often, with one event.
@@ -230,8 +232,9 @@ struct Checker {
             if row.attempts > service.attemptLimit + 1 {
                 found.append("\(service.name) counts \(row.attempts) attempts of \(key)")
             }
-            if row.generation > 4, !row.source.isEmpty {
-                found.append("\(service.name) was sent \(key) back \(row.generation) times: \(row.errorClass)")
+            let acts = facts.operatorActs[service.identity, default: 0]
+            if row.generation > acts, !row.source.isEmpty {
+                found.append("\(service.name) was sent \(key) back \(row.generation) times by \(acts) acts of operators")
             }
             if row.keptAttempts > 20 { found.append("\(service.name) keeps \(row.keptAttempts) attempts of \(key)") }
             found += charges(of: row, for: service)

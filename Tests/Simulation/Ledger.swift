@@ -49,6 +49,8 @@ final class Ledger: @unchecked Sendable {
     var refusedCommits: [Int: Int] = [:]
     /// How many commits of a service failed.
     var failedCommits: [String: Int] = [:]
+    /// How often an operator went through the dead letters of a service.
+    var operatorActs: [String: Int] = [:]
     /// How often a service was killed from outside.
     var kills: [String: Int] = [:]
     /// Events that the broker has stored, by id.

@@ -246,6 +246,7 @@ final class SimulatedService: @unchecked Sendable {
     /// An operator sends dead letters back, or discards or edits some, one by one or all together.
     func operate(discarding odds: Int) {
         guard let process else { return }
+        world.ledger.operatorActs[identity, default: 0] += 1
         let discards = world.scheduler.random.once(in: odds)
         let together = world.scheduler.random.once(in: 3)
         let edits = world.scheduler.random.once(in: 6)

@@ -389,6 +389,7 @@ final class World: @unchecked Sendable {
                     neverCommitted: ledger.neverCommitted,
                     seen: ledger.seen,
                     kills: ledger.kills,
+                    operatorActs: ledger.operatorActs,
                     mostRefusedCommits: ledger.refusedCommits.values.max() ?? 0,
                     mostCalls: ledger.calls.values.max() ?? 0,
                     crashes: Dictionary(

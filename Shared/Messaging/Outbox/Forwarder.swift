@@ -18,6 +18,8 @@ final class Forwarder: Sendable {
     private static let poll: Duration = .seconds(1)
     /// How far the stored offset may lag behind while events flow; a crash repeats that much.
     private static let offsetDelay: Duration = .milliseconds(50)
+    /// How long it waits when the offset could not be stored.
+    private static let offsetPause: Duration = .seconds(1)
 
     /// How many ticks make the time in which the broker has to confirm.
     private static let patience = 30
@@ -277,13 +279,26 @@ final class Forwarder: Sendable {
     /// Stores how far it is, with the next group of writes, and goes on meanwhile.
     private func store(_ position: Int64, completion: @escaping @Sendable () -> Void = {}) {
         offset.store(position) { [self] isStored in
-            inputs.withLock { inputs in
-                inputs.hasStored = true
-                if isStored { inputs.stored = position }
+            if isStored {
+                hasStored(position)
+            } else {
+                // Not again at once, whatever has come meanwhile.
+                Task {
+                    try await Task.sleep(for: Forwarder.offsetPause)
+                    hasStored(nil)
+                }
             }
-            signal.raise()
             completion()
         }
+    }
+
+    /// - Parameter position: nil where it could not be stored.
+    private func hasStored(_ position: Int64?) {
+        inputs.withLock { inputs in
+            inputs.hasStored = true
+            inputs.stored = position ?? inputs.stored
+        }
+        signal.raise()
     }
 
     /// Looks into the store once a second, and counts the time in which the broker has to confirm.

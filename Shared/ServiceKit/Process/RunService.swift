@@ -234,7 +234,7 @@ struct ServiceRun: Sendable {
             )
             return try RouterAssembly.router(of: routes, behind: guards, metrics: metrics, logger: logger)
         }
-        let document = description.openAPI.map { [Wiring.Route.document($0)] } ?? []
+        let document = [Wiring.Route.document(description.openAPI ?? PackageResources.public_yaml)]
         doors.publicDoor.open(
             try router(health.probes + doors.pages.routes + document + parts.routes, on: prepared.address)
         )
