@@ -12,7 +12,8 @@ struct SchemaTests {
         arguments: [
             ("order-service", "WARREN_HTTP_ADDRESS", 10), ("payment-service", "WARREN_HTTP_ADDRESS", 6),
             ("order-service", "WARREN_OPERATIONS_ADDRESS", 12), ("payment-service", "WARREN_OPERATIONS_ADDRESS", 8),
-            ("notification-service", "WARREN_OPERATIONS_ADDRESS", 8), ("notification-service", "WARREN_HTTP_ADDRESS", 4),
+            ("notification-service", "WARREN_OPERATIONS_ADDRESS", 8),
+            ("notification-service", "WARREN_HTTP_ADDRESS", 4),
         ]
     )
     func fuzz(program: String, address: String, seconds: Int) async throws {

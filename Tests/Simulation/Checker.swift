@@ -234,7 +234,7 @@ struct Checker {
             }
             let acts = facts.operatorActs[service.identity, default: 0]
             if row.generation > acts, !row.source.isEmpty {
-                found.append("\(service.name) was sent \(key) back \(row.generation) times by \(acts) acts of operators")
+                found.append("\(service.name) was sent \(key) back \(row.generation) times, by operators \(acts)")
             }
             if row.keptAttempts > 20 { found.append("\(service.name) keeps \(row.keptAttempts) attempts of \(key)") }
             found += charges(of: row, for: service)
