@@ -33,6 +33,8 @@ struct Checker {
         var settings: [Int: Ledger.Settings]
         /// What was handled by a process that was not asked for order: subscriber, source and event id.
         var handledUnordered: Set<String>
+        /// What such a process was delivered, by service and event id.
+        var deliveredUnordered: Set<String>
         /// The messages of strangers: their numbers, and to whom they went.
         var strangers: [Int: String]
         /// How often each came back.
@@ -211,9 +213,12 @@ struct Checker {
             let line = "\(effect.source) \(effect.subject)"
             // What came in while order did not matter could not wait for what was not there yet.
             let before = lastEffect[line] ?? ""
-            let isExcused =
+            let id = before.split(separator: " ").last ?? ""
+            let isUnordered =
                 facts.handledUnordered.contains("\(service.identity) \(before)")
-                && ids["\(effect.source) \(effect.eventID)", default: 0] > ids[before, default: 0]
+                || facts.deliveredUnordered.contains("\(service.identity) \(id)")
+            let isExcused =
+                isUnordered && ids["\(effect.source) \(effect.eventID)", default: 0] > ids[before, default: 0]
             if effect.sequence <= last[line, default: 0], !isExcused {
                 found.append("\(service.name) applied \(effect.sequence) after \(last[line, default: 0]) of \(line)")
             }

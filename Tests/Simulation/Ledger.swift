@@ -36,6 +36,8 @@ final class Ledger: @unchecked Sendable {
     var crashes: [Sight: Int] = [:]
     /// What was handled by a process that was not asked for order.
     var handledUnordered: Set<Sight> = []
+    /// What such a process was delivered, by service and event id: it may stand in the table before what came ahead of it.
+    var deliveredUnordered: Set<String> = []
     /// How often a handler's attempt at it failed for a reason of its own.
     var failures: [Sight: Int] = [:]
     /// How often a service was asked to stop.

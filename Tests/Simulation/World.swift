@@ -344,6 +344,12 @@ final class World: @unchecked Sendable {
             scheduler.note(16, publisher.process)
         case .deliver(let consumer):
             consumer.deliver()
+            if ledger.settings[consumer.process]?.isOrdered == false,
+                let service = services.first(where: { $0.process?.number == consumer.process })
+            {
+                let ids = consumer.unacknowledgedIDs.map { "\(service.identity) \($0)" }
+                ledger.deliveredUnordered.formUnion(ids)
+            }
         case .applyAck(let consumer):
             consumer.applyAck()
             scheduler.note(17, consumer.process)
@@ -411,6 +417,7 @@ final class World: @unchecked Sendable {
                     handledUnordered: Set(
                         ledger.handledUnordered.map { "\($0.service) \($0.source) \($0.eventID)" }
                     ),
+                    deliveredUnordered: ledger.deliveredUnordered,
                     strangers: strangers.mapValues(\.identity),
                     returnsOfStrangers: broker.returnsOfStrangers
                 ),
