@@ -187,7 +187,8 @@ class Shop:
         if status != 200:
             found.append("Order does not answer")
         elif page["orders"]:
-            found.append(f"{len(page['orders'])} or more orders are not final")
+            more = " or more" if page.get("next") else ""
+            found.append(f"{len(page['orders'])}{more} orders are not final")
         if not found:
             # What lies in Notification's queue is in nobody's backlog.
             mails = self.mails()

@@ -18,8 +18,8 @@ public struct ServiceDescription: Sendable {
     public var migrations: [MigrationSet]
     /// The settings of the service's own, beside those of the kit.
     public var settings: [SettingDeclaration]
-    /// The OpenAPI document of the service's own API, served at `/openapi.yaml` of its public address; nil where it has none, and the
-    /// document there describes what every service has.
+    /// The OpenAPI document of the service's own API, served at `/openapi.yaml` of its public address; where it is nil, the
+    /// document there describes what every service has, and no route of this one's own.
     ///
     /// With `resources: [.embedInCode("openapi.yaml")]` in the manifest it is `PackageResources.openapi_yaml`.
     public var openAPI: [UInt8]?
