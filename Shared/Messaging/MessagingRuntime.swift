@@ -208,9 +208,9 @@ public final class MessagingRuntime: Sendable {
                 let publish = RetryAttempt.Work.publish { envelope, body in
                     try await desk.publishOrDefer(envelope, body)
                 }
-                await publishing.run(due, of: dueTable, publish, in: place)
+                return await publishing.run(due, of: dueTable, publish, in: place)
             } else {
-                await handling.run(due, of: dueTable, .handle(subscriber), in: place)
+                return await handling.run(due, of: dueTable, .handle(subscriber), in: place)
             }
         }
         self.inbox = Inbox(

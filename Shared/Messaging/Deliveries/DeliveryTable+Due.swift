@@ -11,8 +11,7 @@ extension DeliveryTable {
     static func due(at now: Int64, lead: Int64, limit: Int, in transaction: Transaction) throws -> [Due] {
         try transaction.query(
             """
-            SELECT id, subscriber, suspect, generation, attempts, received_at, source, type, subject, due_at,
-                deferred_since, running_since, LENGTH(body) AS size
+            SELECT \(Due.columns)
             FROM warren_deliveries WHERE status = 'scheduled' AND due_at <= $1 ORDER BY due_at, id LIMIT $2
             """,
             now,
@@ -64,8 +63,16 @@ extension DeliveryTable {
 }
 
 extension DeliveryTable.Due {
-    /// Reads a row of the query for due deliveries.
-    fileprivate init(_ row: Row, lead: Int64) throws {
+    /// What is read of a row, its event aside.
+    static let columns = """
+        id, subscriber, suspect, generation, attempts, received_at, source, type, subject, due_at, deferred_since,
+        running_since, LENGTH(body) AS size
+        """
+
+    /// Reads a row of `columns`.
+    ///
+    /// - Parameter lead: how far the wall clock is ahead of the steady one.
+    init(_ row: Row, lead: Int64) throws {
         self.init(
             id: try row["id"],
             subscriber: try row["subscriber"],

@@ -62,8 +62,29 @@ extension DeliveryTable {
         now: Int64,
         in transaction: Transaction
     ) throws -> Bool {
-        guard ordering == .perSubject, !subject.isNone else { return false }
-        let changes = try transaction.execute(
+        try letNextGo(subject, isBegun: isBegun, now: now, returning: "id", in: transaction) != nil
+    }
+
+    /// Does what `releaseNext` does where an attempt has ended well, and reads the row with its event: it can run at once.
+    func releaseNextToRun(_ subject: SubjectKey, now: Int64, in transaction: Transaction) throws -> Due? {
+        let columns = "\(Due.columns), body"
+        guard let row = try letNextGo(subject, isBegun: true, now: now, returning: columns, in: transaction) else {
+            return nil
+        }
+        var due = try Due(row, lead: clock.lead)
+        due.body = try row["body"]
+        return due
+    }
+
+    private func letNextGo(
+        _ subject: SubjectKey,
+        isBegun: Bool,
+        now: Int64,
+        returning columns: String,
+        in transaction: Transaction
+    ) throws -> Row? {
+        guard ordering == .perSubject, !subject.isNone else { return nil }
+        let row = try transaction.first(
             """
             UPDATE warren_deliveries SET status = 'scheduled', due_at = $5, updated_at = $6, running_since = $7
             WHERE id = (
@@ -79,6 +100,7 @@ extension DeliveryTable {
                 SELECT 1 FROM warren_deliveries
                 WHERE subscriber = $1 AND source = $2 AND subject = $3
                     AND status <> 'processed' AND status <> 'discarded' AND status = 'dead'))
+            RETURNING \(columns)
             """,
             subscriber,
             subject.source,
@@ -88,8 +110,8 @@ extension DeliveryTable {
             now,
             isBegun ? now : nil
         )
-        if changes == 0, try !hasObstacle(subject, in: transaction) { waiting.clear(subject, in: transaction) }
-        return changes == 1
+        if row == nil, try !hasObstacle(subject, in: transaction) { waiting.clear(subject, in: transaction) }
+        return row
     }
 
     /// Whether a row that is to be due has to be held: an earlier delivery of its subject waits, or another one is scheduled,

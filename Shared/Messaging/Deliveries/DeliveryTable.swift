@@ -40,7 +40,8 @@ struct DeliveryTable: Sendable {
         var size = 0
         /// Whether the attempt that has begun is counted already.
         var isCharged = false
-        /// The event; empty until the attempt has begun, so that what waits for its turn takes up no memory.
+        /// The event; empty until the attempt has begun, so that what waits for its turn takes up no memory, unless the row runs
+        /// right after the one that has let it go.
         var body: [UInt8] = []
 
         var subjectKey: SubjectKey { SubjectKey(source: source, subject: subject) }

@@ -1,5 +1,6 @@
 internal import Database
 internal import Events
+import Synchronization
 internal import Telemetry
 
 /// One attempt at a row of the table: begin, do, and write down how it ended.
@@ -31,7 +32,14 @@ struct RetryAttempt: Sendable {
     private var logger: Logger { failures.logger }
 
     /// Runs one due row.
-    func run(_ row: DeliveryTable.Due, of table: DeliveryTable, _ work: Work, in place: Place) async {
+    ///
+    /// - Returns: the next row of its subject, which the receipt of this one has let go.
+    func run(
+        _ row: DeliveryTable.Due,
+        of table: DeliveryTable,
+        _ work: Work,
+        in place: Place
+    ) async -> DeliveryTable.Due? {
         let startedAt = WallClock.milliseconds()
         let most = failures.policy.attempts
         if row.suspicion.company == .nobody, row.life.attempts >= most {
@@ -39,21 +47,23 @@ struct RetryAttempt: Sendable {
                 "process.ended",
                 "the process ended during each of its \(most) attempts"
             )
-            return await fail(row, of: table, error, startedAt: startedAt)
+            await fail(row, of: table, error, startedAt: startedAt)
+            return nil
         }
         let due: DeliveryTable.Due
         do {
             due = try await begin(row, of: table, isAlone: place.turn?.isAlone ?? false, now: startedAt)
         } catch is Gone {
-            return
+            return nil
         } catch {
             logger.error("an attempt cannot be begun", [LogField("error", error: error)])
-            return await pauseForDatabase()
+            await pauseForDatabase()
+            return nil
         }
         if due.isCharged, row.suspicion.level < Suspicion.highest {
             await place.turn?.beforeCompany { await uncharge(due, begunAt: startedAt) }
         }
-        await attempt(due, of: table, work, in: place, startedAt: startedAt)
+        return await attempt(due, of: table, work, in: place, startedAt: startedAt)
     }
 
     /// Marks the attempt as begun where that has not been done with its release, and reads the event.
@@ -63,6 +73,12 @@ struct RetryAttempt: Sendable {
         isAlone: Bool,
         now: Int64
     ) async throws -> DeliveryTable.Due {
+        if due.isBegun, !due.body.isEmpty {
+            // Read in the transaction that has let it go; the one that ends it asks whether it still is what it was.
+            var due = due
+            due.life.attempts += 1
+            return due
+        }
         if due.isBegun, due.suspicion.company != .nobody {
             return try await database.read(on: .reserved) { transaction in
                 var due = due
@@ -88,32 +104,36 @@ struct RetryAttempt: Sendable {
         _ work: Work,
         in place: Place,
         startedAt: Int64
-    ) async {
+    ) async -> DeliveryTable.Due? {
         let envelope: Envelope
         do throws(EventFault) {
             // A body that cannot be read now could not be read when it came in; the handler never sees it.
             envelope = try Envelope(decoding: due.body, limits: limits)
         } catch {
-            return await fail(due, of: table, HandlerError(error), startedAt: startedAt)
+            await fail(due, of: table, HandlerError(error), startedAt: startedAt)
+            return nil
         }
+        let row = RowAttempt(due: due, table: table, attempt: self, startedAt: startedAt, leave: place.leave)
         let delivery = Delivery(
             envelope: envelope,
             attempt: due.life.attempts,
             tick: clock.now,
             database: database,
             events: events,
-            as: RowAttempt(due: due, table: table, attempt: self, startedAt: startedAt, leave: place.leave)
+            as: row
         )
         place.lane.begin(delivery)
         do {
             try await perform(work, delivery, envelope, body: due.body, subscriber: table.subscriber)
             let outcome = try await delivery.end()
-            guard place.lane.end(delivery) else { return }
+            guard place.lane.end(delivery) else { return nil }
             counters.add(to: outcome == .processed ? \.processed : \.duplicates)
+            return outcome == .processed ? row.takeNext() : nil
         } catch {
             // What the end of the process interrupts has not failed.
-            guard place.lane.end(delivery), !Task.isCancelled else { return }
+            guard place.lane.end(delivery), !Task.isCancelled else { return nil }
             await fail(due, of: table, HandlerError(error), startedAt: startedAt)
+            return nil
         }
     }
 
@@ -182,6 +202,8 @@ private final class RowAttempt: DeliveryAttempt {
     private let attempt: RetryAttempt
     private let startedAt: Int64
     private let leave: @Sendable () -> Void
+    /// The row that the receipt lets go.
+    private let next = Mutex<DeliveryTable.Due?>(nil)
 
     init(
         due: DeliveryTable.Due,
@@ -200,8 +222,14 @@ private final class RowAttempt: DeliveryAttempt {
     func takeReceipt(in transaction: Transaction) throws -> Delivery.Outcome {
         let now = WallClock.milliseconds()
         guard try table.finish(due, now: now, in: transaction) else { return .duplicate }
-        _ = try table.releaseNext(due.subjectKey, now: now, in: transaction)
+        let released = try table.releaseNextToRun(due.subjectKey, now: now, in: transaction)
+        next.withLock { $0 = released }
         return .processed
+    }
+
+    /// The row that the receipt has let go, once it is durable.
+    func takeNext() -> DeliveryTable.Due? {
+        next.withLock { exchange(&$0, with: nil) }
     }
 
     func timedOut() async {

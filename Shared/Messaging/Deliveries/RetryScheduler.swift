@@ -11,8 +11,8 @@ internal import Telemetry
 /// suspects, and run in less and less company (`Suspicion`): what kills the process is found and buried, and its neighbours are
 /// not charged for it.
 final class RetryScheduler: Sendable {
-    /// Runs one due row to its end: returns when its outcome is durable.
-    typealias Attempt = @Sendable (DeliveryTable.Due, DeliveryTable, RetryAttempt.Place) async -> Void
+    /// Runs one due row to its end: returns when its outcome is durable, with the row that it has let go.
+    typealias Attempt = @Sendable (DeliveryTable.Due, DeliveryTable, RetryAttempt.Place) async -> DeliveryTable.Due?
 
     /// Rows that are read to be started, so that not every one that ends costs a look at the table.
     private static let readAtOnce = 256
@@ -30,6 +30,8 @@ final class RetryScheduler: Sendable {
     private let suspects = Lanes()
     private let isolation: SuspectIsolation
     private let attempt: Attempt
+    /// Whether rows are started; otherwise none follows another.
+    private let isRunning = Atomic(false)
     /// Told when it has taken what was due.
     private let operations: OperationRunner?
 
@@ -56,6 +58,8 @@ final class RetryScheduler: Sendable {
     /// Runs until cancelled; attempts at work go on, see `drained`.
     func run() async {
         await recover()
+        isRunning.store(!Task.isCancelled, ordering: .releasing)
+        defer { isRunning.store(false, ordering: .releasing) }
         var due: [DeliveryTable.Due] = []
         while !Task.isCancelled {
             do {
@@ -116,7 +120,11 @@ final class RetryScheduler: Sendable {
     /// - Parameter due: what has been read and not been started.
     /// - Returns: when to look again, or nil when no row waits for a time alone.
     private func startDue(_ due: inout [DeliveryTable.Due]) async throws -> ContinuousClock.Instant? {
-        let (free, count) = atWork.withLock { ($0.free(at: .now), $0.count) }
+        let (free, count) = atWork.withLock { atWork in
+            let free = atWork.free(at: .now)
+            if free == 0 { atWork.await() }
+            return (free, atWork.count)
+        }
         // What is at work makes room when it ends, or takes long.
         guard free > 0 else { return .now + isolation.patience / 8 }
         var next: ContinuousClock.Instant?
@@ -143,20 +151,37 @@ final class RetryScheduler: Sendable {
         let leave: @Sendable () -> Void = { [self] in ended(row.id, start) }
         guard row.suspicion.company == .nobody else {
             isolation.lanes.run(in: line(of: row, table)) { lane in
-                await self.attempt(row, table, .init(lane: lane, turn: nil, leave: leave))
+                let next = await self.attempt(row, table, .init(lane: lane, turn: nil, leave: leave))
+                if let next, self.follow(row.id, start, next) { return }
                 leave()
             }
             return
         }
         suspects.run(in: .row(row.id)) { _ in
             await self.isolation.alone(in: self.line(of: row, table)) { lane, turn in
-                await self.attempt(row, table, .init(lane: lane, turn: turn, leave: leave))
+                // A suspect hands nothing on.
+                _ = await self.attempt(row, table, .init(lane: lane, turn: turn, leave: leave))
                 leave()
             } turnEnded: {
                 self.atWork.withLock { $0.turnEnded(row.id) }
                 self.wake.raise()
             }
         }
+    }
+
+    /// Starts the row that another one has let go in its place, without a look at the table.
+    ///
+    /// A subject of which much was held goes on at the cost of one commit for each: the one of the handler before.
+    ///
+    /// - Returns: false where it is to be found in the table: others wait for the place, a suspect for its turn, or the service
+    ///   for its end.
+    private func follow(_ row: Int64, _ start: Int, _ next: DeliveryTable.Due) -> Bool {
+        guard isRunning.load(ordering: .acquiring), isolation.letInAtOnce() else { return false }
+        defer { isolation.begun() }
+        guard let nextStart = atWork.withLock({ $0.handOn(row, start: start, to: next, at: .now) }) else { return false }
+        begun.withLock { $0[row] = nil }
+        self.start(next, nextStart)
+        return true
     }
 
     /// The line that a row stands in: its subject's, as first deliveries do, or its own where there is no order.
@@ -182,7 +207,7 @@ final class RetryScheduler: Sendable {
         let clock = clock
         let now = clock.now
         // Before the look: what ends meanwhile may still be in it.
-        let busy = atWork.withLock { $0.ids }
+        let busy = atWork.withLock { $0.beginLook() }
         let (rows, next) = try await database.read { transaction in
             let rows = try DeliveryTable.due(at: now, lead: clock.lead, limit: limit, in: transaction)
             return (rows, try DeliveryTable.nextDue(after: now, in: transaction))

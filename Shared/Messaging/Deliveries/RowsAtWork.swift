@@ -20,6 +20,10 @@ struct RowsAtWork {
     private var starts = 0
     /// The row that has, or waits for, the turn of those that run alone.
     private var alone: Int64?
+    /// Whether rows that are due wait for a place: then a place that somebody leaves is theirs.
+    private(set) var isAwaited = false
+    /// The rows that places were handed on to since a look at the table began, whose answer is not here yet.
+    private var followed: Set<Int64>?
     private let patience: Duration
 
     init(patience: Duration) {
@@ -32,8 +36,11 @@ struct RowsAtWork {
     /// Whether a row is at work.
     func contains(_ row: Int64) -> Bool { entries[row] != nil }
 
-    /// The ids of all.
-    var ids: Set<Int64> { Set(entries.keys) }
+    /// A look at the table begins: the ids of all, which may still be in it when they have ended.
+    mutating func beginLook() -> Set<Int64> {
+        followed = []
+        return Set(entries.keys)
+    }
 
     /// How many rows may begin now.
     func free(at now: ContinuousClock.Instant) -> Int {
@@ -50,8 +57,9 @@ struct RowsAtWork {
         var group = entries.values.count { $0.company == .smallGroup && $0.since + patience > now }
         var chosen: [(DeliveryTable.Due, Int)] = []
         var left: [DeliveryTable.Due] = []
+        let followed = exchange(&followed, with: nil) ?? []
         for row in due {
-            if contains(row.id) { continue }
+            if contains(row.id) || followed.contains(row.id) { continue }
             guard free > 0, budget.hasRoom(for: row.size) else {
                 left.append(row)
                 // What comes later and is smaller must not pass a large one for ever.
@@ -80,7 +88,39 @@ struct RowsAtWork {
             chosen.append((row, starts))
         }
         due = left
+        isAwaited = !left.isEmpty
         return chosen
+    }
+
+    /// What is due will not be looked for before a place is free.
+    mutating func await() { isAwaited = true }
+
+    /// A row hands its place on to the one that it has let go, unless others wait for it.
+    ///
+    /// Both are rows that everybody may be beside.
+    ///
+    /// - Returns: the start of the next one; nil where the place is not handed on.
+    mutating func handOn(
+        _ row: Int64,
+        start: Int,
+        to next: DeliveryTable.Due,
+        at now: ContinuousClock.Instant
+    ) -> Int? {
+        guard !isAwaited, !contains(next.id), let entry = entries[row], entry.start == start,
+            // Otherwise it has given its place up.
+            entry.since + patience > now,
+            entry.company == .everybody, next.suspicion.company == .everybody
+        else { return nil }
+        budget.giveBack(entry.size)
+        guard budget.take(next.size) else {
+            budget.add(entry.size)
+            return nil
+        }
+        entries[row] = nil
+        starts += 1
+        followed?.insert(next.id)
+        entries[next.id] = Entry(start: starts, company: .everybody, since: now, size: next.size)
+        return starts
     }
 
     /// The turn of a row that runs alone is over; it may be at work still.

@@ -95,6 +95,11 @@ final class SuspectIsolation: Sendable {
         }
     }
 
+    /// What has ended in its line is to be followed by another one, if that has not to wait.
+    ///
+    /// `begun` must follow where the answer is yes.
+    func letInAtOnce() -> Bool { state.withLock { $0.letIn() } }
+
     /// The deliveries of the burst stand in their lines.
     func begun() {
         let observers = state.withLock { state -> [Signal] in

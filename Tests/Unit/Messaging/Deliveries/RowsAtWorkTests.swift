@@ -59,4 +59,44 @@ struct RowsAtWorkTests {
         rows.ended(1, start: 1)
         #expect(rows.contains(1))
     }
+
+    @Test("hand their place on to what they have let go, and what was read of that meanwhile is not started again")
+    func handsOn() {
+        var rows = RowsAtWork(patience: .seconds(10))
+        let now = ContinuousClock.Instant.now
+        var due = [row(1)]
+        #expect(rows.choose(from: &due, at: now).map(\.start) == [1])
+        #expect(rows.beginLook() == [1])
+        #expect(rows.handOn(1, start: 1, to: row(2), at: now) == 2)
+        #expect(!rows.contains(1) && rows.contains(2))
+        rows.ended(2, start: 2)
+        // The look saw them both before they ended.
+        due = [row(1), row(2), row(3)]
+        #expect(rows.choose(from: &due, at: now).map(\.row.id) == [1, 3])
+        due = [row(2)]
+        #expect(rows.choose(from: &due, at: now).map(\.row.id) == [2])
+    }
+
+    @Test("hand nothing on where others wait, to suspects, to what is at work, or when they have given their place up")
+    func keeps() {
+        var rows = RowsAtWork(patience: .seconds(10))
+        let now = ContinuousClock.Instant.now
+        var due = [row(1), row(2, level: 2)]
+        #expect(rows.choose(from: &due, at: now).map(\.start) == [1, 2])
+        #expect(rows.handOn(1, start: 1, to: row(3, level: 2), at: now) == nil)
+        #expect(rows.handOn(2, start: 2, to: row(3), at: now) == nil)
+        #expect(rows.handOn(1, start: 7, to: row(3), at: now) == nil)
+        #expect(rows.handOn(1, start: 1, to: row(2), at: now) == nil)
+        #expect(rows.handOn(1, start: 1, to: row(3), at: now + .seconds(11)) == nil)
+        rows.await()
+        #expect(rows.handOn(1, start: 1, to: row(3), at: now) == nil)
+        due = [row(4, size: 33 << 20)]
+        #expect(rows.choose(from: &due, at: now).isEmpty)
+        #expect(rows.handOn(1, start: 1, to: row(3), at: now) == nil)
+        due = []
+        #expect(rows.choose(from: &due, at: now).isEmpty)
+        #expect(rows.handOn(1, start: 1, to: row(3, size: 33 << 20), at: now) == nil)
+        #expect(rows.contains(1))
+        #expect(rows.handOn(1, start: 1, to: row(3), at: now) == 3)
+    }
 }

@@ -156,7 +156,7 @@ final class Bench: Sendable {
             let publish = RetryAttempt.Work.publish { envelope, body in
                 try await desk.publishOrDefer(envelope, body)
             }
-            await publishing.run(due, of: table, publish, in: place)
+            return await publishing.run(due, of: table, publish, in: place)
         }
         self.inbox = Inbox(
             table: table,
