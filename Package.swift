@@ -81,6 +81,7 @@ let documents: [String: [String]] = [
     "ServiceKit": ["README.md"],
     "ShopEvents": ["README.md", "asyncapi.yaml"],
     "Telemetry": ["README.md"],
+    "Analytics": ["README.md", "follow_orders.py"],
     "Order": ["README.md"],
     "Notification": ["README.md"],
     "Payment": ["README.md"],
@@ -111,6 +112,7 @@ let package = Package(
         .executable(name: "order-service", targets: ["Order"]),
         .executable(name: "payment-service", targets: ["Payment"]),
         .executable(name: "notification-service", targets: ["Notification"]),
+        .executable(name: "analytics-service", targets: ["Analytics"]),
         .executable(name: "sandbox", targets: ["Sandbox"]),
         .executable(name: "warren", targets: ["CommandLine"]),
         .executable(name: "benchmarks", targets: ["Benchmarks"]),
@@ -142,6 +144,7 @@ let package = Package(
         service("Order", ["ServiceKit", "ShopEvents", "Messaging", "Database", "Events", "HTTP", "JSON", "Telemetry"]),
         service("Payment", ["ServiceKit", "ShopEvents", "Messaging", "Database", "Events", "HTTP", "Telemetry"]),
         service("Notification", ["ServiceKit", "ShopEvents", "Messaging", "Database", "Events", "HTTP", "Telemetry"]),
+        service("Analytics", ["ServiceKit", "ShopEvents", "Messaging", "Events", "HTTP", "JSON", "Telemetry"]),
         service("Sandbox", ["ServiceKit", "HTTP", "Telemetry"]),
         service("CommandLine", ["ServiceKit", "ShopEvents", "Messaging", "Events", "HTTP", "JSON", "Telemetry"]),
 
@@ -173,8 +176,8 @@ let package = Package(
             "ShopTests",
             at: "Unit/Shop",
             [
-                "Order", "Payment", "Notification", "Sandbox", "ShopEvents", "Messaging", "Database", "Events", "HTTP",
-                "JSON", "Telemetry",
+                "Order", "Payment", "Notification", "Analytics", "Sandbox", "ShopEvents", "Messaging", "Database",
+                "Events", "HTTP", "JSON", "Telemetry",
             ]
         ),
         tests(

@@ -1,13 +1,15 @@
 import HTTP
 
-/// What tests and demos steer the sandbox with; no part of the provider's API.
+/// What tests and demos steer the sandbox with; no part of the APIs of those whom it stands for.
 ///
 ///     POST   /sandbox/faults {"operation": "charge", "kind": "error-after", "count": 1, "delayMilliseconds": 3000}
 ///     DELETE /sandbox/faults
 ///     GET    /sandbox/ledger
+///     GET    /sandbox/records
 ///     POST   /sandbox/reset
 struct ControlAPI: Sendable {
     let provider: Provider
+    let platform: DataPlatform
 
     private struct FaultRequest: Decodable {
         let operation: String
@@ -21,6 +23,7 @@ struct ControlAPI: Sendable {
         route("POST", "/sandbox/faults", plan)
         route("DELETE", "/sandbox/faults", clear)
         route("GET", "/sandbox/ledger", ledger)
+        route("GET", "/sandbox/records", records)
         route("POST", "/sandbox/reset", reset)
     }
 
@@ -50,12 +53,16 @@ struct ControlAPI: Sendable {
             throw Problem.invalidRequest(faults)
         }
         let fault = Fault(kind: kind, delayMilliseconds: delay)
-        provider.control(.plan(fault, for: operation, count: count))
+        switch operation {
+        case .charge, .refund: provider.control(.plan(fault, for: operation, count: count))
+        case .record: platform.plan(fault, count: count)
+        }
         return HTTPResponse(status: 204)
     }
 
     @Sendable private func clear(_ request: HTTPRequest) async throws -> HTTPResponse {
         provider.control(.clearFaults)
+        platform.clearFaults()
         return HTTPResponse(status: 204)
     }
 
@@ -63,8 +70,14 @@ struct ControlAPI: Sendable {
         try .json(provider.control { state, now in state.ledger(at: now) })
     }
 
+    /// What the data platform has stored, and how often each came.
+    @Sendable private func records(_ request: HTTPRequest) async throws -> HTTPResponse {
+        try .json(["records": platform.records])
+    }
+
     @Sendable private func reset(_ request: HTTPRequest) async throws -> HTTPResponse {
         try provider.reset()
+        platform.reset()
         return HTTPResponse(status: 204)
     }
 }

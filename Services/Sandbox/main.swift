@@ -1,4 +1,4 @@
-// The outside world for demos and tests: a payment provider that speaks Stripe's API.
+// The outside world for demos and tests: a payment provider that speaks Stripe's API, and a data platform.
 import ServiceKit
 import Telemetry
 
@@ -6,8 +6,8 @@ let key = Setting.text(
     "SANDBOX_KEY",
     default: "sk_test_sandbox",
     secret: true,
-    help: "The secret key that clients of the payment provider give.",
-    defaultNote: "sk_test_sandbox, as Payment has it"
+    help: "The secret key that clients of the payment provider and of the data platform give.",
+    defaultNote: "sk_test_sandbox, as Payment and Analytics have it"
 )
 let journal = Setting.optionalText(
     "SANDBOX_JOURNAL",
@@ -16,9 +16,10 @@ let journal = Setting.optionalText(
 
 await runServer(
     name: "sandbox",
-    summary: "A payment provider for demos and tests, with Stripe's API and faults on request.",
+    summary: "A payment provider with Stripe's API and a data platform for demos and tests, with faults on request.",
     httpPort: 8090,
-    settings: [key.declaration, journal.declaration]
+    settings: [key.declaration, journal.declaration],
+    problems: PlatformAPI.problems
 ) { context in
     let logger = context.logger.labelled("sandbox.provider")
     let provider =
@@ -28,5 +29,7 @@ await runServer(
             Provider(logger: logger)
         }
     ProviderAPI(provider: provider, key: context.settings[key]).register(context.route)
-    ControlAPI(provider: provider).register(context.route)
+    let platform = DataPlatform()
+    PlatformAPI(platform: platform, key: context.settings[key]).register(context.route)
+    ControlAPI(provider: provider, platform: platform).register(context.route)
 }

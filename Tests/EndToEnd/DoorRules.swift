@@ -72,7 +72,7 @@ enum DoorRules {
                 "POST /orders/{id}/cancel": Route(.api, .publicAddress, 200),
             ]
         case .payment: ["GET /payments/{orderID}": Route(.api, .publicAddress, 404)]
-        case .notification, .sandbox: [:]
+        case .notification, .analytics, .sandbox: [:]
         }
     }
 

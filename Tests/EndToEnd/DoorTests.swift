@@ -101,7 +101,7 @@ extension EndToEnd {
 
         @Test(
             "open for whom the table says, on both addresses, and for nobody because of what a proxy says",
-            arguments: [Shop.Program.order, .payment, .notification],
+            arguments: [Shop.Program.order, .payment, .notification, .analytics],
             [false, true]
         )
         func matrix(program: Shop.Program, hasTokens: Bool) async throws {

@@ -20,6 +20,11 @@ extension EndToEnd {
                 environment["MAIL_SMTP_URL"] = "mail"
                 environment["MAIL_FROM"] = "Shop <shop@example.com>"
                 environment["MAIL_TIMEOUT"] = "0s"
+            case .analytics:
+                environment["ANALYTICS_ORDER_URL"] = "order"
+                environment["PLATFORM_URL"] = "ftp://platform"
+                environment["PLATFORM_TIMEOUT"] = "0s"
+                environment["PLATFORM_PAUSE"] = "0s"
             case .sandbox: break
             }
             if program != .sandbox {

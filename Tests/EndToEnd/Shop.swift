@@ -10,6 +10,11 @@ final class Shop: Sendable {
         case payment = "payment-service"
         case notification = "notification-service"
         case sandbox
+        /// In the tests that ask for it.
+        case analytics = "analytics-service"
+
+        /// What runs in every test.
+        static let usual: [Program] = [.order, .payment, .notification, .sandbox]
 
         /// The setting of a retry may differ per service, all else is the same.
         var queue: String { rawValue.replacingOccurrences(of: "-service", with: "") }
@@ -83,6 +88,12 @@ final class Shop: Sendable {
                 environment["PAYMENT_PROVIDER_URL"] = "http://127.0.0.1:\(wire?.port ?? sandboxPort)"
                 environment["PAYMENT_PROVIDER_TIMEOUT"] = "2s"
             }
+            if program == .analytics {
+                environment["ANALYTICS_ORDER_URL"] = "http://127.0.0.1:\(operationsPorts[.order] ?? 0)"
+                environment["PLATFORM_URL"] = "http://127.0.0.1:\(sandboxPort)"
+                environment["PLATFORM_TIMEOUT"] = "1s"
+                environment["PLATFORM_PAUSE"] = "200ms"
+            }
             if program == .notification { environment["MAIL_SMTP_URL"] = mail.url }
             environments[program] = environment.merging(options.environment[program] ?? [:]) { _, given in given }
         }
@@ -93,8 +104,8 @@ final class Shop: Sendable {
     static func open(_ options: Options = Options(), _ body: (Shop) async throws -> Void) async throws {
         let shop = try await Shop(options)
         do {
-            for program in Program.allCases { try shop.start(program) }
-            for program in Program.allCases { try await shop.waitUntilReady(program) }
+            for program in Program.usual { try shop.start(program) }
+            for program in Program.usual { try await shop.waitUntilReady(program) }
             try await body(shop)
         } catch {
             let logs = shop.children.withLock { $0.values.map(\.tail) }.joined(separator: "\n\n")

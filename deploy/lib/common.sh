@@ -13,13 +13,19 @@ fail() {
 # Whether something listens on 127.0.0.1:PORT.
 port_is_taken() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
+# Where ports that were given out are remembered: beside what else the scripts leave.
+given_ports=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/.warren/ports
+
 # Prints a port of 127.0.0.1 that nothing listens on. Below the range of outgoing connections, so that none of those
-# takes it between now and its use; at random, so that two runs side by side do not choose the same.
+# takes it between now and its use; at random, so that two runs side by side do not choose the same; and none that was given
+# out within the last minutes: who asks for several, and listens later, gets different ones.
 free_port() {
     local port
+    mkdir -p "$given_ports"
+    find "$given_ports" -mindepth 1 -maxdepth 1 -mmin +5 -exec rmdir -- {} + 2>/dev/null || true
     for _ in $(seq 100); do
         port=$((20000 + (RANDOM * 32768 + RANDOM) % 6000))
-        port_is_taken "$port" || { printf '%s\n' "$port"; return; }
+        port_is_taken "$port" || ! mkdir "$given_ports/$port" 2>/dev/null || { printf '%s\n' "$port"; return; }
     done
     fail 'no free port between 20000 and 26000 on 127.0.0.1'
 }

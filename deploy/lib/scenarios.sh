@@ -70,6 +70,15 @@ scenario_cancelled() {
     reach refunded
     expect_mail 'is cancelled'
     expect_mail 'is refunded'
+    current_step='what the data platform has heard'
+    wait_until 120 platform_has_heard confirmed cancelled refunded || fail "the data platform has not heard all of order $order"
+    done_well 'the data platform has heard of all three: Analytics reads them by the event API, without a queue'
+}
+
+# platform_has_heard MOMENT…: whether the data platform has just these records of the order, in this order.
+platform_has_heard() {
+    curl --silent --fail --max-time 30 "$sandbox_url/sandbox/records" | jq -e --arg order "$order" --arg moments "$*" '
+        [.records[].record | select(.orderID == $order) | .type | split(".") | last] | join(" ") == $moments' >/dev/null
 }
 
 scenario_unsure() {

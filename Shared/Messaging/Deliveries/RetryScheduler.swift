@@ -178,7 +178,8 @@ final class RetryScheduler: Sendable {
     private func follow(_ row: Int64, _ start: Int, _ next: DeliveryTable.Due) -> Bool {
         guard isRunning.load(ordering: .acquiring), isolation.letInAtOnce() else { return false }
         defer { isolation.begun() }
-        guard let nextStart = atWork.withLock({ $0.handOn(row, start: start, to: next, at: .now) }) else { return false }
+        let nextStart = atWork.withLock { $0.handOn(row, start: start, to: next, at: .now) }
+        guard let nextStart else { return false }
         begun.withLock { $0[row] = nil }
         self.start(next, nextStart)
         return true

@@ -7,7 +7,9 @@ struct SizesBenchmark {
 
     func run() throws {
         var table = Table("size of the executables (MB)", columns: ["", "as linked", "without symbols"])
-        for name in ["order-service", "payment-service", "notification-service", "sandbox", "warren"] {
+        for name in [
+            "order-service", "payment-service", "notification-service", "analytics-service", "sandbox", "warren",
+        ] {
             let path = "\(setting.programs)/\(name)"
             let stripped = "\(setting.folder)/\(name)"
             let strip = try Program("/usr/bin/env", ["strip", "-s", "-o", stripped, path])

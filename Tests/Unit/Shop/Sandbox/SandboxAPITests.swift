@@ -196,7 +196,9 @@ import Testing
             routes.withLock { $0.on(method, pattern, handler) }
         }
         ProviderAPI(provider: provider, key: "sk_test").register(add)
-        ControlAPI(provider: provider).register(add)
+        let platform = DataPlatform()
+        PlatformAPI(platform: platform, key: "sk_test").register(add)
+        ControlAPI(provider: provider, platform: platform).register(add)
         let client = HTTPClient()
         defer { client.close() }
         try await withServer(routes.withLock { $0 }) { url in

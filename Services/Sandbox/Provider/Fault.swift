@@ -1,9 +1,11 @@
-/// A misbehaviour of the provider that was asked for.
+/// A misbehaviour of the outside world that was asked for.
 struct Fault: Sendable, Equatable, Codable {
     /// The call that it strikes.
     enum Operation: String, Sendable, Codable, CaseIterable {
         case charge
         case refund
+        /// A record for the data platform.
+        case record
     }
 
     /// What goes wrong.
@@ -22,9 +24,9 @@ struct Fault: Sendable, Equatable, Codable {
         case unavailable
         /// 429 before anything happened; not kept.
         case rateLimit = "rate-limit"
-        /// A refund is answered `pending` and succeeds later; to a charge the same as `slow`.
+        /// A refund is answered `pending` and succeeds later; to others the same as `slow`.
         case pending
-        /// A refund is answered `pending` and fails later; to a charge the same as `slow`.
+        /// A refund is answered `pending` and fails later; to others the same as `slow`.
         case failing
     }
 
