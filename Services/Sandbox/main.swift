@@ -1,4 +1,5 @@
 // The outside world for demos and tests: a payment provider that speaks Stripe's API, and a data platform.
+import HTTP
 import ServiceKit
 import Telemetry
 
@@ -19,7 +20,7 @@ await runServer(
     summary: "A payment provider with Stripe's API and a data platform for demos and tests, with faults on request.",
     httpPort: 8090,
     settings: [key.declaration, journal.declaration],
-    problems: PlatformAPI.problems
+    problems: ProblemKind.ofSandbox
 ) { context in
     let logger = context.logger.labelled("sandbox.provider")
     let provider =

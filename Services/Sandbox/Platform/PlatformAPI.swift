@@ -9,44 +9,6 @@ struct PlatformAPI: Sendable {
     /// The secret key that clients give as a bearer token.
     let key: String
 
-    static let problems = [unknownKey, otherRecord, failing, overloaded, unavailable]
-
-    private static let unknownKey = ProblemKind(
-        "platform-unknown-key",
-        status: 401,
-        title: "The data platform does not know this key",
-        meaning: "The request has no key, or another one than `SANDBOX_KEY`. Nothing was stored.",
-        mend: "Send the key as a bearer token, or set it: Analytics reads it from `PLATFORM_KEY`."
-    )
-    private static let otherRecord = ProblemKind(
-        "platform-other-record",
-        status: 409,
-        title: "There is another record of this id",
-        meaning: "A record that was put before has this id and other content. It stays as it is.",
-        mend: "Give different records different ids, and the same record the same content each time."
-    )
-    private static let failing = ProblemKind(
-        "platform-failed",
-        status: 500,
-        title: "The data platform has failed",
-        meaning: "A fault that was asked for struck. The record may be stored or not.",
-        mend: "Put it again: under the same id it is stored once."
-    )
-    private static let overloaded = ProblemKind(
-        "platform-overloaded",
-        status: 429,
-        title: "Too many records at once",
-        meaning: "A fault that was asked for struck. Nothing was stored.",
-        mend: "Put it again after the time that `Retry-After` names."
-    )
-    private static let unavailable = ProblemKind(
-        "platform-unavailable",
-        status: 503,
-        title: "The data platform is down",
-        meaning: "A fault that was asked for struck. Nothing was stored.",
-        mend: "Put it again later."
-    )
-
     /// Registers the routes.
     func register(_ route: (String, String, @escaping Router.Handler) -> Void) {
         route("PUT", "/platform/records/{id}", put)
@@ -65,10 +27,10 @@ struct PlatformAPI: Sendable {
         switch reply.outcome {
         case .stored: response = try .json(record, status: 201)
         case .known: response = try .json(record)
-        case .contradiction: response = Problem(Self.otherRecord).response
-        case .failed(.rateLimit): response = Problem(Self.overloaded, headers: ["Retry-After": "1"]).response
-        case .failed(.unavailable): response = Problem(Self.unavailable).response
-        case .failed: response = Problem(Self.failing).response
+        case .contradiction: response = Problem(.platformOtherRecord).response
+        case .failed(.rateLimit): response = Problem(.platformOverloaded, headers: ["Retry-After": "1"]).response
+        case .failed(.unavailable): response = Problem(.platformUnavailable).response
+        case .failed: response = Problem(.platformFailed).response
         }
         switch reply.transmission {
         case .now: break
@@ -77,7 +39,7 @@ struct PlatformAPI: Sendable {
             try? await Task.sleep(for: .milliseconds(max(0, time - now)))
         case .never:
             try? await Task.sleep(for: Provider.longestSilence)
-            return Problem(Self.unavailable).response
+            return Problem(.platformUnavailable).response
         case .cutOff: response.body = Array(response.body.prefix(response.body.count / 2))
         }
         return response
@@ -91,7 +53,7 @@ struct PlatformAPI: Sendable {
 
     private func authorize(_ request: HTTPRequest) throws {
         guard request.headers["Authorization"] == "Bearer \(key)" else {
-            throw Problem(Self.unknownKey, headers: ["WWW-Authenticate": "Bearer realm=\"Sandbox\""])
+            throw Problem(.platformUnknownKey, headers: ["WWW-Authenticate": "Bearer realm=\"Sandbox\""])
         }
     }
 }
