@@ -82,6 +82,7 @@ let documents: [String: [String]] = [
     "ShopEvents": ["README.md", "asyncapi.yaml"],
     "Telemetry": ["README.md"],
     "Analytics": ["README.md", "follow_orders.py"],
+    "Inventory": ["README.md"],
     "Order": ["README.md"],
     "Notification": ["README.md"],
     "Payment": ["README.md"],
@@ -91,6 +92,7 @@ let documents: [String: [String]] = [
 /// Documents that programs serve: in their code, so that a program is one file.
 let served: [String: [Resource]] = [
     "ServiceKit": [.embedInCode("Operations/openapi.yaml"), .embedInCode("Wiring/public.yaml")],
+    "Inventory": [.embedInCode("openapi.yaml")],
     "Order": [.embedInCode("openapi.yaml")],
     "Payment": [.embedInCode("openapi.yaml")],
 ]
@@ -112,6 +114,7 @@ let package = Package(
         .executable(name: "order-service", targets: ["Order"]),
         .executable(name: "payment-service", targets: ["Payment"]),
         .executable(name: "notification-service", targets: ["Notification"]),
+        .executable(name: "inventory-service", targets: ["Inventory"]),
         .executable(name: "analytics-service", targets: ["Analytics"]),
         .executable(name: "sandbox", targets: ["Sandbox"]),
         .executable(name: "warren", targets: ["CommandLine"]),
@@ -138,12 +141,16 @@ let package = Package(
         kit("HTTP", ["CSockets", "CCurl", "CJWT", "JSON", "Telemetry"], settings: wrapsC),
         kit("MessagingTestKit", ["Messaging", "AMQP", "AMQPInMemory", "Database", "Events", "Telemetry"]),
         kit("ServiceKit", ["JSON", "Messaging", "Database", "Events", "HTTP", "Telemetry"]),
-        kit("ShopEvents", ["Events", "Messaging"]),
+        kit("ShopEvents", ["Events", "Messaging", "Telemetry"]),
 
         // The shop.
         service("Order", ["ServiceKit", "ShopEvents", "Messaging", "Database", "Events", "HTTP", "JSON", "Telemetry"]),
         service("Payment", ["ServiceKit", "ShopEvents", "Messaging", "Database", "Events", "HTTP", "Telemetry"]),
         service("Notification", ["ServiceKit", "ShopEvents", "Messaging", "Database", "Events", "HTTP", "Telemetry"]),
+        service(
+            "Inventory",
+            ["ServiceKit", "ShopEvents", "Messaging", "Database", "Events", "HTTP", "JSON", "Telemetry"]
+        ),
         service("Analytics", ["ServiceKit", "ShopEvents", "Messaging", "Events", "HTTP", "JSON", "Telemetry"]),
         service("Sandbox", ["ServiceKit", "HTTP", "Telemetry"]),
         service("CommandLine", ["ServiceKit", "ShopEvents", "Messaging", "Events", "HTTP", "JSON", "Telemetry"]),
@@ -176,8 +183,8 @@ let package = Package(
             "ShopTests",
             at: "Unit/Shop",
             [
-                "Order", "Payment", "Notification", "Analytics", "Sandbox", "ShopEvents", "Messaging", "Database",
-                "Events", "HTTP", "JSON", "Telemetry",
+                "Order", "Payment", "Notification", "Inventory", "Analytics", "Sandbox", "ServiceKit",
+                "ShopEvents", "Messaging", "Database", "Events", "HTTP", "JSON", "Telemetry",
             ]
         ),
         tests(

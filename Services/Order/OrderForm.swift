@@ -1,4 +1,5 @@
 import HTTP
+import ServiceKit
 import ShopEvents
 
 /// The body of `POST /orders`: a draft, or everything that is wrong with it.

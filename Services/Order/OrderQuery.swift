@@ -1,4 +1,5 @@
 import HTTP
+import ServiceKit
 
 /// The query of `GET /orders`.
 struct OrderQuery: Sendable, Equatable {

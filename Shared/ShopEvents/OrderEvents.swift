@@ -22,12 +22,15 @@ public struct OrderLine: Codable, Sendable, Equatable {
     public var quantity: Int
     /// What one costs, in minor units of the order's currency.
     public var unitPrice: Int64
+    /// What the article was called when it was ordered; nil in a shop without Inventory.
+    public var name: String?
 
     /// Makes a line.
-    public init(sku: String, quantity: Int, unitPrice: Int64) {
+    public init(sku: String, quantity: Int, unitPrice: Int64, name: String? = nil) {
         self.sku = sku
         self.quantity = quantity
         self.unitPrice = unitPrice
+        self.name = name
     }
 }
 
@@ -53,6 +56,28 @@ public struct OrderPlaced: Event, Equatable {
         self.orderID = orderID
         self.customer = customer
         self.lines = lines
+        self.total = total
+    }
+}
+
+/// Everyone who was asked said yes: the order's stock is reserved, and it is to be paid.
+///
+/// In a shop without Inventory nobody is asked, and it is left out.
+public struct OrderAccepted: Event, Equatable {
+    /// On the wire `dev.warren.order.accepted`.
+    public static let type: EventType = "dev.warren.order.accepted"
+    /// Order.
+    public static let source: String? = "/order-service"
+    /// The order.
+    public var orderID: String
+    /// The sum of the lines.
+    public var total: Money
+    /// The order.
+    public var subject: String { orderID }
+
+    /// Makes the event.
+    public init(orderID: String, total: Money) {
+        self.orderID = orderID
         self.total = total
     }
 }
@@ -113,20 +138,26 @@ public struct OrderRejected: Event, Equatable {
     public var orderID: String
     /// Who ordered.
     public var customer: Customer
-    /// Why, as a stable code: `payment-declined`.
+    /// Why, as a stable code: `payment-declined`, `payment-voided`, `reservation-expired`, `timed-out`, or what
+    /// `StockRejected` says.
     public var reason: String
+    /// What had been ordered in all; nil where the payment ended by itself.
+    ///
+    /// What is charged all the same goes back.
+    public var total: Money?
     /// The order.
     public var subject: String { orderID }
 
     /// Makes the event.
-    public init(orderID: String, customer: Customer, reason: String) {
+    public init(orderID: String, customer: Customer, reason: String, total: Money? = nil) {
         self.orderID = orderID
         self.customer = customer
         self.reason = reason
+        self.total = total
     }
 }
 
-/// The customer cancelled the order; whatever was done for it is undone.
+/// The order is cancelled, by its customer or because it cannot be delivered; whatever was done for it is undone.
 public struct OrderCancelled: Event, Equatable {
     /// On the wire `dev.warren.order.cancelled`.
     public static let type: EventType = "dev.warren.order.cancelled"
@@ -138,14 +169,19 @@ public struct OrderCancelled: Event, Equatable {
     public var customer: Customer
     /// What had been ordered in all.
     public var total: Money
+    /// Why, as a stable code; nil where the customer asked for it.
+    ///
+    /// `reservation-expired`: the order was paid so late that its stock had gone to others.
+    public var reason: String?
     /// The order.
     public var subject: String { orderID }
 
     /// Makes the event.
-    public init(orderID: String, customer: Customer, total: Money) {
+    public init(orderID: String, customer: Customer, total: Money, reason: String? = nil) {
         self.orderID = orderID
         self.customer = customer
         self.total = total
+        self.reason = reason
     }
 }
 

@@ -1,4 +1,5 @@
 public import Events
+import Telemetry
 
 // What the types of the fields cannot say: the rules of `asyncapi.yaml`. An event that breaks one is neither written nor read
 // (`Event.validate`); one that keeps them costs a comparison each, and a look along its short texts.
@@ -78,6 +79,7 @@ extension OrderLine {
         try Rule.form(Self.isSKU(sku), "lines[\(index)].sku", "have 1 to 64 of A-Z a-z 0-9 . _ -")
         try Rule.range(quantity, ContractLimits.quantity, "lines[\(index)].quantity")
         try Rule.range(unitPrice, ContractLimits.unitPrice, "lines[\(index)].unitPrice")
+        if let name { try Rule.text(name, "lines[\(index)].name", ContractLimits.nameLength) }
     }
 }
 
@@ -88,6 +90,14 @@ extension OrderPlaced {
         try customer.validate()
         try Rule.count(lines.count, ContractLimits.lineCount, "lines")
         for index in lines.indices { try lines[index].validate(at: index) }
+        try total.validate()
+    }
+}
+
+extension OrderAccepted {
+    /// - Throws: `EventFault` that names the field whose rule is broken.
+    public func validate() throws(EventFault) {
+        try Rule.text(orderID, "orderID")
         try total.validate()
     }
 }
@@ -116,6 +126,7 @@ extension OrderRejected {
         try Rule.text(orderID, "orderID")
         try customer.validate()
         try Rule.text(reason, "reason")
+        try total?.validate()
     }
 }
 
@@ -125,6 +136,7 @@ extension OrderCancelled {
         try Rule.text(orderID, "orderID")
         try customer.validate()
         try total.validate()
+        if let reason { try Rule.text(reason, "reason") }
     }
 }
 
@@ -177,5 +189,76 @@ extension PaymentVoided {
     /// - Throws: `EventFault` that names the field whose rule is broken.
     public func validate() throws(EventFault) {
         try Rule.text(orderID, "orderID")
+    }
+}
+
+extension Money {
+    /// A price may be nothing, and ends where a line's does.
+    fileprivate func validatePrice() throws(EventFault) {
+        try Rule.range(amount, ContractLimits.unitPrice, "price.amount")
+        try Rule.form(Currency.isCode(currency), "price.currency", "be the code of an active currency (ISO 4217)")
+    }
+}
+
+extension Rule {
+    fileprivate static func sku(_ sku: String, _ field: @autoclosure () -> String = "sku") throws(EventFault) {
+        try form(OrderLine.isSKU(sku), field(), "have 1 to 64 of A-Z a-z 0-9 . _ -")
+    }
+}
+
+extension ProductListed {
+    /// - Throws: `EventFault` that names the field whose rule is broken.
+    public func validate() throws(EventFault) {
+        try Rule.sku(sku)
+        try Rule.text(name, "name", ContractLimits.nameLength)
+        try price.validatePrice()
+    }
+}
+
+extension ProductPriceChanged {
+    /// - Throws: `EventFault` that names the field whose rule is broken.
+    public func validate() throws(EventFault) {
+        try Rule.sku(sku)
+        try price.validatePrice()
+    }
+}
+
+extension StockChanged {
+    /// - Throws: `EventFault` that names the field whose rule is broken.
+    public func validate() throws(EventFault) {
+        try Rule.sku(sku)
+    }
+}
+
+extension StockReserved {
+    /// - Throws: `EventFault` that names the field whose rule is broken.
+    public func validate() throws(EventFault) {
+        try Rule.text(orderID, "orderID")
+        try Rule.form(Timestamp(rfc3339: expiresAt) != nil, "expiresAt", "be a time, RFC 3339")
+    }
+}
+
+extension StockRejected {
+    /// - Throws: `EventFault` that names the field whose rule is broken.
+    public func validate() throws(EventFault) {
+        try Rule.text(orderID, "orderID")
+        try Rule.text(reason, "reason")
+        try Rule.count(skus.count, 0...ContractLimits.lineCount.upperBound, "skus")
+        for index in skus.indices { try Rule.sku(skus[index], "skus[\(index)]") }
+    }
+}
+
+extension StockConfirmed {
+    /// - Throws: `EventFault` that names the field whose rule is broken.
+    public func validate() throws(EventFault) {
+        try Rule.text(orderID, "orderID")
+    }
+}
+
+extension StockReleased {
+    /// - Throws: `EventFault` that names the field whose rule is broken.
+    public func validate() throws(EventFault) {
+        try Rule.text(orderID, "orderID")
+        try Rule.text(reason, "reason")
     }
 }

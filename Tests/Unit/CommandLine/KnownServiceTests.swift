@@ -7,7 +7,9 @@ import Testing
 @Suite("Services that the command knows")
 struct KnownServiceTests {
     /// Two services that are no part of the shop; each answers with the name that it has.
-    private static let services = FakeServices { request in
+    ///
+    /// New for each test, since it remembers what it was asked and tests run side by side.
+    private let services = FakeServices { request in
         let isLoyalty = request.url.hasPrefix("http://127.0.0.1:9000")
         let name: JSONValue = isLoyalty ? "loyalty" : "gift-card"
         if request.url.contains("/readyz") { return .text("[+] database ok\n") }
@@ -20,13 +22,13 @@ struct KnownServiceTests {
     @Test("are those that the variable lists, any that is built on the kit")
     func listed() async {
         let environment = ["WARREN_SERVICES": "loyalty=http://127.0.0.1:9000/, gift-card=http://127.0.0.1:9001"]
-        let status = await warren("status -o jsonl", environment: environment, http: Self.services)
+        let status = await warren("status -o jsonl", environment: environment, http: services)
         #expect(status.code == 0, "\(status.messages)")
         #expect(status.records.compactMap { $0["service"]?.text } == ["loyalty", "gift-card"])
-        let letters = await warren("dlq list -o jsonl", environment: environment, http: Self.services)
+        let letters = await warren("dlq list -o jsonl", environment: environment, http: services)
         #expect(letters.records.compactMap { $0["id"]?.text } == ["loyalty-17", "gift-card-17"])
-        _ = await warren("dlq retry gift-card-17", environment: environment, http: Self.services)
-        #expect(Self.services.lines.last == "POST http://127.0.0.1:9001/dead-letters/17/retry")
+        _ = await warren("dlq retry gift-card-17", environment: environment, http: services)
+        #expect(services.lines.last == "POST http://127.0.0.1:9001/dead-letters/17/retry")
     }
 
     @Test("are those of the option, in place of the variable's, and --service chooses among them")
@@ -47,7 +49,7 @@ struct KnownServiceTests {
     @Test("are asked for their names where none is written")
     func unnamed() async {
         let environment = ["WARREN_SERVICES": "http://127.0.0.1:9000,http://127.0.0.1:9001"]
-        let letters = await warren("dlq list -o jsonl", environment: environment, http: Self.services)
+        let letters = await warren("dlq list -o jsonl", environment: environment, http: services)
         #expect(letters.records.compactMap { $0["id"]?.text } == ["loyalty-17", "gift-card-17"])
         // Who does not answer goes by its address.
         let away = await warren("status -o jsonl --service-url http://127.0.0.1:9002", http: FakeServices())
@@ -58,7 +60,7 @@ struct KnownServiceTests {
     @Test("are not taken for one another: a name that is not the service's own is said")
     func mistaken() async {
         let environment = ["WARREN_SERVICES": "gift-card=http://127.0.0.1:9000"]
-        let outcome = await warren("dlq list", environment: environment, http: Self.services)
+        let outcome = await warren("dlq list", environment: environment, http: services)
         #expect(outcome.code == 1)
         #expect(outcome.messages.contains("calls itself `loyalty`, not `gift-card`"))
         #expect(outcome.messages.contains("loyalty=http://127.0.0.1:9000"))

@@ -1,6 +1,7 @@
 import FoundationEssentials
 import HTTP
 import JSON
+import ServiceKit
 import ShopEvents
 import TestSupport
 import Testing

@@ -1,4 +1,5 @@
 import HTTP
+import ServiceKit
 import Testing
 
 @testable import Order

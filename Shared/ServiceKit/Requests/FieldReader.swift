@@ -1,12 +1,17 @@
-import HTTP
+public import HTTP
 
 /// Collects the faults of an input, so that a client learns of all of them at once.
 ///
 /// Keeps the first hundred: an input made to be wrong in a million places gets no answer of that size.
-final class FaultCollector {
-    private(set) var faults: [Problem.Fault] = []
+public final class FaultCollector {
+    /// In the order in which they were found.
+    public private(set) var faults: [Problem.Fault] = []
 
-    func add(_ field: String, _ detail: String) {
+    /// Makes an empty one.
+    public init() {}
+
+    /// Notes a fault of one field, by its JSON path.
+    public func add(_ field: String, _ detail: String) {
         guard faults.count < 100 else { return }
         faults.append(Problem.Fault(field: field, detail: detail))
     }
@@ -16,7 +21,7 @@ final class FaultCollector {
 ///
 /// A field that is missing or of another type is noted as a fault and read as nil; nothing is thrown, so that reading
 /// goes on.
-struct FieldReader {
+public struct FieldReader {
     private struct Key: CodingKey {
         let stringValue: String
         var intValue: Int? { nil }
@@ -27,12 +32,13 @@ struct FieldReader {
 
     private let path: String
     private let container: KeyedDecodingContainer<Key>
-    let faults: FaultCollector
+    /// Where faults are noted.
+    public let faults: FaultCollector
 
     /// Reads the object at the root of an input.
     ///
     /// - Throws: `DecodingError` when it is not an object.
-    init(_ decoder: any Decoder, faults: FaultCollector) throws {
+    public init(_ decoder: any Decoder, faults: FaultCollector) throws {
         try self.init(decoder, path: "", faults: faults)
     }
 
@@ -43,20 +49,21 @@ struct FieldReader {
     }
 
     /// The JSON path of a field of this object.
-    func field(_ name: String) -> String { path.isEmpty ? name : path + "." + name }
+    public func field(_ name: String) -> String { path.isEmpty ? name : path + "." + name }
 
     /// Notes a fault of one field.
-    func fault(_ name: String, _ detail: String) { faults.add(field(name), detail) }
+    public func fault(_ name: String, _ detail: String) { faults.add(field(name), detail) }
 
     /// Notes every field that is not one of these.
-    func refuseFields(otherThan known: Set<String>) {
+    public func refuseFields(otherThan known: Set<String>) {
         // Dictionaries have no order; answers should.
         for name in container.allKeys.map(\.stringValue).filter({ !known.contains($0) }).sorted() {
             faults.add(field(String(name.prefix(64))), "is not a known field")
         }
     }
 
-    func text(_ name: String) -> String? {
+    /// A text; no rule but its type is looked at.
+    public func text(_ name: String) -> String? {
         guard isPresent(name) else { return nil }
         guard let text = try? container.decode(String.self, forKey: Key(name)) else {
             fault(name, "must be text")
@@ -65,7 +72,8 @@ struct FieldReader {
         return text
     }
 
-    func integer(_ name: String, in range: ClosedRange<Int64>) -> Int64? {
+    /// A whole number of that range.
+    public func integer(_ name: String, in range: ClosedRange<Int64>) -> Int64? {
         guard isPresent(name) else { return nil }
         guard let number = try? container.decode(Int64.self, forKey: Key(name)), range.contains(number) else {
             fault(name, "must be a whole number from \(range.lowerBound) to \(range.upperBound)")
@@ -74,7 +82,8 @@ struct FieldReader {
         return number
     }
 
-    func object(_ name: String) -> FieldReader? {
+    /// The object in a field.
+    public func object(_ name: String) -> FieldReader? {
         guard isPresent(name) else { return nil }
         guard let decoder = try? container.superDecoder(forKey: Key(name)),
             let reader = try? FieldReader(decoder, path: field(name), faults: faults)
@@ -88,7 +97,7 @@ struct FieldReader {
     /// The objects of an array; nil when it has another length.
     ///
     /// An element that is no object is a fault and left out.
-    func objects(_ name: String, count: ClosedRange<Int>) -> [FieldReader]? {
+    public func objects(_ name: String, count: ClosedRange<Int>) -> [FieldReader]? {
         guard isPresent(name) else { return nil }
         guard var array = try? container.nestedUnkeyedContainer(forKey: Key(name)), let length = array.count else {
             fault(name, "must be an array")
@@ -112,6 +121,9 @@ struct FieldReader {
         }
         return readers
     }
+
+    /// Whether the object has the field, for one that may be left out; nothing is noted.
+    public func has(_ name: String) -> Bool { container.contains(Key(name)) }
 
     private func isPresent(_ name: String) -> Bool {
         if container.contains(Key(name)) { return true }
