@@ -243,13 +243,15 @@ struct OrderDocumentTests {
             #expect(rule?[high]?.integer == range.upperBound)
         }
         func wide(_ range: ClosedRange<Int>) -> ClosedRange<Int64> { Int64(range.lowerBound)...Int64(range.upperBound) }
-        let line = rules("Lines")?["items", "properties"]
-        expect(line?["quantity"], "minimum", "maximum", wide(OrderLimits.quantity))
-        expect(line?["unitPrice"], "minimum", "maximum", OrderLimits.unitPrice)
-        expect(rules("Lines"), "minItems", "maxItems", wide(OrderLimits.lineCount))
+        expect(rules("Quantity"), "minimum", "maximum", wide(OrderLimits.quantity))
+        for lines in [rules("NewLines"), rules("Lines")] {
+            let line = lines?["items", "properties"]
+            expect(line?["unitPrice"], "minimum", "maximum", OrderLimits.unitPrice)
+            expect(lines, "minItems", "maxItems", wide(OrderLimits.lineCount))
+        }
         expect(rules("Money")?["properties", "amount"], "minimum", "maximum", OrderLimits.total)
         expect(rules("Customer")?["properties", "name"], "minLength", "maxLength", wide(OrderLimits.nameLength))
-        #expect(line?["sku", "pattern"]?.text?.contains("{1,\(OrderLimits.skuLength.upperBound)}") == true)
+        #expect(rules("SKU")?["pattern"]?.text?.contains("{1,\(OrderLimits.skuLength.upperBound)}") == true)
         let method = rules("NewOrder")?["properties", "paymentMethod", "pattern"]?.text
         #expect(method?.contains("{1,\(OrderLimits.paymentMethodLength.upperBound)}") == true)
         let parameters = document["paths", "/orders", "get", "parameters"]?.array ?? []

@@ -187,7 +187,8 @@ struct OrderStockTests {
             #expect(told.values.allSatisfy { $0 == 1 }, "\(steps)")
             #expect((order.status == .cancelled) == (told["order.cancelled"] == 1), "\(steps)")
             #expect((order.status == .rejected) == (told["order.rejected"] == 1), "\(steps)")
-            if order.payment.status != .notRequested, order.payment.status != .voided {
+            // A charge that comes to light after a void is recorded and goes back, whoever made it.
+            if !order.history.contains(where: { $0.payment == .voided }), order.payment.status != .notRequested {
                 #expect(told["order.payment-requested"] == 1, "\(steps): nothing is charged unasked")
             }
             if told["order.confirmed"] == 1 { #expect(told["order.accepted"] == 1, "\(steps)") }
