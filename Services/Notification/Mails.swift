@@ -43,6 +43,9 @@ struct MailText: Sendable, Equatable {
             switch event.reason {
             case "payment-declined": "your payment was declined"
             case "payment-voided": "your payment was called off"
+            case "out-of-stock", "stock-locked": "there is not enough of what you ordered left"
+            case "reservation-expired": "your payment took longer than we could keep your goods for you"
+            case "timed-out": "it took too long to find out whether we have what you ordered"
             default: "something it needs is not available"
             }
         self.init(
@@ -52,7 +55,9 @@ struct MailText: Sendable, Equatable {
             subject: "could not be accepted",
             paragraphs: [
                 "we are sorry: we cannot carry out your order \(event.orderID.onOneLine), because \(because).",
-                "Nothing was charged. You are welcome to order again.",
+                event.reason == "reservation-expired"
+                    ? "Should your payment go through all the same, you get it back. You are welcome to order again."
+                    : "Nothing was charged. You are welcome to order again.",
             ]
         )
     }
@@ -66,7 +71,10 @@ struct MailText: Sendable, Equatable {
             customer: event.customer,
             subject: "is cancelled",
             paragraphs: [
-                "your order \(event.orderID.onOneLine) over \(total) is cancelled.",
+                event.reason == "reservation-expired"
+                    ? "we are sorry: when your payment for your order \(event.orderID.onOneLine) over \(total) came, what you ordered "
+                        + "had gone to others. The order is cancelled."
+                    : "your order \(event.orderID.onOneLine) over \(total) is cancelled.",
                 "If it was already paid, you get the money back; we will write to you once that is done.",
             ]
         )

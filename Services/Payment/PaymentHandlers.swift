@@ -48,6 +48,9 @@ struct PaymentHandlers: Sendable {
         subscriber.on(OrderCancelled.self) { event, delivery in
             try await orderCancelled(event) { try await delivery.commit($0) }
         }
+        subscriber.on(OrderRejected.self) { event, delivery in
+            try await orderEnded(event.orderID, total: event.total) { try await delivery.commit($0) }
+        }
         subscriber.on(RefundCheck.self) { event, delivery in
             try await refundCheck(event) { try await delivery.commit($0) }
         }
@@ -114,27 +117,31 @@ struct PaymentHandlers: Sendable {
         log(outcome, of: orderID)
     }
 
-    // MARK: Order cancelled
+    // MARK: Order ended
 
     /// An order was cancelled: what is charged is refunded, what is not charged never will be.
     func orderCancelled(_ event: OrderCancelled, commit: Commit) async throws {
-        try check(event.orderID)
+        try await orderEnded(event.orderID, total: event.total, commit: commit)
+    }
+
+    /// An order was cancelled or rejected, the latter also because its payment was declined; then there is nothing to do.
+    ///
+    /// - Parameter total: what is not to be charged either where the request comes later; nil where it came before.
+    func orderEnded(_ orderID: String, total: Money?, commit: Commit) async throws {
+        try check(orderID)
         let (store, now) = (store, now())
         let begun = try await events.write { transaction -> (Payment, Payment.CancellationStep)? in
-            guard var payment = try store.find(event.orderID, in: transaction) else { return nil }
+            guard var payment = try store.find(orderID, in: transaction) else { return nil }
             let before = payment
             let step = payment.cancel(at: now)
             if payment != before { try store.update(payment, from: before.state, in: transaction) }
             return (payment, step)
         }
         guard let (payment, step) = begun else {
+            guard let total else { return }
             return try await commit { transaction in
-                guard try store.find(event.orderID, in: transaction) == nil else { throw HandlerError.changedMeanwhile }
-                let (payment, announcement) = Payment.cancelledFirst(
-                    orderID: event.orderID,
-                    total: event.total,
-                    at: now
-                )
+                guard try store.find(orderID, in: transaction) == nil else { throw HandlerError.changedMeanwhile }
+                let (payment, announcement) = Payment.cancelledFirst(orderID: orderID, total: total, at: now)
                 try store.insert(payment, in: transaction)
                 try transaction.announce(announcement)
             }

@@ -1,6 +1,6 @@
 internal import AMQP
 public import Database
-internal import Events
+public import Events
 public import Telemetry
 
 /// The messaging of one service: event store, forwarder, inbox, retries, dead letters.
@@ -357,11 +357,18 @@ public final class MessagingRuntime: Sendable {
     ///   - name: unique in this service; the feed's offset is kept under it.
     ///   - transport: carries its requests.
     ///   - startAfter: where a feed without an offset begins: 0, or the position that a snapshot was taken at.
-    public func feed(_ name: String, over transport: any FeedTransport, startAfter: Int64 = 0) -> EventFeed {
+    ///   - types: what the source is asked for; all that have handlers here when nil.
+    public func feed(
+        _ name: String,
+        over transport: any FeedTransport,
+        startAfter: Int64 = 0,
+        types: Set<EventType>? = nil
+    ) -> EventFeed {
         EventFeed(
             name,
             over: transport,
             startAfter: startAfter,
+            types: types,
             database: database,
             inbox: inbox,
             subscriber: subscriber,
@@ -372,7 +379,7 @@ public final class MessagingRuntime: Sendable {
     /// Follows a feed while the runtime runs, in place of a queue that is bound to its types.
     ///
     /// Beside such a queue each event would still be done once, but not in the order of its subject: the two do not wait
-    /// for one another.
+    /// for one another. A feed for the types that the queue is not bound to names them (`feed(_:over:startAfter:types:)`).
     ///
     /// Call it before `run`.
     public func follow(_ feed: EventFeed) {

@@ -13,6 +13,18 @@ public enum Shop {
         case inventory
     }
 
+    /// The contexts that a text names, separated by commas; `none`, or nothing, is a shop without any.
+    ///
+    /// - Returns: nil where a word names none.
+    public static func contexts(named text: String) -> Set<Context>? {
+        if text == "none" || text.isEmpty { return [] }
+        let names = text.split(separator: ",", omittingEmptySubsequences: false)
+        let contexts = names.compactMap { name in
+            Context(rawValue: String(name.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed()))
+        }
+        return contexts.count == names.count ? Set(contexts) : nil
+    }
+
     /// Every event type of the shop, in the order in which an order's life brings them.
     public static let events: [any Event.Type] = [
         ProductListed.self, ProductPriceChanged.self, StockChanged.self, OrderPlaced.self, StockReserved.self,

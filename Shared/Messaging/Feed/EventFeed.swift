@@ -48,6 +48,8 @@ public final class EventFeed: Sendable {
 
     private let transport: any FeedTransport
     private let startAfter: Int64
+    /// What it asks for; all that have handlers when nil.
+    private let types: Set<EventType>?
     private let pageSize: Int
     private let database: Database
     private let inbox: Inbox
@@ -59,6 +61,7 @@ public final class EventFeed: Sendable {
         _ name: String,
         over transport: any FeedTransport,
         startAfter: Int64,
+        types: Set<EventType>? = nil,
         pageSize: Int = 256,
         database: Database,
         inbox: Inbox,
@@ -68,6 +71,7 @@ public final class EventFeed: Sendable {
         self.name = name
         self.transport = transport
         self.startAfter = startAfter
+        self.types = types
         self.pageSize = pageSize
         self.database = database
         self.inbox = inbox
@@ -201,7 +205,7 @@ public final class EventFeed: Sendable {
         while !Task.isCancelled {
             guard let after = await persistently({ try await self.position() }) else { return nil }
             do {
-                let types = subscriber.types.map(\.rawValue).sorted()
+                let types = (types ?? subscriber.types).map(\.rawValue).sorted()
                 let request = FeedRequest(after: after, limit: pageSize, types: types, wait: wait)
                 let page = try await transport.page(request)
                 guard page.next >= after else {

@@ -1,3 +1,4 @@
+public import Events
 public import HTTP
 public import Messaging
 
@@ -81,9 +82,17 @@ extension ServiceContext {
     ///   - name: of the feed, unique in this service; the offset is kept under it.
     ///   - url: where the other service is.
     ///   - token: the other service's operations token; this one's own when nil, since a shop has one.
+    ///   - types: what the feed is asked for; all that have handlers here when nil. Where the service's queue is bound to some
+    ///     types of the same source, the others are named here: an event that comes both ways is done once, but not in the
+    ///     order of its subject.
     @discardableResult
-    public func follow(_ name: String, at url: String, token: String? = nil) -> EventFeed {
-        let feed = feed(name, at: url, token: token)
+    public func follow(
+        _ name: String,
+        at url: String,
+        token: String? = nil,
+        types: Set<EventType>? = nil
+    ) -> EventFeed {
+        let feed = feed(name, at: url, token: token, types: types)
         runtime.follow(feed)
         return feed
     }
@@ -97,12 +106,18 @@ extension ServiceContext {
         return feed
     }
 
-    private func feed(_ name: String, at url: String, token: String?) -> EventFeed {
+    private func feed(
+        _ name: String,
+        at url: String,
+        token: String?,
+        types: Set<EventType>? = nil
+    ) -> EventFeed {
         let client = HTTPClient()
         onClose { client.close() }
         return runtime.feed(
             name,
-            over: HTTPFeedTransport(url: url, token: token ?? operationsToken, client: client)
+            over: HTTPFeedTransport(url: url, token: token ?? operationsToken, client: client),
+            types: types
         )
     }
 }

@@ -203,7 +203,11 @@ struct ServiceRun: Sendable {
         )
         let parts = wiring.seal()
         let operations = RuntimeOperations(runtime: runtime)
-        let backlog = MessagingMetrics(source: operations, types: subscribedTypes, logger: logger.labelled("metrics"))
+        let backlog = MessagingMetrics(
+            source: operations,
+            types: subscribedTypes(in: settings),
+            logger: logger.labelled("metrics")
+        )
         metrics.registerProcessMetrics()
         metrics.registerConnectionMetrics(servers.map { server in (server.name, { server.server.statistics }) })
         metrics.registerBuildInformation(service: description.name)
@@ -253,8 +257,8 @@ struct ServiceRun: Sendable {
         )
     }
 
-    private var subscribedTypes: Set<String> {
-        let own = description.topology.subscriptions.filter { $0.subscriber == description.name }
+    private func subscribedTypes(in settings: Settings) -> Set<String> {
+        let own = description.topology(in: settings).subscriptions.filter { $0.subscriber == description.name }
         return Set(own.flatMap { $0.types.map(\.rawValue) })
     }
 

@@ -185,7 +185,7 @@ struct KitSettings {
             service: description.name,
             source: "/\(description.name)-service",
             brokerURLs: settings[broker],
-            topology: description.topology
+            topology: description.topology(in: settings)
         )
         configuration.brokerURLSource = settings.reader(of: broker)
         configuration.queueType = settings[queueType]

@@ -14,6 +14,8 @@ public struct ServiceDescription: Sendable {
     public var httpPort: Int
     /// Who subscribes to what in the whole system.
     public var topology: Topology
+    /// Who subscribes to what where that depends on settings; nil where `topology` always holds.
+    public var topologyInSettings: (@Sendable (Settings) -> Topology)?
     /// The tables of the service's own, after those of the kit.
     public var migrations: [MigrationSet]
     /// The settings of the service's own, beside those of the kit.
@@ -48,5 +50,9 @@ public struct ServiceDescription: Sendable {
         self.topology = topology
         self.migrations = migrations
         self.settings = settings
+    }
+
+    func topology(in settings: Settings) -> Topology {
+        topologyInSettings?(settings) ?? topology
     }
 }

@@ -29,11 +29,17 @@ extension Bench {
         feed(over: LogTransport(log: source.eventLog), pageSize: pageSize, startAfter: startAfter)
     }
 
-    func feed(over transport: any FeedTransport, pageSize: Int = 7, startAfter: Int64 = 0) -> EventFeed {
+    func feed(
+        over transport: any FeedTransport,
+        pageSize: Int = 7,
+        startAfter: Int64 = 0,
+        types: Set<EventType>? = nil
+    ) -> EventFeed {
         EventFeed(
             "source",
             over: transport,
             startAfter: startAfter,
+            types: types,
             pageSize: pageSize,
             database: database,
             inbox: inbox,
@@ -115,6 +121,25 @@ struct EventFeedTests {
                     try await eventually { try await target.effects() == [1, 2, 3] }
                 }
                 #expect(try await target.lives().count == 3)
+            }
+        }
+    }
+
+    @Test func `where types are named it asks for those alone, so that the queue brings the others`() async throws {
+        try await withBench { source async throws in
+            try await withBench { target async throws in
+                target.recordEffects()
+                target.subscriber.on(Unheard.self) { _, delivery in
+                    try await delivery.commit { try $0.execute("INSERT INTO effects (number) VALUES (100)") }
+                }
+                try await source.append(3, to: "a")
+                try await source.events.write { try $0.append(Unheard(subject: "a")) }
+                try await target.whileScheduling { () async throws in
+                    let transport = LogTransport(log: source.eventLog)
+                    #expect(try await target.feed(over: transport, types: [Unheard.type]).catchUp())
+                    try await eventually { try await target.effects() == [100] }
+                }
+                #expect(try await target.lives().count == 1)
             }
         }
     }

@@ -35,7 +35,10 @@ struct NotificationMailTests {
         "A rejected order says why",
         arguments: [
             ("payment-declined", "your payment was declined"), ("payment-voided", "your payment was called off"),
-            ("out-of-stock", "something it needs is not available"),
+            ("out-of-stock", "there is not enough of what you ordered left"),
+            ("stock-locked", "there is not enough of what you ordered left"),
+            ("timed-out", "it took too long to find out whether we have what you ordered"),
+            ("something-new", "something it needs is not available"),
         ]
     )
     func rejected(reason: String, words: String) {
@@ -44,6 +47,22 @@ struct NotificationMailTests {
         #expect(mail.subject == "Your order o-1 could not be accepted")
         #expect(mail.text.contains(words))
         #expect(mail.text.contains("Nothing was charged."))
+    }
+
+    @Test("An order whose goods were not kept long enough says so, and what becomes of a charge")
+    func tooLate() throws {
+        let reason = "reservation-expired"
+        let rejected = MailText(
+            OrderRejected(orderID: "o-1", customer: Self.customer, reason: reason, total: Self.total)
+        )
+        #expect(rejected.text.contains("your payment took longer than we could keep your goods for you"))
+        #expect(rejected.text.contains("Should your payment go through all the same, you get it back."))
+        #expect(!rejected.text.contains("Nothing was charged"))
+        let cancelled = try MailText(
+            OrderCancelled(orderID: "o-1", customer: Self.customer, total: Self.total, reason: reason)
+        )
+        #expect(cancelled.text.contains("what you ordered had gone to others. The order is cancelled."))
+        #expect(cancelled.text.contains("you get the money back"))
     }
 
     @Test("A cancelled order and its refund are two mails")

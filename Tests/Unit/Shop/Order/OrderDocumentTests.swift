@@ -74,8 +74,31 @@ struct OrderDocumentTests {
         let value = try JSONValue(encoding: OrderView(order))
         #expect(try schema.faults(value, rules("Order")) == [])
         let fields = Set((value.object ?? [:]).keys)
-        #expect(fields == Set((rules("Order")?["properties"]?.object ?? [:]).keys))
+        #expect(fields.union(["stockStatus"]) == Set((rules("Order")?["properties"]?.object ?? [:]).keys))
+        #expect(!fields.contains("stockStatus"), "a shop without Inventory asks for no stock")
         #expect(value["placedAt"]?.text == "2026-01-01T00:00:00.000Z")
+    }
+
+    @Test("So is one of a shop with Inventory, its stock and its products' names")
+    func stockViews() throws {
+        let wish = OrderWish(
+            customer: OrderFixtures.draft.customer,
+            currency: "EUR",
+            lines: [.init(sku: "TEA-500", quantity: 2, unitPrice: nil)],
+            paymentMethod: "pm_card_visa"
+        )
+        let tea = ProductEntry(sku: "TEA-500", name: "Green tea", price: Money(amount: 650, currency: "EUR"))
+        let draft = try wish.priced(by: ["TEA-500": tea])
+        var order = Order.place(draft, id: OrderFixtures.id, awaitsStock: true, at: 1_767_225_600_000).order
+        func check() throws {
+            let value = try JSONValue(encoding: OrderView(order))
+            #expect(try schema.faults(value, rules("Order")) == [])
+            let fields = Set((value.object ?? [:]).keys)
+            #expect(fields == Set((rules("Order")?["properties"]?.object ?? [:]).keys))
+        }
+        try check()
+        _ = try order.take(Order.StockReport.reserved, at: 1_767_225_600_001)
+        try check()
     }
 
     @Test("The names of states are the same")
@@ -84,6 +107,8 @@ struct OrderDocumentTests {
         #expect(status == Order.Status.allCases.map(\.rawValue))
         let payment = (rules("PaymentStatus")?["enum"]?.array ?? []).compactMap(\.text)
         #expect(payment == Order.PaymentStatus.allCases.map(\.rawValue))
+        let stock = (rules("StockStatus")?["enum"]?.array ?? []).compactMap(\.text)
+        #expect(stock == Order.StockStatus.allCases.map(\.rawValue))
     }
 
     /// Orders on both sides of every rule, and whether they are right.
@@ -218,13 +243,15 @@ struct OrderDocumentTests {
             #expect(rule?[high]?.integer == range.upperBound)
         }
         func wide(_ range: ClosedRange<Int>) -> ClosedRange<Int64> { Int64(range.lowerBound)...Int64(range.upperBound) }
-        let line = rules("Lines")?["items", "properties"]
-        expect(line?["quantity"], "minimum", "maximum", wide(OrderLimits.quantity))
-        expect(line?["unitPrice"], "minimum", "maximum", OrderLimits.unitPrice)
-        expect(rules("Lines"), "minItems", "maxItems", wide(OrderLimits.lineCount))
+        expect(rules("Quantity"), "minimum", "maximum", wide(OrderLimits.quantity))
+        for lines in [rules("NewLines"), rules("Lines")] {
+            let line = lines?["items", "properties"]
+            expect(line?["unitPrice"], "minimum", "maximum", OrderLimits.unitPrice)
+            expect(lines, "minItems", "maxItems", wide(OrderLimits.lineCount))
+        }
         expect(rules("Money")?["properties", "amount"], "minimum", "maximum", OrderLimits.total)
         expect(rules("Customer")?["properties", "name"], "minLength", "maxLength", wide(OrderLimits.nameLength))
-        #expect(line?["sku", "pattern"]?.text?.contains("{1,\(OrderLimits.skuLength.upperBound)}") == true)
+        #expect(rules("SKU")?["pattern"]?.text?.contains("{1,\(OrderLimits.skuLength.upperBound)}") == true)
         let method = rules("NewOrder")?["properties", "paymentMethod", "pattern"]?.text
         #expect(method?.contains("{1,\(OrderLimits.paymentMethodLength.upperBound)}") == true)
         let parameters = document["paths", "/orders", "get", "parameters"]?.array ?? []

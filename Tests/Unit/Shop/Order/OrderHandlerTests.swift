@@ -135,11 +135,14 @@ struct OrderHandlerTests {
         }
     }
 
-    @Test("Order has a handler for every type that its queue takes")
+    @Test("Order has a handler for every type that its queue takes, for what its feed brings, and for its deadline")
     func complete() async throws {
-        try await OrderWorld.with { world async throws in
-            let subscription = try #require(Shop.topology.subscriptions.first { $0.subscriber == "order" })
-            #expect(world.subscriber.types == Set(subscription.types))
+        try await OrderWorld.with(hasInventory: true) { world async throws in
+            let whole = Shop.topology(with: Set(Shop.Context.allCases))
+            let subscription = try #require(whole.subscriptions.first { $0.subscriber == "order" })
+            #expect(ProductPicture.types.isDisjoint(with: subscription.types), "what comes both ways has no order")
+            let own = ProductPicture.types.union([OrderOverdue.type])
+            #expect(world.subscriber.types == Set(subscription.types).union(own))
         }
     }
 }

@@ -101,6 +101,7 @@ struct OrderTests {
             case .rejected: words = ["refused"]
             case .contradiction: words = ["contradiction"]
             case .otherAmount: words = ["other amount"]
+            case .stockContradiction: words = ["stock contradiction"]
             }
         }
         words.insert("\(order.status.rawValue)/\(order.payment.status.rawValue)", at: 0)
@@ -179,7 +180,7 @@ struct OrderTests {
             let allowed: [Order.Status: Set<Order.PaymentStatus>] = [
                 .placed: [.requested, .refunding], .confirmed: [.captured, .refunding],
                 .rejected: [.declined, .voided, .captured, .refunding, .refunded],
-                .cancelled: Set(Order.PaymentStatus.allCases),
+                .cancelled: Set(Order.PaymentStatus.allCases).subtracting([.notRequested]),
             ]
             #expect(allowed[order.status]?.contains(order.payment.status) == true, "\(steps)")
             let last = try #require(order.history.last)

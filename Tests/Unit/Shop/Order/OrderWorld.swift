@@ -19,21 +19,34 @@ final class OrderWorld: Sendable {
     let router: Router
     let clock = OrderClock()
 
-    private init(database: Database) {
+    private init(database: Database, hasInventory: Bool) {
         self.database = database
-        events = EventStore(database: database, source: "/order-service", limits: EventLimits(), onCommit: { _ in })
+        events = EventStore(
+            database: database,
+            source: "/order-service",
+            limits: EventLimits(),
+            timeouts: TimeoutDesk(
+                table: DeliveryTable(subscriber: "order", ordering: .perSubject, afterDeadLetter: .hold),
+                onScheduled: Signal()
+            ),
+            onCommit: { _ in }
+        )
         let clock = clock
-        let api = OrderAPI(database: database, events: events, now: { clock.read() })
+        let products = hasInventory ? ProductPicture() : nil
+        let api = OrderAPI(database: database, events: events, products: products, now: { clock.read() })
         var router = Router()
         for route in OrderAPI.routes {
             router.on(route.method, route.pattern) { request in try await route.answer(api, request) }
         }
         self.router = router
         OrderHandlers(now: { clock.read() }).register(on: subscriber)
+        products?.register(on: subscriber)
     }
 
     /// Lends a world.
-    static func with(_ body: (OrderWorld) async throws -> Void) async throws {
+    ///
+    /// - Parameter hasInventory: whether the shop has one, which knows the prices and reserves first.
+    static func with(hasInventory: Bool = false, _ body: (OrderWorld) async throws -> Void) async throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: "order-\(UUIDv7.make())")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
@@ -43,7 +56,7 @@ final class OrderWorld: Sendable {
             logger: .silent
         )
         do {
-            try await body(OrderWorld(database: database))
+            try await body(OrderWorld(database: database, hasInventory: hasInventory))
         } catch {
             await database.close()
             throw error
@@ -81,7 +94,7 @@ final class OrderWorld: Sendable {
     func deliver(_ event: some Event) async throws {
         let envelope = Envelope(
             id: UUIDv7.make(),
-            source: "/payment-service",
+            source: type(of: event).source ?? "/order-service",
             type: type(of: event).type,
             subject: event.subject,
             time: Timestamp.now().description,

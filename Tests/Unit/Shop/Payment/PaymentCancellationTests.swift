@@ -30,6 +30,39 @@ import Testing
         }
     }
 
+    @Test("An order that is rejected while it is being paid gets its money back, once")
+    func rejected() async throws {
+        try await PaymentDesk.open { desk async throws in
+            try await desk.request()
+            #expect(try await desk.reject() == .done)
+            #expect(try await desk.reject() == .done)
+            #expect(try await desk.cancel() == .done)
+            #expect(desk.moved() == [1, 1])
+            #expect(try await desk.told() == ["captured", "refunded"])
+        }
+    }
+
+    @Test("One that is rejected before it asked is never charged")
+    func rejectedFirst() async throws {
+        try await PaymentDesk.open { desk async throws in
+            #expect(try await desk.reject() == .done)
+            #expect(try await desk.request() == .done)
+            #expect(desk.moved() == [0, 0])
+            #expect(try await desk.told() == ["voided"])
+        }
+    }
+
+    @Test("One that is rejected because its payment ended is left alone")
+    func rejectedUnpaid() async throws {
+        try await PaymentDesk.open { desk async throws in
+            try await desk.request(method: .declined)
+            #expect(try await desk.reject(saysTotal: false) == .done)
+            #expect(try await desk.told() == ["declined"])
+            #expect(try await desk.reject("order-2", saysTotal: false) == .done)
+            #expect(try await desk.payment("order-2") == nil)
+        }
+    }
+
     @Test("After a decline there is nothing to give back")
     func afterDecline() async throws {
         try await PaymentDesk.open { desk async throws in

@@ -147,6 +147,15 @@ final class PaymentDesk: Sendable {
         return try await ending { try await $0.orderCancelled(event, commit: commit(crashing)) }
     }
 
+    /// Delivers a rejection once.
+    ///
+    /// - Parameter saysTotal: whether it may come before the order has asked, as one for want of stock does.
+    @discardableResult
+    func reject(_ order: String = "order-1", saysTotal: Bool = true) async throws -> Ending {
+        let total = saysTotal ? Money(amount: 1250, currency: "EUR") : nil
+        return try await ending { try await $0.orderEnded(order, total: total, commit: commit(false)) }
+    }
+
     /// Delivers a timeout once: it is time to ask what became of a refund.
     func checkRefund(_ order: String = "order-1", number: Int) async throws -> Ending {
         let check = RefundCheck(orderID: order, number: number)

@@ -24,23 +24,52 @@ struct OrderAPI: Sendable {
 
     private let database: Database
     private let events: EventStore
-    private let store: OrderStore
+    private let desk: OrderDesk
     private let keys: IdempotencyKeys
+    /// Nil in a shop without Inventory: clients name their prices, and no stock is asked for.
+    private let products: ProductPicture?
     /// Milliseconds since 1970.
     private let now: @Sendable () -> Int64
 
     init(
         database: Database,
         events: EventStore,
-        store: OrderStore = OrderStore(),
+        desk: OrderDesk = OrderDesk(),
         keys: IdempotencyKeys = IdempotencyKeys(),
+        products: ProductPicture? = nil,
         now: @escaping @Sendable () -> Int64 = WallClock.milliseconds
     ) {
         self.database = database
         self.events = events
-        self.store = store
+        self.desk = desk
         self.keys = keys
+        self.products = products
         self.now = now
+    }
+
+    /// What a request asks for, before and after the shop's prices.
+    private enum Wanted {
+        case draft(OrderDraft)
+        case wish(OrderWish, ProductPicture)
+
+        /// What makes two requests the same under one key.
+        var canonical: String {
+            get throws {
+                switch self {
+                case .draft(let draft): try JSONColumn.encode(draft)
+                case .wish(let wish, _): try JSONColumn.encode(wish)
+                }
+            }
+        }
+
+        /// The order with the prices of this moment.
+        func priced(in transaction: Transaction) throws -> OrderDraft {
+            switch self {
+            case .draft(let draft): draft
+            case .wish(let wish, let products):
+                try wish.priced(by: try products.find(wish.lines.lazy.map(\.sku), in: transaction))
+            }
+        }
     }
 
     /// `POST /orders`: stores the order and its first events in one transaction.
@@ -48,24 +77,29 @@ struct OrderAPI: Sendable {
         let caller = try request.knownCaller
         try request.checkNoQuery()
         let key = try IdempotencyKey.of(request, by: caller)
-        let draft = try request.decode(OrderForm.self).checked()
+        let wanted: Wanted =
+            if let products {
+                .wish(try request.decode(OrderWishForm.self).checked(), products)
+            } else {
+                .draft(try request.decode(OrderForm.self).checked())
+            }
         guard let key else {
-            let placed = try await events.write { transaction in try place(draft, by: caller.text, in: transaction) }
+            let placed = try await events.write { transaction in try place(wanted, by: caller.text, in: transaction) }
             return accepted(placed, replayed: false)
         }
         return try await keys.holding(key) {
             do {
-                return try await place(draft, under: key)
+                return try await place(wanted, under: key)
             } catch let error as DatabaseError where error.code == .constraint(unique: true) {
                 // Another instance of this service was first under the key; its answer is there now.
-                return try await place(draft, under: key)
+                return try await place(wanted, under: key)
             }
         }
     }
 
-    /// Places the order, or gives the answer that the key has already had.
-    private func place(_ draft: OrderDraft, under key: IdempotencyKey) async throws -> HTTPResponse {
-        let request = try JSONColumn.encode(draft)
+    /// Places the order, or gives the answer that the key has already had, whatever the prices are now.
+    private func place(_ wanted: Wanted, under key: IdempotencyKey) async throws -> HTTPResponse {
+        let request = try wanted.canonical
         let (answer, replayed) = try await events.write { transaction in
             let time = now()
             if let stored = try keys.find(key, now: time, in: transaction) {
@@ -80,7 +114,7 @@ struct OrderAPI: Sendable {
                 }
                 return (stored, true)
             }
-            let placed = try place(draft, by: key.caller, in: transaction)
+            let placed = try place(wanted, by: key.caller, in: transaction)
             let stored = IdempotencyKeys.Stored(request: request, location: placed.location, answer: placed.answer)
             try keys.remember(stored, under: key, now: time, in: transaction)
             return (stored, false)
@@ -89,13 +123,19 @@ struct OrderAPI: Sendable {
     }
 
     private func place(
-        _ draft: OrderDraft,
+        _ wanted: Wanted,
         by caller: String,
         in transaction: Transaction
     ) throws -> (location: String, answer: String) {
-        let (order, firstEvents) = Order.place(draft, id: UUIDv7.make(), by: caller, at: now())
-        try store.insert(order, in: transaction)
-        for event in firstEvents { try transaction.append(event) }
+        let draft = try wanted.priced(in: transaction)
+        let (order, firstEvents) = Order.place(
+            draft,
+            id: UUIDv7.make(),
+            awaitsStock: products != nil,
+            by: caller,
+            at: now()
+        )
+        try desk.add(order, firstEvents, in: transaction)
         return ("/orders/\(order.id)", try JSONColumn.encode(OrderView(order)))
     }
 
@@ -114,7 +154,7 @@ struct OrderAPI: Sendable {
         let id = request.parameters["id"] ?? ""
         let caller = try request.knownCaller
         try request.checkNoQuery()
-        guard let order = try await database.read({ transaction in try store.load(id, in: transaction) }),
+        guard let order = try await database.read({ transaction in try desk.store.load(id, in: transaction) }),
             order.isVisible(to: caller)
         else {
             throw OrderAPI.unknownOrder
@@ -129,21 +169,21 @@ struct OrderAPI: Sendable {
         try request.checkNoQuery()
         try request.checkNoBody()
         let (order, isNew) = try await events.write { transaction in
-            guard var order = try store.load(id, in: transaction), order.isVisible(to: caller) else {
+            guard var order = try desk.store.load(id, in: transaction), order.isVisible(to: caller) else {
                 throw OrderAPI.unknownOrder
             }
+            let before = order.status
             do {
                 switch try order.cancel(by: caller.text, at: now()) {
                 case .unchanged: return (order, false)
                 case .changed(let events):
-                    try store.update(order, in: transaction)
-                    for event in events { try transaction.append(event) }
+                    try desk.change(order, from: before, events, in: transaction)
                     return (order, true)
                 }
             } catch Order.Refusal.rejected {
                 throw Problem(
                     .orderRejected,
-                    detail: "A rejected order cannot be cancelled: nothing was charged."
+                    detail: "A rejected order cannot be cancelled: nothing is charged, or it goes back."
                 )
             }
         }
@@ -157,7 +197,7 @@ struct OrderAPI: Sendable {
         let owner = caller.kind == .customer ? caller.text : nil
         let orders = try await database.read { transaction in
             // One more than asked for tells whether there is another page.
-            try store.page(
+            try desk.store.page(
                 status: query.status,
                 placedBy: owner,
                 after: query.after,

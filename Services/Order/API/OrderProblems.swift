@@ -2,7 +2,7 @@ import HTTP
 
 extension ProblemKind {
     /// What Order answers beside what every service can.
-    static let ofOrder = [idempotencyKeyInUse, idempotencyKeyReused, orderRejected]
+    static let ofOrder = [idempotencyKeyInUse, idempotencyKeyReused, orderRejected, priceChanged]
 
     static let idempotencyKeyInUse = ProblemKind(
         "idempotency-key-in-use",
@@ -24,8 +24,22 @@ extension ProblemKind {
         "order-rejected",
         status: 409,
         title: "The order is rejected",
-        meaning: "The payment was declined, so there is nothing to cancel, and nothing was charged.",
+        meaning: """
+            The payment was declined, or there was no stock, so there is nothing to cancel. Nothing is charged; what was charged \
+            too late goes back by itself.
+            """,
+        mend: """
+            Nothing is left to do; `GET /orders/{id}` shows why it was rejected. Place a new order, with another payment method \
+            where that was declined.
+            """
+    )
+
+    static let priceChanged = ProblemKind(
+        "price-changed",
+        status: 409,
+        title: "A price is another one now",
+        meaning: "The shop sells a product of the order at another price than the request says. Nothing was ordered.",
         mend:
-            "Nothing is left to do; `GET /orders/{id}` shows why it was declined. Place a new order with another payment method."
+            "Show the customer the prices that `errors` names, and send the order again with them or without `unitPrice`."
     )
 }

@@ -18,6 +18,8 @@ struct OrderView: Encodable {
     let id: String
     let status: Order.Status
     let payment: Order.Payment
+    /// Absent in a shop without Inventory.
+    let stockStatus: Order.StockStatus?
     let customer: Customer
     let lines: [OrderLine]
     let total: Money
@@ -29,6 +31,7 @@ struct OrderView: Encodable {
         id = order.id
         status = order.status
         payment = order.payment
+        stockStatus = order.stock
         customer = order.customer
         lines = order.lines
         total = order.total
@@ -51,6 +54,8 @@ struct OrderSummary: Encodable, Sendable, Equatable {
     let id: String
     let status: Order.Status
     let payment: Order.Payment
+    /// Absent in a shop without Inventory.
+    let stockStatus: Order.StockStatus?
     let total: Money
     let placedAt: String
     let updatedAt: String

@@ -60,6 +60,8 @@ struct OrderStore: Sendable {
                 """
             ),
             IdempotencyKeys.callerMigration,
+            .init("what became of the stock", "ALTER TABLE orders ADD COLUMN stock_status TEXT"),
+            ProductPicture.migration,
         ]
     )
 
@@ -76,8 +78,8 @@ struct OrderStore: Sendable {
         try transaction.execute(
             """
             INSERT INTO orders (id, version, status, payment_status, payment_reason, customer_email, customer_name,
-                lines, total, currency, payment_method, placed_at, updated_at, placed_by)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+                lines, total, currency, payment_method, placed_at, updated_at, placed_by, stock_status)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
             """,
             order.id,
             order.version,
@@ -92,7 +94,8 @@ struct OrderStore: Sendable {
             order.paymentMethod,
             order.placedAt,
             order.updatedAt,
-            order.placedBy
+            order.placedBy,
+            order.stock?.rawValue
         )
         try appendHistory(of: order, in: transaction)
     }
@@ -103,7 +106,8 @@ struct OrderStore: Sendable {
     func update(_ order: Order, in transaction: Transaction) throws {
         let changed = try transaction.execute(
             """
-            UPDATE orders SET version = $1, status = $2, payment_status = $3, payment_reason = $4, updated_at = $5
+            UPDATE orders
+            SET version = $1, status = $2, payment_status = $3, payment_reason = $4, updated_at = $5, stock_status = $8
             WHERE id = $6 AND version = $7
             """,
             order.version,
@@ -112,7 +116,8 @@ struct OrderStore: Sendable {
             order.payment.reason,
             order.updatedAt,
             order.id,
-            order.version - 1
+            order.version - 1,
+            order.stock?.rawValue
         )
         guard changed == 1 else { throw ChangedMeanwhile(orderID: order.id) }
         try appendHistory(of: order, in: transaction)
@@ -144,6 +149,7 @@ struct OrderStore: Sendable {
                 status: try OrderStore.value(row, "payment_status"),
                 reason: try row["payment_reason"]
             ),
+            stock: try OrderStore.stock(row),
             history: history
         )
     }
@@ -164,7 +170,8 @@ struct OrderStore: Sendable {
     ) throws -> [OrderSummary] {
         // Above every UUID in text order, so that one statement serves the first page too.
         let bound = after ?? "g"
-        let columns = "id, status, payment_status, payment_reason, total, currency, placed_at, updated_at"
+        let columns =
+            "id, status, payment_status, payment_reason, stock_status, total, currency, placed_at, updated_at"
         let rows =
             switch (placedBy, status) {
             case (let placedBy?, let status):
@@ -200,6 +207,7 @@ struct OrderStore: Sendable {
                     status: try OrderStore.value(row, "payment_status"),
                     reason: try row["payment_reason"]
                 ),
+                stockStatus: try OrderStore.stock(row),
                 total: Money(amount: try row["total"], currency: try row["currency"]),
                 placedAt: Timestamp(milliseconds: try row["placed_at"]).description,
                 updatedAt: Timestamp(milliseconds: try row["updated_at"]).description
@@ -222,6 +230,11 @@ struct OrderStore: Sendable {
             entry.payment.rawValue,
             entry.caller
         )
+    }
+
+    private static func stock(_ row: Row) throws -> Order.StockStatus? {
+        let text: String? = try row["stock_status"]
+        return text == nil ? nil : try value(row, "stock_status")
     }
 
     /// Reads a column that holds one of an enumeration's names.

@@ -1,0 +1,256 @@
+import HTTP
+import ServiceKit
+import ShopEvents
+
+/// The body of `POST /orders` where the client names the prices: a draft, or everything that is wrong with it.
+struct OrderForm: Decodable {
+    let draft: OrderDraft?
+    let faults: [Problem.Fault]
+
+    init(from decoder: any Decoder) throws {
+        let body = try FieldReader(decoder, faults: FaultCollector())
+        let wish = OrderWish(body, pricesAreGiven: true)
+        draft = wish?.priced(as: wish?.lines.compactMap(\.orderLine) ?? [], body)
+        faults = body.faults.faults
+    }
+
+    /// The checked draft.
+    ///
+    /// - Throws: a `Problem` (422) that names every field at fault.
+    func checked() throws -> OrderDraft {
+        guard let draft else { throw Problem.order(faults) }
+        return draft
+    }
+}
+
+/// The body of `POST /orders` where the shop knows the prices: what is wished for, or everything that is wrong with it.
+struct OrderWishForm: Decodable {
+    let wish: OrderWish?
+    let faults: [Problem.Fault]
+
+    init(from decoder: any Decoder) throws {
+        let body = try FieldReader(decoder, faults: FaultCollector())
+        wish = OrderWish(body, pricesAreGiven: false)
+        faults = body.faults.faults
+    }
+
+    /// The checked wish.
+    ///
+    /// - Throws: a `Problem` (422) that names every field at fault.
+    func checked() throws -> OrderWish {
+        guard let wish else { throw Problem.order(faults) }
+        return wish
+    }
+}
+
+extension Problem {
+    fileprivate static func order(_ faults: [Problem.Fault]) -> Problem {
+        .invalidRequest(faults, detail: "Correct the fields named and send the order again.")
+    }
+}
+
+/// What a customer wishes for, checked, before it has its prices.
+struct OrderWish: Sendable, Equatable, Codable {
+    struct Line: Sendable, Equatable, Codable {
+        let sku: String
+        let quantity: Int
+        /// What the customer has been shown; nil where they leave it to the shop.
+        let unitPrice: Int64?
+
+        fileprivate var orderLine: OrderLine? {
+            unitPrice.map { OrderLine(sku: sku, quantity: quantity, unitPrice: $0) }
+        }
+    }
+
+    let customer: Customer
+    let currency: String
+    let lines: [Line]
+    let paymentMethod: String
+
+    /// The order with the names and prices of this moment.
+    ///
+    /// - Parameter products: those of the lines that the shop knows.
+    /// - Throws: a `Problem`: 422 for products that are not known or are sold in another currency, and for totals that cannot be
+    ///   charged; 409 where the customer has been shown other prices.
+    func priced(by products: [String: ProductEntry]) throws -> OrderDraft {
+        let faults = FaultCollector()
+        var changes: [Problem.Fault] = []
+        var priced: [OrderLine] = []
+        for (index, line) in lines.enumerated() {
+            guard let product = products[line.sku] else {
+                faults.add("lines[\(index)].sku", "is no product of this shop")
+                continue
+            }
+            guard product.price.currency == currency else {
+                faults.add("lines[\(index)].sku", "is sold in \(product.price.currency)")
+                continue
+            }
+            let price = product.price.amount
+            if let shown = line.unitPrice, shown != price {
+                changes.append(Problem.Fault(field: "lines[\(index)].unitPrice", detail: "is \(price) now"))
+            }
+            priced.append(
+                OrderLine(sku: line.sku, quantity: line.quantity, unitPrice: price, name: product.name)
+            )
+        }
+        guard faults.faults.isEmpty else { throw Problem.order(faults.faults) }
+        guard changes.isEmpty else {
+            throw Problem(
+                .priceChanged,
+                detail: "Show the customer the prices of now, and send the order again with them or without any.",
+                faults: changes
+            )
+        }
+        guard let draft = draft(of: priced, { faults.add("lines", $0) }) else { throw Problem.order(faults.faults) }
+        return draft
+    }
+
+    /// The order with these lines; notes why it cannot be charged.
+    fileprivate func priced(as lines: [OrderLine], _ body: FieldReader) -> OrderDraft? {
+        draft(of: lines) { body.fault("lines", $0) }
+    }
+
+    private func draft(of lines: [OrderLine], _ fault: (String) -> Void) -> OrderDraft? {
+        guard let amount = OrderWish.total(of: lines) else {
+            let range = OrderLimits.total
+            fault("must come to \(range.lowerBound) to \(range.upperBound) minor units in all")
+            return nil
+        }
+        let total = Money(amount: amount, currency: currency)
+        if let refusal = OrderWish.refusal(of: total) {
+            fault(refusal)
+            return nil
+        }
+        return OrderDraft(customer: customer, lines: lines, total: total, paymentMethod: paymentMethod)
+    }
+}
+
+extension OrderWish {
+    /// Reads the fields; nil where one of them has a fault, which is noted.
+    fileprivate init?(_ body: FieldReader, pricesAreGiven: Bool) {
+        body.refuseFields(otherThan: ["customer", "currency", "lines", "paymentMethod"])
+        let customer = OrderWish.customer(body)
+        let currency = OrderWish.currency(body)
+        let lines = OrderWish.lines(body, pricesAreGiven: pricesAreGiven)
+        let paymentMethod = OrderWish.paymentMethod(body)
+        guard let customer, let currency, let lines, let paymentMethod, body.faults.faults.isEmpty else {
+            // All faults at once: what the lines come to is looked at whatever else is wrong.
+            let priced = lines?.compactMap(\.orderLine) ?? []
+            if pricesAreGiven, let lines, priced.count == lines.count {
+                OrderWish.check(priced, currency: currency?.code, body)
+            }
+            return nil
+        }
+        self.init(customer: customer, currency: currency.code, lines: lines, paymentMethod: paymentMethod)
+    }
+
+    private static func check(_ lines: [OrderLine], currency: String?, _ body: FieldReader) {
+        guard let total = total(of: lines) else {
+            let range = OrderLimits.total
+            return body.fault("lines", "must come to \(range.lowerBound) to \(range.upperBound) minor units in all")
+        }
+        guard let currency, let refusal = refusal(of: Money(amount: total, currency: currency)) else { return }
+        body.fault("lines", refusal)
+    }
+
+    private static func customer(_ body: FieldReader) -> Customer? {
+        guard let reader = body.object("customer") else { return nil }
+        reader.refuseFields(otherThan: ["email", "name"])
+        let email = reader.text("email")
+        if let email, EmailAddress(email) == nil {
+            reader.fault("email", "must be an e-mail address (local@domain in ASCII, at most 254 bytes)")
+        }
+        let name = reader.text("name")
+        if let name {
+            let scalars = name.unicodeScalars
+            let range = OrderLimits.nameLength
+            if !range.contains(scalars.count) {
+                reader.fault("name", "must have \(range.lowerBound) to \(range.upperBound) characters")
+            } else if scalars.contains(where: isControl) {
+                reader.fault("name", "must not contain control characters or line separators")
+            } else if scalars.allSatisfy(\.properties.isWhitespace) {
+                reader.fault("name", "must not be blank")
+            }
+        }
+        guard let email, let name else { return nil }
+        return Customer(email: email, name: name)
+    }
+
+    private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.properties.generalCategory {
+        case .control, .lineSeparator, .paragraphSeparator: true
+        default: false
+        }
+    }
+
+    private static func currency(_ body: FieldReader) -> Currency? {
+        guard let code = body.text("currency") else { return nil }
+        guard let currency = Currency(code: code) else {
+            body.fault("currency", "must be the three-letter code of an active currency (ISO 4217)")
+            return nil
+        }
+        guard Tender.takes(code) else {
+            body.fault("currency", "must be a currency that the shop can charge in")
+            return nil
+        }
+        return currency
+    }
+
+    /// What keeps a total from being charged: nothing that is refused later than here could be mended by a customer.
+    private static func refusal(of total: Money) -> String? {
+        switch Tender.refusal(of: total) {
+        case nil, .currency: nil  // A currency that is not taken has its fault already.
+        case .multiple(let step): "must come to a multiple of \(step) minor units in \(total.currency)"
+        case .range(let range):
+            "must come to \(range.lowerBound) to \(range.upperBound) minor units in \(total.currency)"
+        }
+    }
+
+    /// All lines, or nil when one of them has a fault.
+    private static func lines(_ body: FieldReader, pricesAreGiven: Bool) -> [Line]? {
+        guard let readers = body.objects("lines", count: OrderLimits.lineCount) else { return nil }
+        let faultsBefore = body.faults.faults.count
+        let lines = readers.compactMap { line($0, priceIsGiven: pricesAreGiven) }
+        return lines.count == readers.count && body.faults.faults.count == faultsBefore ? lines : nil
+    }
+
+    private static func line(_ reader: FieldReader, priceIsGiven: Bool) -> Line? {
+        reader.refuseFields(otherThan: ["sku", "quantity", "unitPrice"])
+        let sku = reader.text("sku")
+        if let sku, !OrderLine.isSKU(sku) {
+            let range = OrderLimits.skuLength
+            reader.fault("sku", "must be \(range.lowerBound) to \(range.upperBound) of A-Z a-z 0-9 . _ -")
+        }
+        let range = OrderLimits.quantity
+        let quantity = reader.integer("quantity", in: Int64(range.lowerBound)...Int64(range.upperBound))
+        let hasPrice = priceIsGiven || reader.has("unitPrice")
+        let unitPrice = hasPrice ? reader.integer("unitPrice", in: OrderLimits.unitPrice) : nil
+        guard let sku, let quantity, unitPrice != nil || !hasPrice else { return nil }
+        return Line(sku: sku, quantity: Int(quantity), unitPrice: unitPrice)
+    }
+
+    private static func paymentMethod(_ body: FieldReader) -> String? {
+        guard let text = body.text("paymentMethod") else { return nil }
+        let range = OrderLimits.paymentMethodLength
+        guard range.contains(text.utf8.count), text.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+            body.fault(
+                "paymentMethod",
+                "must be \(range.lowerBound) to \(range.upperBound) printable ASCII characters"
+            )
+            return nil
+        }
+        return text
+    }
+
+    /// The sum of the lines, or nil when it is out of range.
+    private static func total(of lines: [OrderLine]) -> Int64? {
+        var total: Int64 = 0
+        for line in lines {
+            let (price, multiplied) = line.unitPrice.multipliedReportingOverflow(by: Int64(line.quantity))
+            let (sum, added) = total.addingReportingOverflow(price)
+            guard !multiplied, !added else { return nil }
+            total = sum
+        }
+        return OrderLimits.total.contains(total) ? total : nil
+    }
+}
