@@ -72,6 +72,18 @@ enum DoorRules {
                 "POST /orders/{id}/cancel": Route(.api, .publicAddress, 200),
             ]
         case .payment: ["GET /payments/{orderID}": Route(.api, .publicAddress, 404)]
+        case .inventory:
+            [
+                "GET /products": Route(.api, .publicAddress, 200),
+                "GET /products/{sku}": Route(.api, .publicAddress, 404),
+                "PUT /products/{sku}": Route(.api, .publicAddress, 422),
+                "POST /products/{sku}/stock": Route(.api, .publicAddress, 422),
+                "POST /reservations": Route(.api, .publicAddress, 422),
+                // Whoever may ask for it has cancelled it the moment before, and so it is there, and over.
+                "DELETE /reservations/{id}": Route(.api, .publicAddress, 200),
+                "GET /reservations/{id}": Route(.api, .publicAddress, 200),
+                "PUT /reservations/{id}": Route(.api, .publicAddress, 409),
+            ]
         case .notification, .analytics, .sandbox: [:]
         }
     }
@@ -240,6 +252,9 @@ enum DoorRules {
         if hasTokens, route.door == .api {
             if name.hasPrefix("GET /payments"), caller.name.contains("customer") { return 403 }
             if name.contains("/orders/{id}"), caller.name == "another customer" { return 404 }
+            // Of Inventory's, customers may look at products, and that is all.
+            let isInventory = name.contains(" /products") || name.contains(" /reservations")
+            if isInventory, !name.hasPrefix("GET /products"), caller.name.contains("customer") { return 403 }
         }
         return route.status
     }

@@ -101,7 +101,7 @@ extension EndToEnd {
 
         @Test(
             "open for whom the table says, on both addresses, and for nobody because of what a proxy says",
-            arguments: [Shop.Program.order, .payment, .notification, .analytics],
+            arguments: [Shop.Program.order, .payment, .notification, .inventory, .analytics],
             [false, true]
         )
         func matrix(program: Shop.Program, hasTokens: Bool) async throws {
@@ -168,15 +168,16 @@ extension EndToEnd {
             let parts = name.split(separator: " ")
             let path = parts[1].replacing("/orders/{id}", with: "/orders/\(service.order)")
                 .replacing("{orderID}", with: service.order).replacing("{id}", with: "1")
+                .replacing("{sku}", with: "TEA-500")
                 .replacing("{slug}", with: "invalid-request")
             let host = caller.host ?? "127.0.0.1:\(port)"
-            let isPost = parts[0] == "POST"
-            let type = isPost ? [(name: "Content-Type", value: "application/json")] : []
+            let hasBody = parts[0] == "POST" || name.hasPrefix("PUT /products")
+            let type = hasBody ? [(name: "Content-Type", value: "application/json")] : []
             return HTTPConversation.Request(
                 String(parts[0]),
                 String(path),
                 headers: [(name: "Host", value: host)] + caller.headers + proxy + type,
-                body: isPost ? Array("{}".utf8) : []
+                body: hasBody ? Array("{}".utf8) : []
             )
         }
 

@@ -10,6 +10,8 @@ final class Shop: Sendable {
         case payment = "payment-service"
         case notification = "notification-service"
         case sandbox
+        /// In the tests that ask for it; Order's `SHOP_CONTEXTS` has to say so too.
+        case inventory = "inventory-service"
         /// In the tests that ask for it.
         case analytics = "analytics-service"
 
@@ -87,6 +89,9 @@ final class Shop: Sendable {
             if program == .payment {
                 environment["PAYMENT_PROVIDER_URL"] = "http://127.0.0.1:\(wire?.port ?? sandboxPort)"
                 environment["PAYMENT_PROVIDER_TIMEOUT"] = "2s"
+            }
+            if program == .order {
+                environment["ORDER_INVENTORY_URL"] = "http://127.0.0.1:\(operationsPorts[.inventory] ?? 0)"
             }
             if program == .analytics {
                 environment["ANALYTICS_ORDER_URL"] = "http://127.0.0.1:\(operationsPorts[.order] ?? 0)"

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # The scenarios of the demonstration, on a shop that runs. To be sourced after story.sh; needs $bin, $mail_url,
-# $sandbox_url, $notification_port and the environment of the `warren` command.
+# $sandbox_url, $order_url, $inventory_url, $notification_operations_port, `has_service` and the environment of the
+# `warren` command.
 # shellcheck disable=SC2154 # The script that sources this sets them.
 
 # place METHOD: places an order paid like that; its id is in $order.
@@ -44,9 +45,43 @@ metric() {
         awk -v name="$1" 'index($1, name) == 1 { total += $2 } END { print total + 0 }'
 }
 
+# ask_inventory METHOD PATH JSON: shows the request and sends it.
+ask_inventory() {
+    show_command curl -X "$1" "$inventory_url$2" -H 'Content-Type: application/json' -d "$3"
+    curl --silent --show-error --fail --max-time 30 -o /dev/null -X "$1" "$inventory_url$2" -H 'Content-Type: application/json' -d "$3"
+}
+
+# stock SKU NAME PRICE PIECES: lists a product and puts pieces of it there.
+stock() {
+    current_step="product $1"
+    ask_inventory PUT "/products/$1" "{\"name\": \"$2\", \"price\": {\"amount\": $3, \"currency\": \"EUR\"}}"
+    ask_inventory POST "/products/$1/stock" "{\"change\": $4}"
+}
+
+# Whether Order has heard of a product: one that it knows has another price (409), and nothing is placed.
+order_knows() {
+    [ "$(curl --silent --max-time 30 -o /dev/null -w '%{http_code}' "$order_url/orders" -H 'Content-Type: application/json' -d '{
+        "customer": {"email": "ada@example.com", "name": "Ada"}, "currency": "EUR", "paymentMethod": "pm_card_visa",
+        "lines": [{"sku": "'"$1"'", "quantity": 1, "unitPrice": 1}]}')" = 409 ]
+}
+
+stock_products() {
+    heading 'Products'
+    note 'Inventory says what there is; Order copies names and prices from its events, without a queue.'
+    stock tea-500 'Assam, 500 g' 1250 100
+    # What `warren trigger` and `warren order place` order where they are not told otherwise.
+    stock book-1 'A book' 1999 100
+    stock kettle-1 'The last kettle' 4900 1
+    expect 'Order knows all three' 120 order_knows kettle-1
+}
+
 scenario_happy() {
     heading '1. An order that goes well'
-    note 'Order stores it, Payment charges the card, Order confirms, Notification mails.'
+    if has_service inventory; then
+        note 'Order stores it, Inventory reserves its pieces, Payment charges the card, Order confirms, Notification mails.'
+    else
+        note 'Order stores it, Payment charges the card, Order confirms, Notification mails.'
+    fi
     place pm_card_visa
     reach confirmed
     first_confirmed=$(seconds_since "$started_at")
@@ -70,6 +105,7 @@ scenario_cancelled() {
     reach refunded
     expect_mail 'is cancelled'
     expect_mail 'is refunded'
+    has_service analytics || return 0
     current_step='what the data platform has heard'
     wait_until 120 platform_has_heard confirmed cancelled refunded || fail "the data platform has not heard all of order $order"
     done_well 'the data platform has heard of all three: Analytics reads them by the event API, without a queue'
@@ -145,6 +181,38 @@ scenario_malformed() {
     done_well "because: $("$bin/warren" dead-letters show "$letter" --output json | jq -er '"\(.errorClass): \(.error)"')"
     warren dead-letters discard "$letter" --reason 'a test message'
     done_well 'it is discarded, and the audit keeps why'
+}
+
+# buy_kettle NAME METHOD: orders the last kettle; the order is in $order.
+buy_kettle() {
+    warren order place --email "${1,,}@example.com" --name "$1" --sku kettle-1 --price 4900 --payment-method "$2"
+    order=$(in_answer .id)
+    done_well "$1's order $order is $(in_answer .status)"
+}
+
+# reservation_is STATE: whether Inventory's reservation for the order is in that state.
+reservation_is() {
+    [ "$(curl --silent --fail --max-time 30 "$inventory_url/reservations/$order" | jq -r .state)" = "$1" ]
+}
+
+scenario_last_piece() {
+    local first
+    heading '8. Two customers and the last piece'
+    note 'There is one kettle. It is kept for Ada while her bank takes its time; Bob waits a second, in case she does not pay.'
+    buy_kettle Ada pm_sandbox_timeout_once
+    first=$order
+    expect 'the kettle is reserved for her' 120 reservation_is held
+    buy_kettle Bob pm_card_visa
+    reach rejected
+    current_step="why order $order was rejected"
+    show_command curl -s "$inventory_url/reservations/$order"
+    done_well "because: $(curl --silent --fail --max-time 30 "$inventory_url/reservations/$order" | jq -er .reason)"
+    expect_mail 'could not be accepted'
+    done_well "Bob's payment is $(in_answer .payment.status): nothing was charged"
+    order=$first
+    reach confirmed
+    done_well "Ada has it: its stock is $(in_answer .stockStatus)"
+    expect_mail 'is confirmed'
 }
 
 # Everything there is to see at the end.
