@@ -90,7 +90,10 @@ struct StockroomVisit {
 
     private mutating func carryOut(_ move: StockMove, of reservation: Reservation) throws {
         for line in reservation.lines {
-            products[line.sku]?.stock.apply(move, line.quantity)
+            // No product is ever removed: what was reserved of it is there.
+            guard var product = try product(line.sku) else { continue }
+            product.stock.apply(move, line.quantity)
+            products[line.sku] = product
             note(line.sku, givesBack: move.givesBack, takesAway: move.takesAway)
             guard move.onHand != 0 else { continue }
             try movements.append(
