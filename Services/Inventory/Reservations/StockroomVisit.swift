@@ -163,7 +163,7 @@ struct StockroomVisit {
     /// Tries those that wait for what was freed, oldest first, and rejects those whose hope is gone.
     ///
     /// No change of theirs frees anything, so one look along the line is enough.
-    mutating func serveWaiting() throws {
+    private mutating func serveWaiting() throws {
         var left = room.waitingAtOnce
         for sku in shrunk.sorted() {
             while let next = try store.firstWaiting(for: sku, moreThan: onHand(sku), in: transaction) {
@@ -218,7 +218,8 @@ struct StockroomVisit {
 
     // MARK: The end
 
-    /// Looks at those that wait, writes the products that moved, and says the levels that changed.
+    /// Looks at those that wait, writes the products that moved, and says the levels that changed; a second time there is nothing
+    /// left to do.
     mutating func close() throws {
         try serveWaiting()
         for sku in moved.sorted() {
