@@ -8,7 +8,7 @@ release=(-c release --static-swift-stdlib -Xswiftc -cross-module-optimization)
 # benchmarks need. What they share is compiled once.
 build_programs() {
     local program
-    for program in order-service payment-service notification-service analytics-service sandbox warren; do
+    for program in order-service payment-service notification-service inventory-service analytics-service sandbox warren; do
         swift build "${release[@]}" --product "$program" || return 1
     done
 }

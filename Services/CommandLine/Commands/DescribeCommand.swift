@@ -15,7 +15,8 @@ enum DescribeCommand {
 
             What is shown is what the broker has. By AMQP alone that is the queues of the services that are known, with \
             what waits in them; which events they get, only RabbitMQ's management pages tell. --declared shows what \
-            this build of the shop would declare, and asks nobody.
+            this build of the shop would declare, and asks nobody: Inventory's queue, and what it says, where there is \
+            Inventory.
             """,
         options: [
             .text(
@@ -52,10 +53,11 @@ enum DescribeCommand {
     }
 
     private static func showDeclared(_ printer: Printer) {
-        let subscriptions = Shop.topology.subscriptions.flatMap { subscription in
+        let declared = Shop.topology(with: Set(Shop.Context.allCases)).subscriptions
+        let subscriptions = declared.flatMap { subscription in
             subscription.types.map { record($0.rawValue, subscription.subscriber) }
         }
-        let heard = Set(Shop.topology.subscriptions.flatMap(\.types))
+        let heard = Set(declared.flatMap(\.types))
         let unheard = EventCatalogue.types.filter { !heard.contains($0) }.map { record($0.rawValue, nil) }
         showBindings(subscriptions + unheard, printer)
     }

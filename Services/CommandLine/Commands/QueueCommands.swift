@@ -28,7 +28,7 @@ enum QueueCommands {
         options: [
             .choice(
                 "service",
-                Shop.topology.subscriptions.map(\.subscriber),
+                Shop.topology(with: Set(Shop.Context.allCases)).subscriptions.map(\.subscriber),
                 help: "Only the queues of this service",
                 repeats: true
             ),
@@ -46,12 +46,17 @@ enum QueueCommands {
         ]
     ) { invocation in
         let named = invocation.texts("service")
-        let subscribers = Shop.topology.subscriptions.map(\.subscriber).filter { named.isEmpty || named.contains($0) }
+        let topology = try await shop(invocation)
+        let subscribers = topology.subscriptions.map(\.subscriber).filter { named.isEmpty || named.contains($0) }
         let type = MessagingConfiguration.QueueType(rawValue: try invocation.value("queue-type")) ?? .quorum
         let isDry = invocation.isGiven("dry-run")
         var records: [JSONValue] = []
         do {
-            let keeper = try invocation.surroundings.broker.queues(at: try invocation.brokerURL(), type: type)
+            let keeper = try invocation.surroundings.broker.queues(
+                of: topology,
+                at: try invocation.brokerURL(),
+                type: type
+            )
             for queue in subscribers.flatMap(QueueMigration.queues) {
                 let outcome = isDry ? try await keeper.look(at: queue) : try await keeper.migrate(queue)
                 records.append(record(queue, outcome))
@@ -68,6 +73,15 @@ enum QueueCommands {
                 mend: "Stop the services, and run `warren queues migrate`."
             )
         }
+    }
+
+    /// What the services of this shop declare.
+    ///
+    /// A queue that is made anew is bound to what this says, and a shop without Inventory has nothing of it. A shop with it is
+    /// known by its two queues, of which one is there even while the other is being replaced.
+    private static func shop(_ invocation: Invocation) async throws -> Topology {
+        let found = try await invocation.queues(QueueMigration.queues(of: Shop.Context.inventory.rawValue))
+        return Shop.topology(with: found.contains { $0.exists } ? [.inventory] : [])
     }
 
     private static func show(_ records: [JSONValue], _ invocation: Invocation) {

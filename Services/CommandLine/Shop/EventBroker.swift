@@ -17,10 +17,14 @@ protocol EventBroker: Sendable {
         _ body: (@escaping Publish) async throws -> Void
     ) async throws
 
-    /// Makes what replaces queues on the broker there.
+    /// Makes what replaces that topology's queues on the broker there.
     ///
     /// - Throws: `QueueMigrationFailure` where the URL is none.
-    func queues(at url: String, type: MessagingConfiguration.QueueType) throws -> any QueueKeeper
+    func queues(
+        of topology: Topology,
+        at url: String,
+        type: MessagingConfiguration.QueueType
+    ) throws -> any QueueKeeper
 
     /// Looks at queues, in their order.
     ///
@@ -51,8 +55,12 @@ struct RabbitMQ: EventBroker {
         }
     }
 
-    func queues(at url: String, type: MessagingConfiguration.QueueType) throws -> any QueueKeeper {
-        try QueueMigration(brokerURLs: [url], topology: Shop.topology, queueType: type, logger: .silent)
+    func queues(
+        of topology: Topology,
+        at url: String,
+        type: MessagingConfiguration.QueueType
+    ) throws -> any QueueKeeper {
+        try QueueMigration(brokerURLs: [url], topology: topology, queueType: type, logger: .silent)
     }
 
     func queues(_ names: [String], at url: String, timeout: Duration) async throws -> [BrokerView.Queue] {

@@ -2,22 +2,32 @@ import Events
 import JSON
 import Messaging
 import ShopEvents
+import Telemetry
 
 /// The event types of the shop under their short names, who listens to them, and an example of each.
 enum EventCatalogue {
     private static let prefix = "dev.warren."
 
-    /// Every event of the shop with an example about that order.
-    private static func examples(order: String) -> [any Event] {
+    /// Every event of the shop with an example about that order, or that product.
+    private static func examples(of subject: String) -> [any Event] {
+        let order = subject
+        let soon = Timestamp(milliseconds: Timestamp.nowMilliseconds() + 3_600_000)
+        let price = Money(amount: 1999, currency: "EUR")
         let customer = Customer(email: "ada@example.com", name: "Ada Example")
         let total = Money(amount: 1999, currency: "EUR")
         return [
+            ProductListed(sku: subject, name: "A book", price: price),
+            ProductPriceChanged(sku: subject, price: price),
+            StockChanged(sku: subject, level: .low),
             OrderPlaced(
                 orderID: order,
                 customer: customer,
                 lines: [OrderLine(sku: "book-1", quantity: 1, unitPrice: 1999)],
                 total: total
             ),
+            StockReserved(orderID: order, expiresAt: soon.description),
+            StockRejected(orderID: order, reason: "out-of-stock", skus: ["book-1"]),
+            OrderAccepted(orderID: order, total: total),
             OrderPaymentRequested(orderID: order, total: total, paymentMethod: "pm_card_visa"),
             OrderConfirmed(orderID: order, customer: customer, total: total),
             OrderRejected(orderID: order, customer: customer, reason: "payment-declined"),
@@ -28,11 +38,13 @@ enum EventCatalogue {
             PaymentRefundRequested(orderID: order, refundID: "re_example", total: total),
             PaymentRefunded(orderID: order, refundID: "re_example", total: total),
             PaymentVoided(orderID: order),
+            StockConfirmed(orderID: order),
+            StockReleased(orderID: order, reason: "order-ended"),
         ]
     }
 
     /// Every event type of the shop.
-    static let types: [EventType] = examples(order: "").map { Swift.type(of: $0).type }
+    static let types: [EventType] = examples(of: "").map { Swift.type(of: $0).type }
 
     /// Types without what all of them begin with: `order.placed`.
     static let shortNames = types.map { shortName(of: $0) }
@@ -50,7 +62,7 @@ enum EventCatalogue {
 
     /// A payload that the handlers of this type understand, or nil for a type that is not the shop's.
     static func example(of type: EventType, subject: String) throws -> [UInt8]? {
-        guard let event = examples(order: subject).first(where: { Swift.type(of: $0).type == type }) else { return nil }
+        guard let event = examples(of: subject).first(where: { Swift.type(of: $0).type == type }) else { return nil }
         return try event.encodedData()
     }
 

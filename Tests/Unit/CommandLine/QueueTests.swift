@@ -1,5 +1,6 @@
 import JSON
 import Messaging
+import ShopEvents
 import Testing
 
 @testable import CommandLine
@@ -20,6 +21,18 @@ struct QueueTests {
         let payment = outcome.records.first { $0["queue"]?.text == "payment" }
         #expect(payment?["state"]?.text == "replaced" && payment?["moved"] == .integer(3))
         #expect(outcome.records.count { $0["state"]?.text == "as it should be" } == 5)
+    }
+
+    @Test("migrate takes Inventory's queues, and what others hear of it, where one of its queues is on the broker")
+    func inventory() async {
+        for existing: Set<String> in [[], ["inventory"], ["inventory.dead-letters"]] {
+            var queues = FakeQueues { _ in .fits }
+            queues.existing = existing
+            #expect(await warren("queues migrate", broker: queues).code == 0)
+            #expect(queues.migrated.value.contains("inventory") == !existing.isEmpty)
+            let expected = Shop.topology(with: existing.isEmpty ? [] : [.inventory])
+            #expect(queues.topology.value?.subscriptions.map(\.types) == expected.subscriptions.map(\.types))
+        }
     }
 
     @Test("migrate --service takes the queues of that service alone")

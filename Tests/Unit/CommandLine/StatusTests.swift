@@ -134,8 +134,13 @@ struct DescribeTests {
         let outcome = await warren("describe --declared -o jsonl", broker: FakeBroker(isConnected: false))
         #expect(outcome.code == 0)
         let heard = outcome.records.filter { $0["queue"]?.text == "payment" }.compactMap { $0["type"]?.text }
-        #expect(heard == ["dev.warren.order.payment-requested", "dev.warren.order.cancelled"])
-        #expect(outcome.records.contains { $0["queue"] == nil && $0["type"]?.text == "dev.warren.order.placed" })
+        #expect(
+            heard == [
+                "dev.warren.order.payment-requested", "dev.warren.order.cancelled", "dev.warren.order.rejected",
+            ]
+        )
+        #expect(outcome.records.contains { $0["queue"]?.text == "inventory" })
+        #expect(outcome.records.contains { $0["queue"] == nil && $0["type"]?.text == "dev.warren.product.listed" })
         #expect(await warren("describe --declared").data.contains("(nobody)"))
     }
 }

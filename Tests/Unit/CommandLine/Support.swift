@@ -161,7 +161,11 @@ final class Collector: Sendable {
 extension EventBroker {
     func queues(_ names: [String], at url: String, timeout: Duration) async throws -> [BrokerView.Queue] { [] }
 
-    func queues(at url: String, type: MessagingConfiguration.QueueType) throws -> any QueueKeeper {
+    func queues(
+        of topology: Topology,
+        at url: String,
+        type: MessagingConfiguration.QueueType
+    ) throws -> any QueueKeeper {
         throw QueueMigrationFailure(kind: .unreachable, reason: "connection refused")
     }
 }
@@ -170,6 +174,10 @@ extension EventBroker {
 struct FakeQueues: EventBroker, QueueKeeper {
     let outcome: @Sendable (_ queue: String) throws -> QueueMigration.Outcome
     let migrated = MutexBox<[String]>([])
+    /// The topology whose queues were asked for.
+    let topology = MutexBox<Topology?>(nil)
+    /// Those that are there, as far as the command asks before.
+    var existing: Set<String> = []
 
     func withConnection(
         to url: String,
@@ -179,7 +187,20 @@ struct FakeQueues: EventBroker, QueueKeeper {
         throw PublishFailure(kind: .unreachable, reason: "connection refused")
     }
 
-    func queues(at url: String, type: MessagingConfiguration.QueueType) throws -> any QueueKeeper { self }
+    func queues(_ names: [String], at url: String, timeout: Duration) async throws -> [BrokerView.Queue] {
+        names.map { name in
+            BrokerView.Queue(name: name, exists: existing.contains(name), readyMessages: 0, consumers: 0)
+        }
+    }
+
+    func queues(
+        of topology: Topology,
+        at url: String,
+        type: MessagingConfiguration.QueueType
+    ) throws -> any QueueKeeper {
+        self.topology.change { $0 = topology }
+        return self
+    }
 
     func look(at queue: String) async throws -> QueueMigration.Outcome { try outcome(queue) }
 

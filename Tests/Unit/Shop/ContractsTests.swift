@@ -18,23 +18,37 @@ struct ContractsTests {
 
     private static let customer = Customer(email: "ada@example.com", name: "Ada")
     private static let total = Money(amount: 1300, currency: "EUR")
+    /// The shop with all that a shop may have, which is what the document describes.
+    private static let topology = Shop.topology(with: Set(Shop.Context.allCases))
     private static let samples: [any Event] = [
+        ProductListed(sku: "TEA", name: "Assam", price: Money(amount: 650, currency: "EUR")),
+        ProductPriceChanged(sku: "TEA", price: Money(amount: 0, currency: "EUR")),
+        StockChanged(sku: "TEA", level: .low),
         OrderPlaced(
             orderID: "o",
             customer: customer,
-            lines: [OrderLine(sku: "TEA", quantity: 2, unitPrice: 650)],
+            lines: [OrderLine(sku: "TEA", quantity: 2, unitPrice: 650, name: "Assam")],
             total: total
         ),
+        StockReserved(orderID: "o", expiresAt: "2026-01-01T01:00:00.000Z"),
+        StockRejected(orderID: "o", reason: "out-of-stock", skus: ["TEA"]),
+        OrderAccepted(orderID: "o", total: total),
         OrderPaymentRequested(orderID: "o", total: total, paymentMethod: "pm_card_visa"),
         OrderConfirmed(orderID: "o", customer: customer, total: total),
-        OrderRejected(orderID: "o", customer: customer, reason: "payment-declined"),
-        OrderCancelled(orderID: "o", customer: customer, total: total),
+        OrderRejected(orderID: "o", customer: customer, reason: "out-of-stock", total: total),
+        OrderCancelled(orderID: "o", customer: customer, total: total, reason: "reservation-expired"),
         OrderRefunded(orderID: "o", customer: customer, total: total, reason: "late-charge"),
         PaymentCaptured(orderID: "o", paymentID: "pi_1", total: total),
         PaymentDeclined(orderID: "o", reason: "insufficient_funds"),
         PaymentRefundRequested(orderID: "o", refundID: "re_1", total: total),
         PaymentRefunded(orderID: "o", refundID: "re_1", total: total),
         PaymentVoided(orderID: "o"),
+        StockConfirmed(orderID: "o"),
+        StockReleased(orderID: "o", reason: "expired"),
+    ]
+    /// The fields that an event may lack.
+    private static let optional = [
+        "OrderRejected": ["total"], "OrderCancelled": ["reason"], "OrderRefunded": ["reason"],
     ]
 
     private static func name(_ type: any Event.Type) -> String { String(describing: type) }
@@ -82,7 +96,7 @@ struct ContractsTests {
             Set(value.object.map { Array($0.keys) } ?? []) == Set(rules?["properties"]?.object?.keys.sorted() ?? [])
         )
         let required = (rules?["required"]?.array ?? []).compactMap(\.text)
-        let optional = name == "OrderRefunded" ? ["reason"] : []
+        let optional = Self.optional[name] ?? []
         #expect(Set(required + optional) == Set(value.object.map { Array($0.keys) } ?? []), "nothing else is optional")
         for field in required {
             var rest = value.object ?? [:]
@@ -97,6 +111,22 @@ struct ContractsTests {
             #expect(try schema.faults(.object(rest), rules) == [])
             #expect(try JSONValue(encoding: JSONValue.object(rest).decode(type)) == .object(rest))
         }
+    }
+
+    @Test("The name of a line is all of it that may be absent")
+    func lines() throws {
+        let rules = document["components", "schemas", "OrderLine"]
+        let line = try JSONValue(encoding: OrderLine(sku: "TEA", quantity: 2, unitPrice: 650))
+        #expect(try schema.faults(line, rules) == [])
+        let required = (rules?["required"]?.array ?? []).compactMap(\.text)
+        #expect(Set(line.object.map { Array($0.keys) } ?? []) == Set(required))
+        #expect(Set(rules?["properties"]?.object?.keys.sorted() ?? []) == Set(required + ["name"]))
+    }
+
+    @Test("The levels of stock are those that the document names")
+    func levels() {
+        let named = document["components", "schemas", "StockChanged", "properties", "level", "enum"]?.array ?? []
+        #expect(named.compactMap(\.text) == StockLevel.allCases.map(\.rawValue))
     }
 
     @Test("The examples are events that Swift reads and writes again unchanged", arguments: samples.indices)
@@ -133,7 +163,7 @@ struct ContractsTests {
             #expect(operation?["channel", "$ref"]?.text == "#/channels/\(channel)")
             let published = document.resolving(operation?["bindings"])?["amqp"]
             #expect(published?["deliveryMode"] == .integer(2))
-            let isClaimed = Shop.topology.subscriptions.contains { $0.types.contains(type.type) }
+            let isClaimed = Self.topology.subscriptions.contains { $0.types.contains(type.type) }
             #expect(published?["mandatory"] == .bool(isClaimed))
             let source = document["components", "messages", name, "payload", "allOf"]?.array?.last
             #expect(
@@ -144,7 +174,7 @@ struct ContractsTests {
 
     @Test("Every queue takes the types that the topology gives its subscriber")
     func queues() {
-        for subscription in Shop.topology.subscriptions {
+        for subscription in Self.topology.subscriptions {
             let channel = document["channels", subscription.subscriber + "Queue"]
             #expect(channel?["address"]?.text == subscription.subscriber)
             let binding = channel?["bindings", "amqp"]
@@ -175,15 +205,31 @@ struct ContractsTests {
         let queues = (document["channels"]?.object ?? [:]).values.filter {
             $0["bindings", "amqp", "is"]?.text == "queue"
         }
-        #expect(queues.count == Shop.topology.subscriptions.count)
+        #expect(queues.count == Self.topology.subscriptions.count)
     }
 
-    @Test("Somebody subscribes to every type but order.placed, and only to types there are")
+    @Test("The document says of each queue what it takes only where there is Inventory")
+    func contexts() {
+        for subscription in Self.topology.subscriptions {
+            let channel = document["channels", subscription.subscriber + "Queue"]
+            let without = Shop.topology.subscriptions.first { $0.subscriber == subscription.subscriber }?.types ?? []
+            let further = (channel?["x-with-inventory-only"]?.array ?? []).compactMap { name in
+                document.resolving(channel?["messages", name.text ?? ""])?["name"]?.text
+            }
+            #expect(Set(further) == Set(subscription.types.map(\.rawValue)).subtracting(without.map(\.rawValue)))
+        }
+    }
+
+    @Test("Somebody subscribes to every type but those that are for followers, and only to types there are")
     func subscriptions() {
         let known = Set(Shop.events.map { $0.type })
-        let taken = Set(Shop.topology.subscriptions.flatMap(\.types))
+        let followed: Set = [ProductListed.type, ProductPriceChanged.type, StockChanged.type, OrderAccepted.type]
+        let taken = Set(Self.topology.subscriptions.flatMap(\.types))
         #expect(taken.isSubset(of: known))
-        #expect(known.subtracting(taken) == [OrderPlaced.type])
+        #expect(known.subtracting(taken) == followed)
+        let stock: Set = [StockReserved.type, StockRejected.type, StockConfirmed.type, StockReleased.type]
+        let takenWithout = Set(Shop.topology.subscriptions.flatMap(\.types))
+        #expect(known.subtracting(takenWithout) == followed.union(stock).union([OrderPlaced.type]))
     }
 
     @Test("The message properties are those of the profile")
@@ -258,6 +304,54 @@ struct ContractsTests {
             "data.lines[1].quantity must be from 1 to 10000"
         ),
         (PaymentCaptured(orderID: "o", paymentID: "", total: total), "data.paymentID must have 1 to 255 characters"),
+        (
+            OrderPlaced(
+                orderID: "o",
+                customer: customer,
+                lines: [OrderLine(sku: "TEA", quantity: 1, unitPrice: 0, name: "")],
+                total: total
+            ),
+            "data.lines[0].name must have 1 to 200 characters"
+        ),
+        (
+            OrderRejected(orderID: "o", customer: customer, reason: "r", total: Money(amount: 0, currency: "EUR")),
+            "data.total.amount must be from 1 to 999999999999"
+        ),
+        (
+            OrderCancelled(orderID: "o", customer: customer, total: total, reason: ""),
+            "data.reason must have 1 to 255 characters"
+        ),
+        (
+            OrderAccepted(orderID: "o", total: Money(amount: 0, currency: "EUR")),
+            "data.total.amount must be from 1 to 999999999999"
+        ),
+        (ProductListed(sku: "a b", name: "Assam", price: total), "data.sku must have 1 to 64 of A-Z a-z 0-9 . _ -"),
+        (ProductListed(sku: "TEA", name: "", price: total), "data.name must have 1 to 200 characters"),
+        (
+            ProductListed(sku: "TEA", name: "Assam", price: Money(amount: 100_000_001, currency: "EUR")),
+            "data.price.amount must be from 0 to 100000000"
+        ),
+        (
+            ProductPriceChanged(sku: "TEA", price: Money(amount: -1, currency: "EUR")),
+            "data.price.amount must be from 0 to 100000000"
+        ),
+        (
+            ProductPriceChanged(sku: "TEA", price: Money(amount: 1, currency: "eur")),
+            "data.price.currency must be the code of an active currency (ISO 4217)"
+        ),
+        (StockChanged(sku: "", level: .out), "data.sku must have 1 to 64 of A-Z a-z 0-9 . _ -"),
+        (StockReserved(orderID: "o", expiresAt: "tomorrow"), "data.expiresAt must be a time, RFC 3339"),
+        (StockRejected(orderID: "o", reason: "", skus: []), "data.reason must have 1 to 255 characters"),
+        (
+            StockRejected(orderID: "o", reason: "r", skus: ["TEA", "a/b"]),
+            "data.skus[1] must have 1 to 64 of A-Z a-z 0-9 . _ -"
+        ),
+        (
+            StockRejected(orderID: "o", reason: "r", skus: Array(repeating: "TEA", count: 101)),
+            "data.skus must have 0 to 100 elements"
+        ),
+        (StockConfirmed(orderID: ""), "data.orderID must have 1 to 255 characters"),
+        (StockReleased(orderID: "o", reason: ""), "data.reason must have 1 to 255 characters"),
     ]
 
     @Test("What makes no sense is neither written nor read, and the fault names field and rule", arguments: nonsense)
@@ -265,8 +359,9 @@ struct ContractsTests {
         let fault = EventFault(.invalidData, detail)
         #expect(throws: fault) { try event.encodedData() }
         let type: any Event.Type = Swift.type(of: event)
-        let bytes = try JSONValue(encoding: event).bytes
-        #expect(throws: fault) { _ = try type.init(decodingData: bytes) }
+        let value = try JSONValue(encoding: event)
+        #expect(throws: fault) { _ = try type.init(decodingData: value.bytes) }
+        #expect(try schema.faults(value, document["components", "schemas", Self.name(type)]).count == 1)
     }
 
     @Test("A text is as long as it has characters, as in the document, and not bytes")
