@@ -12,7 +12,15 @@ extension EndToEnd {
                 "WARREN_HTTP_ADDRESS": "nowhere", "WARREN_LOG_LEVEL": "loud", "WARREN_SHUTDOWN_GRACE": "soon",
             ]
             switch program {
-            case .order: break
+            case .order:
+                environment["SHOP_CONTEXTS"] = "inventory,warehouse"
+                environment["ORDER_INVENTORY_URL"] = "inventory"
+                environment["ORDER_DEADLINE"] = "0s"
+            case .inventory:
+                environment["INVENTORY_RESERVATION"] = "0s"
+                environment["INVENTORY_WAIT"] = "soon"
+                environment["INVENTORY_LOW"] = "-1"
+                environment["INVENTORY_RELIST"] = "0s"
             case .payment:
                 environment["PAYMENT_PROVIDER_URL"] = "ftp://provider"
                 environment["PAYMENT_PROVIDER_TIMEOUT"] = "0s"
