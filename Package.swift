@@ -184,7 +184,7 @@ let package = Package(
             at: "Unit/Shop",
             [
                 "Order", "Payment", "Notification", "Inventory", "Analytics", "Sandbox", "ServiceKit",
-                "ShopEvents", "Messaging", "Database", "Events", "HTTP", "JSON", "Telemetry",
+                "ShopEvents", "Messaging", "MessagingTestKit", "Database", "Events", "HTTP", "JSON", "Telemetry",
             ]
         ),
         tests(

@@ -69,6 +69,14 @@ extension EndToEnd {
                 order = try #require(try placed.json["id"]?.text, "\(placed.text)")
                 #expect(try await probe.post("/orders/\(order)/cancel").status == 202)
             }
+            if program == .inventory {
+                // The one that the table asks for was cancelled before it was made.
+                let back = HTTPProbe(
+                    port: publicPort,
+                    headers: hasTokens ? ["Authorization": "Bearer \(DoorRules.shop)"] : [:]
+                )
+                #expect(try await back.send("DELETE", "/reservations/1").status == 200)
+            }
             let document = try await probe.get("/openapi.yaml")
             let pages = try await operations.get("/problems").text.split(separator: "\n")
             try await body(
@@ -168,16 +176,15 @@ extension EndToEnd {
             let parts = name.split(separator: " ")
             let path = parts[1].replacing("/orders/{id}", with: "/orders/\(service.order)")
                 .replacing("{orderID}", with: service.order).replacing("{id}", with: "1")
-                .replacing("{sku}", with: "TEA-500")
-                .replacing("{slug}", with: "invalid-request")
+                .replacing("{slug}", with: "invalid-request").replacing("{sku}", with: "1")
             let host = caller.host ?? "127.0.0.1:\(port)"
-            let hasBody = parts[0] == "POST" || name.hasPrefix("PUT /products")
-            let type = hasBody ? [(name: "Content-Type", value: "application/json")] : []
+            let isPost = parts[0] == "POST" || name == "PUT /products/{sku}"
+            let type = isPost ? [(name: "Content-Type", value: "application/json")] : []
             return HTTPConversation.Request(
                 String(parts[0]),
                 String(path),
                 headers: [(name: "Host", value: host)] + caller.headers + proxy + type,
-                body: hasBody ? Array("{}".utf8) : []
+                body: isPost ? Array("{}".utf8) : []
             )
         }
 

@@ -10,9 +10,8 @@ final class Shop: Sendable {
         case payment = "payment-service"
         case notification = "notification-service"
         case sandbox
-        /// In the tests that ask for it; Order's `SHOP_CONTEXTS` has to say so too.
+        /// In the tests that ask for them.
         case inventory = "inventory-service"
-        /// In the tests that ask for it.
         case analytics = "analytics-service"
 
         /// What runs in every test.
@@ -30,6 +29,8 @@ final class Shop: Sendable {
         var broker: PrivateBroker?
         /// Whether Payment reaches the provider through `Shop.wire`.
         var usesWire = false
+        /// Whether orders wait for Inventory, which runs too.
+        var hasInventory = false
     }
 
     let folder: TemporaryFolder
@@ -90,9 +91,6 @@ final class Shop: Sendable {
                 environment["PAYMENT_PROVIDER_URL"] = "http://127.0.0.1:\(wire?.port ?? sandboxPort)"
                 environment["PAYMENT_PROVIDER_TIMEOUT"] = "2s"
             }
-            if program == .order {
-                environment["ORDER_INVENTORY_URL"] = "http://127.0.0.1:\(operationsPorts[.inventory] ?? 0)"
-            }
             if program == .analytics {
                 environment["ANALYTICS_ORDER_URL"] = "http://127.0.0.1:\(operationsPorts[.order] ?? 0)"
                 environment["PLATFORM_URL"] = "http://127.0.0.1:\(sandboxPort)"
@@ -100,6 +98,10 @@ final class Shop: Sendable {
                 environment["PLATFORM_PAUSE"] = "200ms"
             }
             if program == .notification { environment["MAIL_SMTP_URL"] = mail.url }
+            if program == .order, options.hasInventory {
+                environment["SHOP_CONTEXTS"] = "inventory"
+                environment["ORDER_INVENTORY_URL"] = "http://127.0.0.1:\(operationsPorts[.inventory] ?? 0)"
+            }
             environments[program] = environment.merging(options.environment[program] ?? [:]) { _, given in given }
         }
         self.environments = environments
@@ -109,8 +111,9 @@ final class Shop: Sendable {
     static func open(_ options: Options = Options(), _ body: (Shop) async throws -> Void) async throws {
         let shop = try await Shop(options)
         do {
-            for program in Program.usual { try shop.start(program) }
-            for program in Program.usual { try await shop.waitUntilReady(program) }
+            let programs = Program.usual + (options.hasInventory ? [.inventory] : [])
+            for program in programs { try shop.start(program) }
+            for program in programs { try await shop.waitUntilReady(program) }
             try await body(shop)
         } catch {
             let logs = shop.children.withLock { $0.values.map(\.tail) }.joined(separator: "\n\n")

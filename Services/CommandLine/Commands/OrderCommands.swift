@@ -6,14 +6,16 @@ import ServiceKit
 enum OrderCommands {
     static let command = Command(
         name: "order",
-        summary: "Place, show, cancel and list orders.",
+        summary: "Place, show, trace, cancel and list orders.",
         examples: [
             .init("warren order place --email ada@example.com --price 1999", "Place an order of 19.99 EUR"),
+            .init("warren order trace 0198c5d2-…", "What happened to it in all services"),
             .init("warren order list --status rejected", "Orders that could not be carried out"),
         ],
-        subcommands: [place, show, cancel, list]
+        subcommands: [place, show, trace, cancel, list]
     )
 
+    private static let trace = OrderTrace.command
     private static let identifier = Argument(name: "ID", help: "the order's id")
     private static let place = Command(
         name: "place",

@@ -1,3 +1,4 @@
+import ServiceKit
 import ShopEvents
 import Telemetry
 
@@ -28,18 +29,7 @@ struct ProductView: Encodable {
 struct ProductPage: Encodable {
     let products: [ProductView]
     /// The `after` of the next page; null on the last.
-    let next: String?
-
-    private enum CodingKeys: String, CodingKey {
-        case products
-        case next
-    }
-
-    func encode(to encoder: any Encoder) throws {
-        var fields = encoder.container(keyedBy: CodingKeys.self)
-        try fields.encode(products, forKey: .products)
-        try fields.encode(next, forKey: .next)
-    }
+    @OrNull var next: String?
 }
 
 /// A reservation as the API shows it; what does not apply is left out.

@@ -174,7 +174,7 @@ struct Stockroom: Sendable {
         try visit(at: now, in: transaction) { visit in
             guard try visit.adjust(sku, by: change) else { return nil }
             // Those that wait come first; the answer says what is left.
-            try visit.serveWaiting()
+            try visit.close()
             return visit.products[sku]
         }
     }

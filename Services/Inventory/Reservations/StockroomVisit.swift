@@ -90,7 +90,10 @@ struct StockroomVisit {
 
     private mutating func carryOut(_ move: StockMove, of reservation: Reservation) throws {
         for line in reservation.lines {
-            products[line.sku]?.stock.apply(move, line.quantity)
+            // No product is ever removed: what was reserved of it is there.
+            guard var product = try product(line.sku) else { continue }
+            product.stock.apply(move, line.quantity)
+            products[line.sku] = product
             note(line.sku, givesBack: move.givesBack, takesAway: move.takesAway)
             guard move.onHand != 0 else { continue }
             try movements.append(
@@ -160,7 +163,7 @@ struct StockroomVisit {
     /// Tries those that wait for what was freed, oldest first, and rejects those whose hope is gone.
     ///
     /// No change of theirs frees anything, so one look along the line is enough.
-    mutating func serveWaiting() throws {
+    private mutating func serveWaiting() throws {
         var left = room.waitingAtOnce
         for sku in shrunk.sorted() {
             while let next = try store.firstWaiting(for: sku, moreThan: onHand(sku), in: transaction) {
@@ -215,7 +218,8 @@ struct StockroomVisit {
 
     // MARK: The end
 
-    /// Looks at those that wait, writes the products that moved, and says the levels that changed.
+    /// Looks at those that wait, writes the products that moved, and says the levels that changed; a second time there is nothing
+    /// left to do.
     mutating func close() throws {
         try serveWaiting()
         for sku in moved.sorted() {

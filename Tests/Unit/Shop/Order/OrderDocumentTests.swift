@@ -6,55 +6,30 @@ import ShopEvents
 import TestSupport
 import Testing
 
+@testable import Inventory
 @testable import Order
 @testable import Sandbox
 
 @Suite("Order's OpenAPI document tells what the code does")
 struct OrderDocumentTests {
-    let document: JSONValue
-    let schema: JSONSchema
+    let api: APIDocument
+    var document: JSONValue { api.document }
+    var schema: JSONSchema { api.schema }
 
     init() throws {
-        document = try YAML.read("Services/Order/openapi.yaml")
-        schema = JSONSchema(document: document)
+        api = try APIDocument("Services/Order/openapi.yaml")
     }
 
-    private func rules(_ name: String) -> JSONValue? { document["components", "schemas", name] }
+    private func rules(_ name: String) -> JSONValue? { api.rules(name) }
 
     @Test("The routes are the same")
     func routes() {
-        var described: Set<String> = []
-        for (path, item) in document["paths"]?.object ?? [:] {
-            for method in (item.object ?? [:]).keys { described.insert("\(method.uppercased()) \(path)") }
-        }
-        #expect(described == Set(OrderAPI.routes.map { "\($0.method) \($0.pattern)" }))
-        #expect(OrderAPI.routes.count == described.count)
+        api.checkRoutes(OrderAPI.routes.map { "\($0.method) \($0.pattern)" })
     }
 
     @Test("Every answer with a body has a schema, and every example keeps to it")
     func examples() throws {
-        var checked = 0
-        func check(_ content: JSONValue?, at place: String) throws {
-            for (type, media) in content?.object ?? [:] {
-                #expect(document.resolving(media["schema"]) != nil, "\(place) \(type)")
-                for (name, example) in media["examples"]?.object ?? [:] {
-                    let value = try #require(document.resolving(example)?["value"])
-                    #expect(try schema.faults(value, media["schema"]) == [], "\(place) \(type) \(name)")
-                    checked += 1
-                }
-            }
-        }
-        for (path, item) in document["paths"]?.object ?? [:] {
-            for (method, operation) in item.object ?? [:] {
-                try check(operation["requestBody", "content"], at: "\(method) \(path)")
-                for (status, answer) in operation["responses"]?.object ?? [:] {
-                    let answer = document.resolving(answer)
-                    #expect(answer?["content"] != nil, "\(method) \(path) \(status)")
-                    try check(answer?["content"], at: "\(method) \(path) \(status)")
-                }
-            }
-        }
-        #expect(checked >= 10)
+        #expect(try api.checkExamples() >= 10)
     }
 
     @Test("The example of a request is an order that the code takes")
@@ -193,28 +168,7 @@ struct OrderDocumentTests {
 
     @Test("Every operation has a name, and says what any request may be answered with; every problem is named")
     func problems() throws {
-        for (path, item) in document["paths"]?.object ?? [:] {
-            for (method, operation) in item.object ?? [:] {
-                #expect(operation["operationId"]?.text != nil, "\(method) \(path)")
-                let responses = operation["responses"]?.object ?? [:]
-                #expect(responses["default"]?["$ref"]?.text == "#/components/responses/Server", "\(method) \(path)")
-                for status in ["401", "403", "422", "503"] { #expect(responses[status] != nil, "\(method) \(path)") }
-                for status in ["400", "415"] {
-                    #expect((responses[status] != nil) == (operation["requestBody"] != nil), "\(method) \(path)")
-                }
-            }
-        }
-        let kit = try YAML.read("Shared/ServiceKit/Operations/openapi.yaml")[
-            "components",
-            "schemas",
-            "ProblemType",
-            "enum"
-        ]
-        let own = ProblemKind.ofOrder.map(\.path)
-        #expect(
-            rules("ProblemType")?["enum"].elements.compactMap(\.text)
-                == (kit.elements.compactMap(\.text) + own).sorted()
-        )
+        try api.checkProblems(ProblemKind.ofOrder)
     }
 
     @Test("The shop's kinds of problems are in their service's catalogue, and all of them are answered")
@@ -224,8 +178,10 @@ struct OrderDocumentTests {
         let kit = try ProblemSources.read("Shared")
         let sandbox = try ProblemSources.read("Services/Sandbox")
         #expect(Set(sandbox.declared.values) == Set(ProblemKind.ofSandbox.map(\.slug)))
-        let catalogues = ["Order", "Sandbox"]
-        for service in ["Order", "Payment", "Notification", "Analytics", "Sandbox"] {
+        let inventory = try ProblemSources.read("Services/Inventory")
+        #expect(Set(inventory.declared.values) == Set(ProblemKind.ofInventory.map(\.slug)))
+        let catalogues = ["Order", "Sandbox", "Inventory"]
+        for service in ["Order", "Payment", "Notification", "Inventory", "Analytics", "Sandbox"] {
             let sources = try ProblemSources.read("Services/\(service)")
             #expect(sources.others.isEmpty, "\(service)")
             #expect(sources.used.isSubset(of: Set(sources.declared.keys).union(kit.declared.keys)), "\(service)")
@@ -233,7 +189,9 @@ struct OrderDocumentTests {
             let isKnown = catalogues.contains(service) || sources.declared.isEmpty
             #expect(isKnown, "\(service) has kinds: add them to its catalogue")
         }
-        for own in [order, sandbox] { #expect(Set(own.declared.values).isDisjoint(with: kit.declared.values)) }
+        for own in [order, sandbox, inventory] {
+            #expect(Set(own.declared.values).isDisjoint(with: kit.declared.values))
+        }
     }
 
     @Test("The limits are the same")
