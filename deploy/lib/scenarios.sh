@@ -175,7 +175,7 @@ scenario_malformed() {
     heading '7. A message that no handler can read'
     note 'It goes to the dead letters at once: no retry could help. An operator decides what becomes of it.'
     order=malformed-$RANDOM
-    warren publish order.confirmed --subject "$order" --force --data '{"poison": true}'
+    warren publish order.refunded --subject "$order" --force --data '{"poison": true}'
     expect 'it is a dead letter' 120 find_dead_letter
     current_step="the error of dead letter $letter"
     done_well "because: $("$bin/warren" dead-letters show "$letter" --output json | jq -er '"\(.errorClass): \(.error)"')"

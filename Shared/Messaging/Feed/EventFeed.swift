@@ -206,7 +206,13 @@ public final class EventFeed: Sendable {
             guard let after = await persistently({ try await self.position() }) else { return nil }
             do {
                 let types = (types ?? subscriber.types).map(\.rawValue).sorted()
-                let request = FeedRequest(after: after, limit: pageSize, types: types, wait: wait)
+                // A source that was away is asked for an answer at once: nobody should wait for an event to hear that it is back.
+                let request = FeedRequest(
+                    after: after,
+                    limit: pageSize,
+                    types: types,
+                    wait: problem == nil ? wait : .zero
+                )
                 let page = try await transport.page(request)
                 guard page.next >= after else {
                     throw FeedError.refused("the next position \(page.next) lies before \(after), which was asked for")

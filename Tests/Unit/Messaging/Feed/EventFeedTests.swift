@@ -125,6 +125,30 @@ struct EventFeedTests {
         }
     }
 
+    @Test func `a source that is back is known to be back at once, though nothing happens there`() async throws {
+        try await withBench { source async throws in
+            try await withBench { target async throws in
+                target.recordEffects()
+                let waits = Mutex<[Duration]>([])
+                let transport = LogTransport(log: source.eventLog) { request in
+                    let count = waits.withLock { waits in
+                        waits.append(request.wait)
+                        return waits.count
+                    }
+                    guard count > 1 else { throw FeedError.unavailable("it is away") }
+                }
+                let feed = target.feed(over: transport)
+                let following = Task { try await feed.follow() }
+                try await eventually { waits.withLock { $0.count } == 3 }
+                #expect(feed.problem == nil)
+                #expect(waits.withLock { $0 } == [.seconds(20), .zero, .seconds(20)])
+                following.cancel()
+                source.eventLog.stopWaiting()
+                _ = try? await following.value
+            }
+        }
+    }
+
     @Test func `where types are named it asks for those alone, so that the queue brings the others`() async throws {
         try await withBench { source async throws in
             try await withBench { target async throws in
