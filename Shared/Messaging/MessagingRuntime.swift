@@ -411,6 +411,10 @@ public final class MessagingRuntime: Sendable {
             }
     }
 
+    /// Those of the checks whose problem is no reason to send this service's clients away: one subscriber's queue confirms nothing,
+    /// or the source of a feed that is followed is away.
+    public var advisoryChecks: Set<String> { feeds.away.union(["broker.confirms"]) }
+
     /// How messaging stands now.
     public var state: MessagingState { MessagingState(connections.map { $0.state() }) }
 

@@ -96,6 +96,11 @@ extension EndToEnd {
                 try await shop.kill(.inventory)
                 let ids = [try await shop.buy(1), try await shop.buy(1)]
                 try await shop.cancel(ids[1])
+                let problem = try await eventually("Order says that the feed has no answer") {
+                    let checks = try await shop.probe(.order).get("/readyz?verbose").text
+                    return checks.split(separator: "\n").first { $0.hasPrefix("[!] feed.inventory") }
+                }
+                #expect(try await shop.probe(.order).get("/readyz").status == 200, "\(problem)")
                 #expect(try await shop.order(ids[0])["stockStatus"].text == "requested")
                 try await shop.restart(.inventory)
                 try await shop.waitFor("confirmed", order: ids[0])

@@ -13,7 +13,7 @@ struct SchemaTests {
             ("order-service", "WARREN_HTTP_ADDRESS", 10), ("payment-service", "WARREN_HTTP_ADDRESS", 6),
             ("order-service", "WARREN_OPERATIONS_ADDRESS", 12), ("payment-service", "WARREN_OPERATIONS_ADDRESS", 8),
             ("notification-service", "WARREN_OPERATIONS_ADDRESS", 8),
-            ("notification-service", "WARREN_HTTP_ADDRESS", 4),
+            ("notification-service", "WARREN_HTTP_ADDRESS", 4), ("inventory-service", "WARREN_HTTP_ADDRESS", 10),
         ]
     )
     func fuzz(program: String, address: String, seconds: Int) async throws {

@@ -41,6 +41,8 @@ internal import Telemetry
 public final class EventFeed: Sendable {
     private struct State {
         var problem: String?
+        /// Whether the problem passes by itself: the source does not answer, and is asked again.
+        var isAway = false
     }
 
     /// The name, unique in this service; its offset is kept under it.
@@ -81,6 +83,9 @@ public final class EventFeed: Sendable {
 
     /// What is wrong now, nil when nothing is.
     public var problem: String? { state.withLock { $0.problem } }
+
+    /// Whether what is wrong is only that the source does not answer.
+    var isAway: Bool { state.withLock { $0.isAway } }
 
     /// Where the feed stands in the source's store.
     ///
@@ -225,7 +230,7 @@ public final class EventFeed: Sendable {
                 throw error
             } catch {
                 if Task.isCancelled { return nil }
-                report("\(error)")
+                report("\(error)", isAway: true)
                 logger.warning("a feed has no answer", [LogField("feed.name", name), LogField("error", error: error)])
                 await Signal().wait(until: .now + pause)
                 pause = min(pause * 2, .seconds(10))
@@ -276,7 +281,7 @@ public final class EventFeed: Sendable {
         await Messaging.persistently(logger, "a feed's offset cannot be used", operation)
     }
 
-    private func report(_ problem: String?) {
-        state.withLock { $0.problem = problem }
+    private func report(_ problem: String?, isAway: Bool = false) {
+        state.withLock { $0 = State(problem: problem, isAway: isAway) }
     }
 }

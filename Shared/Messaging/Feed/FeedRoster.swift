@@ -51,6 +51,14 @@ final class FeedRoster: Sendable {
         }
     }
 
+    /// The feeds that are followed and whose source does not answer: what this service does beside goes on.
+    ///
+    /// Where one catches up, the queue waits for it.
+    var away: Set<String> {
+        let feeds = state.withLock { $0.followed }
+        return Set(feeds.filter(\.isAway).map { "feed.\($0.name)" })
+    }
+
     /// What is wrong, by feed.
     var problems: [(check: String, problem: String)] {
         let feeds = state.withLock { $0.followed + $0.caughtUp }

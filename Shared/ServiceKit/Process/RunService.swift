@@ -284,15 +284,14 @@ struct ServiceRun: Sendable {
     /// The broker's connections.
     private static func probe(of runtime: MessagingRuntime) -> Readiness.Probe {
         Readiness.Probe(name: "broker") {
-            let problems = runtime.problems()
+            let (problems, advisory) = (runtime.problems(), runtime.advisoryChecks)
             let checks = runtime.checks
             let others = problems.map(\.check).filter { !checks.contains($0) }
             return (checks + others).map { name in
-                // One subscriber's queue that confirms nothing is no reason to send this service's clients away.
                 Readiness.Finding(
                     name: name,
                     problem: problems.first { $0.check == name }?.problem,
-                    isAdvisory: name == "broker.confirms"
+                    isAdvisory: advisory.contains(name)
                 )
             }
         }

@@ -72,14 +72,19 @@ public struct FieldReader {
         return text
     }
 
-    /// A whole number of that range.
+    /// A whole number of that range, however it is written: 2, 2.0 and 2e0 are one number, as JSON Schema has it.
     public func integer(_ name: String, in range: ClosedRange<Int64>) -> Int64? {
         guard isPresent(name) else { return nil }
-        guard let number = try? container.decode(Int64.self, forKey: Key(name)), range.contains(number) else {
+        guard let number = whole(Key(name)), range.contains(number) else {
             fault(name, "must be a whole number from \(range.lowerBound) to \(range.upperBound)")
             return nil
         }
         return number
+    }
+
+    private func whole(_ key: Key) -> Int64? {
+        if let number = try? container.decode(Int64.self, forKey: key) { return number }
+        return (try? container.decode(Double.self, forKey: key)).flatMap { Int64(exactly: $0) }
     }
 
     /// The object in a field.

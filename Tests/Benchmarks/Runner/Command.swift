@@ -39,13 +39,13 @@ struct Command {
         }
     }
 
-    func run() throws {
+    func run() async throws {
         let report = Report()
         let load = Machine.loadAverage.first.map { NumberText.fixed($0, 1) } ?? "?"
         print("\(Machine.cores) cores, load average \(load), medians of \(setting.rounds) interleaved runs")
         for name in names {
             switch name {
-            case "orders": try OrdersBenchmark(setting: setting, report: report).run()
+            case "orders": try await OrdersBenchmark(setting: setting, report: report).run()
             case "delivery": try DeliveryBenchmark(setting: setting, report: report).run()
             case "dead-letters": try DeadLettersBenchmark(setting: setting, report: report).run()
             case "costs": try CostsBenchmark(setting: setting, report: report, scale: scale).run()

@@ -79,7 +79,7 @@ do {
         // On the pool, where a service's work runs, and not on the main thread.
         try await Task.detached { try await runWorker(Array(arguments.dropFirst())) }.value
     } else {
-        try Command(arguments).run()
+        try await Command(arguments).run()
     }
 } catch {
     Standard.error("benchmarks: \(error)")

@@ -16,7 +16,9 @@ final class RunningShop {
     private let setting: Setting
 
     /// Starts everything and waits until it is ready.
-    init(_ setting: Setting) throws {
+    ///
+    /// - Parameter hasInventory: whether orders wait for Inventory, which has all that they ask for.
+    init(_ setting: Setting, hasInventory: Bool) throws {
         self.setting = setting
         mailSink = try MailSink()
         orderPort = try Loopback.freePort()
@@ -25,8 +27,24 @@ final class RunningShop {
         try start("sandbox", port: sandboxPort)
         try start("payment-service", port: payment, ["PAYMENT_PROVIDER_URL": "http://127.0.0.1:\(sandboxPort)"])
         try start("notification-service", port: notification, ["MAIL_SMTP_URL": "smtp://127.0.0.1:\(mailSink.port)"])
-        try start("order-service", port: orderPort)
-        for port in [sandboxPort, payment, notification, orderPort] { try waitUntilReady(port) }
+        var ports = [sandboxPort, payment, notification, orderPort]
+        if hasInventory {
+            let (inventory, operations) = (try Loopback.freePort(), try Loopback.freePort())
+            ports.append(inventory)
+            try start("inventory-service", port: inventory, operations: operations)
+            try start(
+                "order-service",
+                port: orderPort,
+                ["SHOP_CONTEXTS": "inventory", "ORDER_INVENTORY_URL": "http://127.0.0.1:\(operations)"]
+            )
+            for port in ports { try waitUntilReady(port) }
+            let client = try ShopClient(port: inventory)
+            for product in ShopClient.products { try client.stock(product, pieces: 1_000_000) }
+            try waitUntilSold()
+        } else {
+            try start("order-service", port: orderPort)
+            for port in ports { try waitUntilReady(port) }
+        }
         if let folder = setting.brokerFolder, let pid = RunningShop.brokerProcess(folder) {
             members.append(Member(name: "broker", pid: pid))
         }
@@ -43,13 +61,18 @@ final class RunningShop {
         }
     }
 
-    private func start(_ name: String, port: UInt16, _ settings: [String: String] = [:]) throws {
+    private func start(
+        _ name: String,
+        port: UInt16,
+        operations: UInt16 = 0,
+        _ settings: [String: String] = [:]
+    ) throws {
         var environment = [
             "WARREN_HTTP_ADDRESS": "127.0.0.1:\(port)",
             "WARREN_LOG_LEVEL": "warning",
         ]
         if name != "sandbox" {
-            environment["WARREN_OPERATIONS_ADDRESS"] = "127.0.0.1:0"
+            environment["WARREN_OPERATIONS_ADDRESS"] = "127.0.0.1:\(operations)"
             environment["WARREN_AMQP_URL"] = setting.broker
             environment["WARREN_DATABASE_URL"] = "sqlite:\(setting.folder)/\(name).db"
         }
@@ -59,6 +82,20 @@ final class RunningShop {
         let program = try Program(path, [], environment: environment, log: log)
         programs.append(program)
         members.append(Member(name: name, pid: program.pid))
+    }
+
+    /// Order has heard of the products: one of each is ordered.
+    private func waitUntilSold() throws {
+        let deadline = Meter.now() + 30_000_000_000
+        let client = try ShopClient(port: orderPort)
+        while (try? client.placeOrder(0)) == nil {
+            guard Meter.now() < deadline else { throw BenchmarkError("Order has not heard of the products in 30 s") }
+            usleep(20_000)
+        }
+        while try client.hasPlacedOrders() {
+            guard Meter.now() < deadline else { throw BenchmarkError("the first order was not decided in 30 s") }
+            usleep(5_000)
+        }
     }
 
     private func waitUntilReady(_ port: UInt16) throws {

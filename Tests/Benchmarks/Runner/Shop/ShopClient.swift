@@ -8,6 +8,19 @@ final class ShopClient {
         connection = try Connection(port: port)
     }
 
+    /// What orders ask for, and at which price.
+    static let products = [(sku: "TEA-500", price: 650), (sku: "CUP-1", price: 900)]
+
+    /// Lists a product and brings in pieces of it; for Inventory.
+    func stock(_ product: (sku: String, price: Int), pieces: Int) throws {
+        let body = "{\"name\":\"\(product.sku)\",\"price\":{\"amount\":\(product.price),\"currency\":\"EUR\"}}"
+        let listed = try exchange("PUT", "/products/\(product.sku)", body: body)
+        let stocked = try exchange("POST", "/products/\(product.sku)/stock", body: "{\"change\":\(pieces)}")
+        guard listed.status == 201, stocked.status == 200 else {
+            throw BenchmarkError("a product was answered with \(listed.status) and \(stocked.status): \(stocked.body)")
+        }
+    }
+
     /// Places an order that will be confirmed; gives its address.
     func placeOrder(_ number: Int) throws -> String {
         let body = """

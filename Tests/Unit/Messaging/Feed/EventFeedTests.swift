@@ -129,6 +129,7 @@ struct EventFeedTests {
         try await withBench { source async throws in
             try await withBench { target async throws in
                 target.recordEffects()
+                let release = Signal()
                 let waits = Mutex<[Duration]>([])
                 let transport = LogTransport(log: source.eventLog) { request in
                     let count = waits.withLock { waits in
@@ -136,11 +137,16 @@ struct EventFeedTests {
                         return waits.count
                     }
                     guard count > 1 else { throw FeedError.unavailable("it is away") }
+                    if count == 2 { await release.wait(until: .now + .seconds(60)) }
                 }
                 let feed = target.feed(over: transport)
                 let following = Task { try await feed.follow() }
+                try await eventually { feed.isAway }
+                #expect(feed.problem == "it is away")
+                release.raise()
                 try await eventually { waits.withLock { $0.count } == 3 }
                 #expect(feed.problem == nil)
+                #expect(!feed.isAway)
                 #expect(waits.withLock { $0 } == [.seconds(20), .zero, .seconds(20)])
                 following.cancel()
                 source.eventLog.stopWaiting()

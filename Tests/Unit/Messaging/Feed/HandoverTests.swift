@@ -141,4 +141,34 @@ struct HandoverTests {
             }
         }
     }
+
+    @Test
+    func `a source that is away keeps the queue of a catch-up closed, and leaves a service that follows it ready`()
+        async throws
+    {
+        try await withBench { source async throws in
+            try await withBench { target async throws in
+                let away = LogTransport(log: source.eventLog) { _ in throw FeedError.unavailable("it is away") }
+                for isFollowed in [true, false] {
+                    let roster = FeedRoster()
+                    let feed = target.feed(over: away)
+                    if isFollowed { roster.follow(feed) } else { roster.catchUp(feed) }
+                    let running = Task {
+                        if isFollowed { await roster.run() } else { _ = await roster.handOver {} }
+                    }
+                    try await eventually { feed.isAway }
+                    #expect(roster.problems.map(\.check) == ["feed.source"])
+                    #expect(roster.away == (isFollowed ? ["feed.source"] : []))
+                    running.cancel()
+                    await running.value
+                }
+                let gone = LogTransport(log: source.eventLog) { _ in throw FeedError.gone(through: 5) }
+                let roster = FeedRoster()
+                roster.follow(target.feed(over: gone))
+                await roster.run()
+                #expect(roster.problems.map(\.check) == ["feed.source"])
+                #expect(roster.away == [], "that does not pass by itself")
+            }
+        }
+    }
 }

@@ -97,6 +97,12 @@ struct OrderFormTests {
         try JSONDecoder().decode(OrderForm.self, from: Data(body.utf8))
     }
 
+    @Test("A whole number is one however it is written", arguments: ["2", "2.0", "2e0", "20e-1"])
+    func wholeNumbers(text: String) throws {
+        let form = try form(OrderFixtures.body.replacing(#""quantity":2"#, with: #""quantity":\#(text)"#))
+        #expect(form.draft == OrderFixtures.draft)
+    }
+
     @Test("A right order becomes a draft with the sum of its lines")
     func right() throws {
         let form = try form(OrderFixtures.body)
