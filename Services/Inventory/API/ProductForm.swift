@@ -17,8 +17,7 @@ struct ProductForm: Decodable {
         let faults = FaultCollector()
         let body = try FieldReader(decoder, faults: faults)
         body.refuseFields(otherThan: ["name", "price"])
-        let name = body.text("name")
-        if let name { LineOfText.check(name, InventoryLimits.nameLength, "name", body) }
+        let name = body.line("name", InventoryLimits.nameLength)
         let price = Self.price(body)
         self.faults = faults.faults
         if faults.faults.isEmpty, let name, let price {
@@ -77,26 +76,4 @@ enum InventoryLimits {
     static let queryWords = 10
 
     static let skuRule = "must be \(skuLength.lowerBound) to \(skuLength.upperBound) of A-Z a-z 0-9 . _ -"
-}
-
-/// A text of one line for people's eyes.
-enum LineOfText {
-    /// Notes what is wrong with one.
-    static func check(_ text: String, _ length: ClosedRange<Int>, _ field: String, _ reader: FieldReader) {
-        let scalars = text.unicodeScalars
-        if !length.contains(scalars.count) {
-            reader.fault(field, "must have \(length.lowerBound) to \(length.upperBound) characters")
-        } else if scalars.contains(where: isControl) {
-            reader.fault(field, "must not contain control characters or line separators")
-        } else if scalars.allSatisfy(\.properties.isWhitespace) {
-            reader.fault(field, "must not be blank")
-        }
-    }
-
-    private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
-        switch scalar.properties.generalCategory {
-        case .control, .lineSeparator, .paragraphSeparator: true
-        default: false
-        }
-    }
 }

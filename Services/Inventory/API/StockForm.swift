@@ -18,8 +18,7 @@ struct StockForm: Decodable {
         body.refuseFields(otherThan: ["change", "reason"])
         let change = body.integer("change", in: InventoryLimits.change)
         if change == 0 { body.fault("change", "must not be 0") }
-        let reason = body.has("reason") ? body.text("reason") : nil
-        if let reason { LineOfText.check(reason, InventoryLimits.reasonLength, "reason", body) }
+        let reason = body.has("reason") ? body.line("reason", InventoryLimits.reasonLength) : nil
         self.faults = faults.faults
         movement = faults.faults.isEmpty ? change.map { Movement(change: Int($0), reason: reason) } : nil
     }

@@ -160,27 +160,9 @@ extension OrderWish {
         if let email, EmailAddress(email) == nil {
             reader.fault("email", "must be an e-mail address (local@domain in ASCII, at most 254 bytes)")
         }
-        let name = reader.text("name")
-        if let name {
-            let scalars = name.unicodeScalars
-            let range = OrderLimits.nameLength
-            if !range.contains(scalars.count) {
-                reader.fault("name", "must have \(range.lowerBound) to \(range.upperBound) characters")
-            } else if scalars.contains(where: isControl) {
-                reader.fault("name", "must not contain control characters or line separators")
-            } else if scalars.allSatisfy(\.properties.isWhitespace) {
-                reader.fault("name", "must not be blank")
-            }
-        }
+        let name = reader.line("name", OrderLimits.nameLength)
         guard let email, let name else { return nil }
         return Customer(email: email, name: name)
-    }
-
-    private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
-        switch scalar.properties.generalCategory {
-        case .control, .lineSeparator, .paragraphSeparator: true
-        default: false
-        }
     }
 
     private static func currency(_ body: FieldReader) -> Currency? {

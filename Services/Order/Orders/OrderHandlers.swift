@@ -94,6 +94,7 @@ struct OrderHandlers: Sendable {
         switch order.expire(at: now()) {
         case .settled: return
         case .rejected(let events):
+            // Not by `OrderDesk.change`, which takes the deadline back: this is the deadline, and its receipt ends it.
             try desk.store.update(order, in: transaction)
             for event in events { try transaction.append(event) }
         case .moneyUnclear:

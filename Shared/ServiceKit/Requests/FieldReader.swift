@@ -72,6 +72,29 @@ public struct FieldReader {
         return text
     }
 
+    /// A text of one line for people's eyes: of that many characters, without control characters, not blank.
+    ///
+    /// It is given back whatever is wrong with it; what is wrong is noted.
+    public func line(_ name: String, _ length: ClosedRange<Int>) -> String? {
+        guard let text = text(name) else { return nil }
+        let scalars = text.unicodeScalars
+        if !length.contains(scalars.count) {
+            fault(name, "must have \(length.lowerBound) to \(length.upperBound) characters")
+        } else if scalars.contains(where: Self.breaksLine) {
+            fault(name, "must not contain control characters or line separators")
+        } else if scalars.allSatisfy(\.properties.isWhitespace) {
+            fault(name, "must not be blank")
+        }
+        return text
+    }
+
+    private static func breaksLine(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.properties.generalCategory {
+        case .control, .lineSeparator, .paragraphSeparator: true
+        default: false
+        }
+    }
+
     /// A whole number of that range, however it is written: 2, 2.0 and 2e0 are one number, as JSON Schema has it.
     public func integer(_ name: String, in range: ClosedRange<Int64>) -> Int64? {
         guard isPresent(name) else { return nil }
