@@ -82,19 +82,25 @@ let documents: [String: [String]] = [
     "ShopEvents": ["README.md", "asyncapi.yaml"],
     "Telemetry": ["README.md"],
     "Analytics": ["README.md", "follow_orders.py"],
+    "Coupon": ["README.md"],
     "Inventory": ["README.md"],
     "Order": ["README.md"],
     "Notification": ["README.md"],
     "Payment": ["README.md"],
+    "Points": ["README.md"],
     "Sandbox": ["README.md"],
+    "Shipping": ["README.md"],
 ]
 
 /// Documents that programs serve: in their code, so that a program is one file.
 let served: [String: [Resource]] = [
     "ServiceKit": [.embedInCode("Operations/openapi.yaml"), .embedInCode("Wiring/public.yaml")],
+    "Coupon": [.embedInCode("openapi.yaml")],
     "Inventory": [.embedInCode("openapi.yaml")],
     "Order": [.embedInCode("openapi.yaml")],
     "Payment": [.embedInCode("openapi.yaml")],
+    "Points": [.embedInCode("openapi.yaml")],
+    "Shipping": [.embedInCode("openapi.yaml")],
 ]
 
 let package = Package(
@@ -115,6 +121,9 @@ let package = Package(
         .executable(name: "payment-service", targets: ["Payment"]),
         .executable(name: "notification-service", targets: ["Notification"]),
         .executable(name: "inventory-service", targets: ["Inventory"]),
+        .executable(name: "coupon-service", targets: ["Coupon"]),
+        .executable(name: "points-service", targets: ["Points"]),
+        .executable(name: "shipping-service", targets: ["Shipping"]),
         .executable(name: "analytics-service", targets: ["Analytics"]),
         .executable(name: "sandbox", targets: ["Sandbox"]),
         .executable(name: "warren", targets: ["CommandLine"]),
@@ -151,12 +160,36 @@ let package = Package(
             "Inventory",
             ["ServiceKit", "ShopEvents", "Messaging", "Database", "Events", "HTTP", "JSON", "Telemetry"]
         ),
+        service(
+            "Coupon",
+            ["ServiceKit", "ShopEvents", "Messaging", "Database", "Events", "HTTP", "JSON", "Telemetry"]
+        ),
+        service(
+            "Points",
+            ["ServiceKit", "ShopEvents", "Messaging", "Database", "Events", "HTTP", "JSON", "Telemetry"]
+        ),
+        service(
+            "Shipping",
+            ["ServiceKit", "ShopEvents", "Messaging", "Database", "Events", "HTTP", "JSON", "Telemetry"]
+        ),
         service("Analytics", ["ServiceKit", "ShopEvents", "Messaging", "Events", "HTTP", "JSON", "Telemetry"]),
         service("Sandbox", ["ServiceKit", "HTTP", "Telemetry"]),
         service("CommandLine", ["ServiceKit", "ShopEvents", "Messaging", "Events", "HTTP", "JSON", "Telemetry"]),
 
         // The tests.
-        .target(name: "TestSupport", dependencies: ["JSON"], path: "Tests/Support", swiftSettings: strict),
+        .target(
+            name: "TestSupport",
+            dependencies: ["JSON"],
+            path: "Tests/Support",
+            exclude: ["Services"],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "ServiceTestSupport",
+            dependencies: ["TestSupport", "HTTP", "JSON"],
+            path: "Tests/Support/Services",
+            swiftSettings: strict
+        ),
         tests("TelemetryTests", at: "Unit/Telemetry", ["Telemetry"]),
         tests("JSONTests", at: "Unit/JSON", ["JSON"]),
         tests("EventsTests", at: "Unit/Events", ["Events", "JSON", "Telemetry"]),
@@ -185,6 +218,32 @@ let package = Package(
             [
                 "Order", "Payment", "Notification", "Inventory", "Analytics", "Sandbox", "ServiceKit",
                 "ShopEvents", "Messaging", "MessagingTestKit", "Database", "Events", "HTTP", "JSON", "Telemetry",
+                "ServiceTestSupport",
+            ]
+        ),
+        tests(
+            "CouponTests",
+            at: "Unit/Coupon",
+            [
+                "Coupon", "ServiceKit", "ShopEvents", "Messaging", "MessagingTestKit", "Database", "Events",
+                "HTTP", "JSON", "Telemetry", "ServiceTestSupport",
+            ]
+        ),
+        tests(
+            "PointsTests",
+            at: "Unit/Points",
+            [
+                "Points", "ServiceKit", "ShopEvents", "Messaging", "MessagingTestKit", "Database", "Events",
+                "HTTP", "JSON", "Telemetry", "ServiceTestSupport",
+            ]
+        ),
+        tests(
+            "ShippingTests",
+            at: "Unit/Shipping",
+            [
+                "Shipping", "Sandbox", "ServiceKit", "ShopEvents", "Messaging", "MessagingTestKit", "Database",
+                "Events",
+                "HTTP", "JSON", "Telemetry", "ServiceTestSupport",
             ]
         ),
         tests(

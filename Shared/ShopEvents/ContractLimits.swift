@@ -16,4 +16,14 @@ public enum ContractLimits {
     public static let unitPrice: ClosedRange<Int64> = 0...100_000_000
     /// An amount of money, in minor units.
     public static let amount: ClosedRange<Int64> = 1...999_999_999_999
+    /// Lines of an address between name and town.
+    public static let addressLineCount = 1...2
+    /// Characters of a postal code.
+    public static let postalCodeLength = 1...20
+    /// Bytes of a language tag.
+    public static let localeLength = 2...35
+    /// Points of one order or charge.
+    public static let points: ClosedRange<Int64> = 1...999_999_999_999
+    /// Addresses of one order.
+    public static let addressVersion = 1...1_000
 }

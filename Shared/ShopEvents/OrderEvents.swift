@@ -6,11 +6,60 @@ public struct Customer: Codable, Sendable, Equatable {
     public var email: String
     /// How mail addresses the customer.
     public var name: String
+    /// In which language mail is written, a BCP 47 tag (`ko`, `en-GB`); nil where nobody said.
+    public var locale: String?
+    /// Who the customer is to the shop: whose coupons and points may be used; nil where nobody has made sure of that.
+    public var id: String?
 
     /// Makes a customer.
-    public init(email: String, name: String) {
+    public init(email: String, name: String, locale: String? = nil, id: String? = nil) {
         self.email = email
         self.name = name
+        self.locale = locale
+        self.id = id
+    }
+}
+
+/// What pays for an order beside the customer's card.
+public struct Deductions: Codable, Sendable, Equatable {
+    /// The coupon; nil where there is none.
+    public var coupon: String?
+    /// What the coupon takes off, in minor units of the order's currency; nil until it is redeemed.
+    public var discount: Int64?
+    /// How many points pay, each one minor unit of the order's currency; nil where there are none.
+    public var points: Int64?
+
+    /// Makes what is deducted.
+    public init(coupon: String? = nil, discount: Int64? = nil, points: Int64? = nil) {
+        self.coupon = coupon
+        self.discount = discount
+        self.points = points
+    }
+
+    /// What is taken off in all, in minor units.
+    public var amount: Int64 { (discount ?? 0) + (points ?? 0) }
+}
+
+/// Where a parcel goes.
+public struct PostalAddress: Codable, Sendable, Equatable {
+    /// Who gets it.
+    public var name: String
+    /// Street and number, one or two lines.
+    public var lines: [String]
+    /// As the country writes it.
+    public var postalCode: String
+    /// The town.
+    public var city: String
+    /// Two capital letters, ISO 3166-1.
+    public var country: String
+
+    /// Makes an address.
+    public init(name: String, lines: [String], postalCode: String, city: String, country: String) {
+        self.name = name
+        self.lines = lines
+        self.postalCode = postalCode
+        self.city = city
+        self.country = country
     }
 }
 
@@ -48,21 +97,24 @@ public struct OrderPlaced: Event, Equatable {
     public var lines: [OrderLine]
     /// The sum of the lines.
     public var total: Money
+    /// The coupon and the points that are to pay for it; nil where only the card pays.
+    public var deductions: Deductions?
     /// The order.
     public var subject: String { orderID }
 
     /// Makes the event.
-    public init(orderID: String, customer: Customer, lines: [OrderLine], total: Money) {
+    public init(orderID: String, customer: Customer, lines: [OrderLine], total: Money, deductions: Deductions? = nil) {
         self.orderID = orderID
         self.customer = customer
         self.lines = lines
         self.total = total
+        self.deductions = deductions
     }
 }
 
-/// Everyone who was asked said yes: the order's stock is reserved, and it is to be paid.
+/// Everyone who was asked said yes: the order's stock is reserved, its coupon is redeemed, and it is to be paid, with points first.
 ///
-/// In a shop without Inventory nobody is asked, and it is left out.
+/// Left out where nobody is asked: in a shop without Inventory, for an order without a coupon and points.
 public struct OrderAccepted: Event, Equatable {
     /// On the wire `dev.warren.order.accepted`.
     public static let type: EventType = "dev.warren.order.accepted"
@@ -72,13 +124,19 @@ public struct OrderAccepted: Event, Equatable {
     public var orderID: String
     /// The sum of the lines.
     public var total: Money
+    /// Who ordered; nil unless points pay.
+    public var customer: Customer?
+    /// What is deducted: the points are still to be spent.
+    public var deductions: Deductions?
     /// The order.
     public var subject: String { orderID }
 
     /// Makes the event.
-    public init(orderID: String, total: Money) {
+    public init(orderID: String, total: Money, customer: Customer? = nil, deductions: Deductions? = nil) {
         self.orderID = orderID
         self.total = total
+        self.customer = customer
+        self.deductions = deductions
     }
 }
 
@@ -90,7 +148,7 @@ public struct OrderPaymentRequested: Event, Equatable {
     public static let source: String? = "/order-service"
     /// The order.
     public var orderID: String
-    /// What to charge.
+    /// What to charge: the sum of the lines, less what is deducted.
     public var total: Money
     /// The provider's token of the customer's payment method, `pm_card_visa`.
     public var paymentMethod: String
@@ -115,16 +173,19 @@ public struct OrderConfirmed: Event, Equatable {
     public var orderID: String
     /// Who ordered.
     public var customer: Customer
-    /// What was paid.
+    /// The sum of the lines; the card paid it, less what is deducted.
     public var total: Money
+    /// What paid for it beside the card; nil where only the card paid.
+    public var deductions: Deductions?
     /// The order.
     public var subject: String { orderID }
 
     /// Makes the event.
-    public init(orderID: String, customer: Customer, total: Money) {
+    public init(orderID: String, customer: Customer, total: Money, deductions: Deductions? = nil) {
         self.orderID = orderID
         self.customer = customer
         self.total = total
+        self.deductions = deductions
     }
 }
 
@@ -138,22 +199,26 @@ public struct OrderRejected: Event, Equatable {
     public var orderID: String
     /// Who ordered.
     public var customer: Customer
-    /// Why, as a stable code: `payment-declined`, `payment-voided`, `reservation-expired`, `timed-out`, or what
-    /// `StockRejected` says.
+    /// Why, as a stable code: `payment-declined`, `payment-voided`, `reservation-expired`, `timed-out`, `not-chargeable` (what
+    /// is left to pay cannot be charged), or what `StockRejected`, `CouponRejected` and `PointsRejected` say.
     public var reason: String
     /// What had been ordered in all; nil where the payment ended by itself.
     ///
     /// What is charged all the same goes back.
     public var total: Money?
+    /// The coupon and the points that it had asked for; they are the customer's again.
+    public var deductions: Deductions?
     /// The order.
     public var subject: String { orderID }
 
     /// Makes the event.
-    public init(orderID: String, customer: Customer, reason: String, total: Money? = nil) {
+    public init(orderID: String, customer: Customer, reason: String, total: Money? = nil, deductions: Deductions? = nil)
+    {
         self.orderID = orderID
         self.customer = customer
         self.reason = reason
         self.total = total
+        self.deductions = deductions
     }
 }
 
@@ -171,17 +236,21 @@ public struct OrderCancelled: Event, Equatable {
     public var total: Money
     /// Why, as a stable code; nil where the customer asked for it.
     ///
-    /// `reservation-expired`: the order was paid so late that its stock had gone to others.
+    /// `reservation-expired`, `redemption-expired`: the order was paid so late that its stock, or its coupon, had gone to others.
     public var reason: String?
+    /// What had paid for it beside the card; it is the customer's again.
+    public var deductions: Deductions?
     /// The order.
     public var subject: String { orderID }
 
     /// Makes the event.
-    public init(orderID: String, customer: Customer, total: Money, reason: String? = nil) {
+    public init(orderID: String, customer: Customer, total: Money, reason: String? = nil, deductions: Deductions? = nil)
+    {
         self.orderID = orderID
         self.customer = customer
         self.total = total
         self.reason = reason
+        self.deductions = deductions
     }
 }
 
@@ -210,5 +279,51 @@ public struct OrderRefunded: Event, Equatable {
         self.customer = customer
         self.total = total
         self.reason = reason
+    }
+}
+
+/// Where an order's parcel is to go, from now on.
+public struct OrderShippingAddressChanged: Event, Equatable {
+    /// On the wire `dev.warren.order.shipping-address-changed`.
+    public static let type: EventType = "dev.warren.order.shipping-address-changed"
+    /// Order.
+    public static let source: String? = "/order-service"
+    /// The order.
+    public var orderID: String
+    /// Where it goes.
+    public var address: PostalAddress
+    /// Which address of the order it is, from 1; a higher one replaces a lower one.
+    public var version: Int
+    /// The order.
+    public var subject: String { orderID }
+
+    /// Makes the event.
+    public init(orderID: String, address: PostalAddress, version: Int) {
+        self.orderID = orderID
+        self.address = address
+        self.version = version
+    }
+}
+
+/// The order's parcel is on its way.
+public struct OrderDispatched: Event, Equatable {
+    /// On the wire `dev.warren.order.dispatched`.
+    public static let type: EventType = "dev.warren.order.dispatched"
+    /// Order.
+    public static let source: String? = "/order-service"
+    /// The order.
+    public var orderID: String
+    /// Who ordered.
+    public var customer: Customer
+    /// The courier's name of the parcel.
+    public var trackingCode: String
+    /// The order.
+    public var subject: String { orderID }
+
+    /// Makes the event.
+    public init(orderID: String, customer: Customer, trackingCode: String) {
+        self.orderID = orderID
+        self.customer = customer
+        self.trackingCode = trackingCode
     }
 }

@@ -44,9 +44,9 @@ private enum Rule {
 }
 
 extension Money {
-    fileprivate func validate() throws(EventFault) {
-        try Rule.range(amount, ContractLimits.amount, "total.amount")
-        try Rule.form(Currency.isCode(currency), "total.currency", "be the code of an active currency (ISO 4217)")
+    fileprivate func validate(_ field: StaticString = "total") throws(EventFault) {
+        try Rule.range(amount, ContractLimits.amount, "\(field).amount")
+        try Rule.form(Currency.isCode(currency), "\(field).currency", "be the code of an active currency (ISO 4217)")
     }
 }
 
@@ -58,6 +58,53 @@ extension Customer {
             "be an e-mail address (local@domain in ASCII, at most 254 bytes)"
         )
         try Rule.text(name, "customer.name", ContractLimits.nameLength)
+        if let id { try Rule.text(id, "customer.id") }
+        guard let locale else { return }
+        try Rule.form(Self.isLocale(locale), "customer.locale", "be a language tag (BCP 47) of 2 to 35 characters")
+    }
+
+    /// Whether a text can be a language tag: letters and digits in groups of at most eight, the first of letters alone.
+    public static func isLocale(_ text: String) -> Bool {
+        guard ContractLimits.localeLength.contains(text.utf8.count) else { return false }
+        func isLetter(_ byte: UInt8) -> Bool {
+            (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
+        }
+        let groups = text.utf8.split(separator: UInt8(ascii: "-"), omittingEmptySubsequences: false)
+        guard let first = groups.first, (2...3).contains(first.count), first.allSatisfy(isLetter) else { return false }
+        return groups.dropFirst().allSatisfy { group in
+            (1...8).contains(group.count)
+                && group.allSatisfy { isLetter($0) || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+        }
+    }
+}
+
+extension Deductions {
+    /// - Parameter total: the sum of the lines, which no deduction exceeds.
+    fileprivate func validate(of total: Money?) throws(EventFault) {
+        if let coupon { try Rule.text(coupon, "deductions.coupon", ContractLimits.skuLength) }
+        if let discount { try Rule.range(discount, ContractLimits.amount, "deductions.discount") }
+        if let points { try Rule.range(points, ContractLimits.points, "deductions.points") }
+        // What is asked for may be more; what is taken off is not.
+        guard discount != nil, let total else { return }
+        try Rule.form(amount <= total.amount, "deductions", "come to no more than data.total")
+    }
+}
+
+extension PostalAddress {
+    /// Whether a text can name a country: two capital letters.
+    public static func isCountry(_ text: String) -> Bool {
+        text.utf8.count == 2 && text.utf8.allSatisfy((UInt8(ascii: "A")...UInt8(ascii: "Z")).contains)
+    }
+
+    fileprivate func validate() throws(EventFault) {
+        try Rule.text(name, "address.name", ContractLimits.nameLength)
+        try Rule.count(lines.count, ContractLimits.addressLineCount, "address.lines")
+        for index in lines.indices {
+            try Rule.text(lines[index], "address.lines[\(index)]", ContractLimits.nameLength)
+        }
+        try Rule.text(postalCode, "address.postalCode", ContractLimits.postalCodeLength)
+        try Rule.text(city, "address.city", ContractLimits.nameLength)
+        try Rule.form(Self.isCountry(country), "address.country", "be two capital letters (ISO 3166-1)")
     }
 }
 
@@ -91,6 +138,7 @@ extension OrderPlaced {
         try Rule.count(lines.count, ContractLimits.lineCount, "lines")
         for index in lines.indices { try lines[index].validate(at: index) }
         try total.validate()
+        try deductions?.validate(of: nil)
     }
 }
 
@@ -99,6 +147,8 @@ extension OrderAccepted {
     public func validate() throws(EventFault) {
         try Rule.text(orderID, "orderID")
         try total.validate()
+        try customer?.validate()
+        try deductions?.validate(of: total)
     }
 }
 
@@ -117,6 +167,7 @@ extension OrderConfirmed {
         try Rule.text(orderID, "orderID")
         try customer.validate()
         try total.validate()
+        try deductions?.validate(of: total)
     }
 }
 
@@ -127,6 +178,7 @@ extension OrderRejected {
         try customer.validate()
         try Rule.text(reason, "reason")
         try total?.validate()
+        try deductions?.validate(of: total)
     }
 }
 
@@ -137,6 +189,7 @@ extension OrderCancelled {
         try customer.validate()
         try total.validate()
         if let reason { try Rule.text(reason, "reason") }
+        try deductions?.validate(of: total)
     }
 }
 
@@ -260,5 +313,150 @@ extension StockReleased {
     public func validate() throws(EventFault) {
         try Rule.text(orderID, "orderID")
         try Rule.text(reason, "reason")
+    }
+}
+
+extension OrderShippingAddressChanged {
+    /// - Throws: `EventFault` that names the field whose rule is broken.
+    public func validate() throws(EventFault) {
+        try Rule.text(orderID, "orderID")
+        try address.validate()
+        try Rule.range(version, ContractLimits.addressVersion, "version")
+    }
+}
+
+extension OrderDispatched {
+    /// - Throws: `EventFault` that names the field whose rule is broken.
+    public func validate() throws(EventFault) {
+        try Rule.text(orderID, "orderID")
+        try customer.validate()
+        try Rule.text(trackingCode, "trackingCode")
+    }
+}
+
+extension CouponRedeemed {
+    /// - Throws: `EventFault` that names the field whose rule is broken.
+    public func validate() throws(EventFault) {
+        try Rule.text(orderID, "orderID")
+        try Rule.text(coupon, "coupon", ContractLimits.skuLength)
+        try discount.validate("discount")
+        try Rule.form(Timestamp(rfc3339: expiresAt) != nil, "expiresAt", "be a time, RFC 3339")
+    }
+}
+
+extension CouponRejected {
+    /// - Throws: `EventFault` that names the field whose rule is broken.
+    public func validate() throws(EventFault) {
+        try Rule.text(orderID, "orderID")
+        try Rule.text(reason, "reason")
+    }
+}
+
+extension CouponConfirmed {
+    /// - Throws: `EventFault` that names the field whose rule is broken.
+    public func validate() throws(EventFault) {
+        try Rule.text(orderID, "orderID")
+    }
+}
+
+extension CouponReleased {
+    /// - Throws: `EventFault` that names the field whose rule is broken.
+    public func validate() throws(EventFault) {
+        try Rule.text(orderID, "orderID")
+        try Rule.text(reason, "reason")
+    }
+}
+
+extension PointsSpent {
+    /// - Throws: `EventFault` that names the field whose rule is broken.
+    public func validate() throws(EventFault) {
+        try Rule.text(orderID, "orderID")
+        try Rule.range(points, ContractLimits.points, "points")
+    }
+}
+
+extension PointsRejected {
+    /// - Throws: `EventFault` that names the field whose rule is broken.
+    public func validate() throws(EventFault) {
+        try Rule.text(orderID, "orderID")
+        try Rule.text(reason, "reason")
+    }
+}
+
+extension PointsRestored {
+    /// - Throws: `EventFault` that names the field whose rule is broken.
+    public func validate() throws(EventFault) {
+        try Rule.text(orderID, "orderID")
+        try Rule.range(points, ContractLimits.points, "points")
+    }
+}
+
+extension PointsChargeRequested {
+    /// - Throws: `EventFault` that names the field whose rule is broken.
+    public func validate() throws(EventFault) {
+        try Rule.text(chargeID, "chargeID")
+        try total.validate()
+        try Rule.text(paymentMethod, "paymentMethod")
+    }
+}
+
+extension ShipmentDispatched {
+    /// - Throws: `EventFault` that names the field whose rule is broken.
+    public func validate() throws(EventFault) {
+        try Rule.text(orderID, "orderID")
+        try Rule.text(trackingCode, "trackingCode")
+        try Rule.range(addressVersion, ContractLimits.addressVersion, "addressVersion")
+    }
+}
+
+extension ShipmentDelivered {
+    /// - Throws: `EventFault` that names the field whose rule is broken.
+    public func validate() throws(EventFault) {
+        try Rule.text(orderID, "orderID")
+    }
+}
+
+extension ShipmentRefused {
+    /// - Throws: `EventFault` that names the field whose rule is broken.
+    public func validate() throws(EventFault) {
+        try Rule.text(orderID, "orderID")
+        try Rule.text(reason, "reason")
+        try Rule.range(addressVersion, ContractLimits.addressVersion, "addressVersion")
+    }
+}
+
+extension PaymentDisputed {
+    /// - Throws: `EventFault` that names the field whose rule is broken.
+    public func validate() throws(EventFault) {
+        try Rule.text(orderID, "orderID")
+        try Rule.text(disputeID, "disputeID")
+        try Rule.text(reason, "reason")
+        try total.validate()
+    }
+}
+
+extension PaymentTopUpCaptured {
+    /// - Throws: `EventFault` that names the field whose rule is broken.
+    public func validate() throws(EventFault) {
+        try Rule.text(chargeID, "chargeID")
+        try Rule.text(paymentID, "paymentID")
+        try total.validate()
+    }
+}
+
+extension PaymentTopUpDeclined {
+    /// - Throws: `EventFault` that names the field whose rule is broken.
+    public func validate() throws(EventFault) {
+        try Rule.text(chargeID, "chargeID")
+        try Rule.text(reason, "reason")
+    }
+}
+
+extension PaymentTopUpRefunded {
+    /// - Throws: `EventFault` that names the field whose rule is broken.
+    public func validate() throws(EventFault) {
+        try Rule.text(chargeID, "chargeID")
+        try Rule.text(refundID, "refundID")
+        try total.validate()
     }
 }

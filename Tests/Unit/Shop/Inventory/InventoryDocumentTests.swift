@@ -1,6 +1,7 @@
 import HTTP
 import JSON
 import ServiceKit
+import ServiceTestSupport
 import ShopEvents
 import TestSupport
 import Testing

@@ -2,6 +2,7 @@ import FoundationEssentials
 import HTTP
 import JSON
 import ServiceKit
+import ServiceTestSupport
 import ShopEvents
 import TestSupport
 import Testing

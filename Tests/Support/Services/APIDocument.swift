@@ -1,34 +1,36 @@
-import HTTP
-import JSON
-import TestSupport
+public import HTTP
+public import JSON
+public import TestSupport
 import Testing
 
 /// An OpenAPI document of a service, and what holds of each of them.
-struct APIDocument {
-    let document: JSONValue
-    let schema: JSONSchema
+public struct APIDocument {
+    /// All of it.
+    public let document: JSONValue
+    /// Its schemas, which what it says is held against.
+    public let schema: JSONSchema
 
     /// Reads a document of this repository, by its path from the root.
-    init(_ path: String) throws {
+    public init(_ path: String) throws {
         document = try YAML.read(path)
         schema = JSONSchema(document: document)
     }
 
     /// A schema by its name.
-    func rules(_ name: String) -> JSONValue? { document["components", "schemas", name] }
+    public func rules(_ name: String) -> JSONValue? { document["components", "schemas", name] }
 
     /// The names that a schema has for an enumeration.
-    func names(_ name: String) -> [String] { (rules(name)?["enum"]?.array ?? []).compactMap(\.text) }
+    public func names(_ name: String) -> [String] { (rules(name)?["enum"]?.array ?? []).compactMap(\.text) }
 
     /// Every operation, with its method and path in one text.
-    var operations: [(name: String, path: String, operation: JSONValue)] {
+    public var operations: [(name: String, path: String, operation: JSONValue)] {
         (document["paths"]?.object ?? [:]).flatMap { path, item in
             (item.object ?? [:]).map { ("\($0.key.uppercased()) \(path)", path, $0.value) }
         }
     }
 
     /// The routes are those of the code.
-    func checkRoutes(_ routes: [String]) {
+    public func checkRoutes(_ routes: [String]) {
         #expect(Set(operations.map(\.name)) == Set(routes))
         #expect(operations.count == routes.count)
     }
@@ -36,7 +38,7 @@ struct APIDocument {
     /// Every answer with a body has a schema, and every example keeps to it.
     ///
     /// - Returns: how many examples there are.
-    func checkExamples() throws -> Int {
+    public func checkExamples() throws -> Int {
         var checked = 0
         func check(_ content: JSONValue?, at place: String) throws {
             for (type, media) in content?.object ?? [:] {
@@ -62,7 +64,7 @@ struct APIDocument {
     /// Every operation has a name, and says what any request may be answered with; every kind of problem is named.
     ///
     /// - Parameter kinds: those of the service's own.
-    func checkProblems(_ kinds: [ProblemKind]) throws {
+    public func checkProblems(_ kinds: [ProblemKind]) throws {
         for (name, _, operation) in operations {
             #expect(operation["operationId"]?.text != nil, "\(name)")
             let responses = operation["responses"]?.object ?? [:]
