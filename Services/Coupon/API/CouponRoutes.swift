@@ -52,20 +52,11 @@ extension CouponAPI {
 
     private func carryOut(_ claim: Claim, under key: IdempotencyKey?) async throws -> HTTPResponse {
         let request = String(decoding: try StrictJSON.encode(claim), as: UTF8.self)
-        let (stored, isReplayed) = try await database.write { transaction in
-            if let key, let stored = try keys.find(key, in: transaction) {
-                guard stored.request == request else { throw Self.keyReused }
-                return (stored, true)
-            }
-            let coupon = try issue(claim, in: transaction)
-            let stored = ClaimKeys.Stored(
-                request: request,
-                coupon: coupon.id,
-                answer: String(decoding: try StrictJSON.encode(CouponView(coupon)), as: UTF8.self)
-            )
-            if let key { try keys.remember(stored, under: key, in: transaction) }
-            return (stored, false)
+        let answer = try await database.write { transaction in
+            try carryOut(claim, as: request, under: key, in: transaction)
         }
+        // Not thrown in the transaction: nothing was written that would have to be undone, and in a rush most are refused.
+        let (stored, isReplayed) = try answer.get()
         var response = HTTPResponse(
             status: 201,
             headers: ["Content-Type": "application/json", "Location": "/coupons/\(stored.coupon)"],
@@ -75,31 +66,51 @@ extension CouponAPI {
         return response
     }
 
-    private func issue(_ claim: Claim, in transaction: Transaction) throws -> Coupon {
+    private func carryOut(
+        _ claim: Claim,
+        as request: String,
+        under key: IdempotencyKey?,
+        in transaction: Transaction
+    ) throws -> Result<(ClaimKeys.Stored, isReplayed: Bool), Problem> {
+        if let key, let stored = try keys.find(key, in: transaction) {
+            return stored.request == request ? .success((stored, true)) : .failure(Self.keyReused)
+        }
+        switch try issue(claim, in: transaction) {
+        case .failure(let problem): return .failure(problem)
+        case .success(let coupon):
+            let stored = ClaimKeys.Stored(
+                request: request,
+                coupon: coupon.id,
+                answer: String(decoding: try StrictJSON.encode(CouponView(coupon)), as: UTF8.self)
+            )
+            if let key { try keys.remember(stored, under: key, in: transaction) }
+            return .success((stored, false))
+        }
+    }
+
+    private func issue(_ claim: Claim, in transaction: Transaction) throws -> Result<Coupon, Problem> {
         guard var definition = try definitions.find(claim.definition, in: transaction) else {
-            throw Self.unknownDefinition
+            return .failure(Self.unknownDefinition)
         }
         let time = now()
         let count = try coupons.count(of: definition.id, for: claim.customer, in: transaction)
-        let number: Int
-        do throws(CouponDefinition.ClaimRefusal) {
-            number = try definition.claim(having: count, at: time)
-        } catch {
-            throw Self.problem(of: error, definition)
+        switch definition.claim(having: count, at: time) {
+        case .failure(let refusal): return .failure(Self.problem(of: refusal, definition))
+        case .success(let number):
+            guard try definitions.countIssued(of: definition.id, in: transaction) else {
+                return .failure(Self.problem(of: .allIssued, definition))
+            }
+            let coupon = Coupon(
+                id: UUIDv7.make(),
+                definition: definition.id,
+                customer: claim.customer,
+                rule: definition.terms.rule,
+                issuedAt: time,
+                updatedAt: time
+            )
+            try coupons.insert(coupon, number: number, in: transaction)
+            return .success(coupon)
         }
-        let coupon = Coupon(
-            id: UUIDv7.make(),
-            definition: definition.id,
-            customer: claim.customer,
-            rule: definition.terms.rule,
-            issuedAt: time,
-            updatedAt: time
-        )
-        guard try definitions.countIssued(of: definition.id, in: transaction) else {
-            throw Self.problem(of: .allIssued, definition)
-        }
-        try coupons.insert(coupon, number: number, in: transaction)
-        return coupon
     }
 
     private static func problem(of refusal: CouponDefinition.ClaimRefusal, _ definition: CouponDefinition) -> Problem {

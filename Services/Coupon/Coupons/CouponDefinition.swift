@@ -54,15 +54,14 @@ struct CouponDefinition: Sendable, Equatable {
         return true
     }
 
-    /// A customer who has that many asks for one more.
+    /// A customer who has that many asks for one more; one who has enough hears that, whatever is left for others.
     ///
     /// - Returns: which of the customer's it is, from 1.
-    /// - Throws: `ClaimRefusal`; a customer who has enough hears that, whatever is left for others.
-    mutating func claim(having count: Int, at now: Int64) throws(ClaimRefusal) -> Int {
-        guard count < terms.limitPerCustomer else { throw .customerLimit }
-        guard !terms.rule.hasEnded(at: now) else { throw .ended }
-        if let limit = terms.limit, issued >= limit { throw .allIssued }
+    mutating func claim(having count: Int, at now: Int64) -> Result<Int, ClaimRefusal> {
+        guard count < terms.limitPerCustomer else { return .failure(.customerLimit) }
+        guard !terms.rule.hasEnded(at: now) else { return .failure(.ended) }
+        if let limit = terms.limit, issued >= limit { return .failure(.allIssued) }
         issued += 1
-        return count + 1
+        return .success(count + 1)
     }
 }
