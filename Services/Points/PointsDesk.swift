@@ -40,17 +40,15 @@ struct PointsDesk: Sendable {
     /// An order is confirmed: its customer earns points.
     func orderConfirmed(_ event: OrderConfirmed, at now: Int64, in transaction: Transaction) throws {
         if event.deductions?.points != nil {
-            let spending = try orders.spending(of: event.orderID, in: transaction)
-            if spending?.state != .spent {
+            let state = try orders.spending(of: event.orderID, in: transaction)?.state
+            if state != .spent {
                 // Points is older than the order: it was restored from a backup; or the order has ended, and this is late.
                 logger.warning(
                     "A confirmed order has not spent its points",
-                    [
-                        LogField("order.id", event.orderID),
-                        LogField("spending.state", spending?.state.rawValue ?? "none"),
-                    ]
+                    [LogField("order.id", event.orderID), LogField("spending.state", state?.rawValue ?? "none")]
                 )
             }
+            if state == .restored || state == .ended { return }
         }
         guard let customer = event.customer.id, try orders.earning(of: event.orderID, in: transaction) == nil,
             let (earning, posting) = Earning.forOrder(

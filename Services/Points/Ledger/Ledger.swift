@@ -124,7 +124,8 @@ struct Ledger: Sendable {
 
     /// Writes a posting: its entries, and what the customer has afterwards.
     ///
-    /// - Throws: `DatabaseError`, a constraint, where it was written before or the customer had less than is taken; `Overflow`.
+    /// - Throws: `DatabaseError`, a constraint, where it was written before or the customer had less than is taken; `Overflow`;
+    ///   `ChangedMeanwhile`.
     func write(_ posting: Posting, at now: Int64, in transaction: Transaction) throws {
         let number = try transaction.insert(
             "INSERT INTO postings (kind, reference, at) VALUES ($1, $2, $3)",
@@ -163,7 +164,7 @@ struct Ledger: Sendable {
         at now: Int64,
         in transaction: Transaction
     ) throws {
-        let changed = try transaction.execute(
+        var changed = try transaction.execute(
             "UPDATE balances SET points = $4, updated_at = $5 WHERE customer = $1 AND currency = $2 AND points = $3",
             account.customer,
             account.currency,
@@ -171,16 +172,20 @@ struct Ledger: Sendable {
             after,
             now
         )
-        guard changed == 0 else { return }
-        // The first points of an account. Where there is one after all, somebody else has changed it since it was read: its key
-        // refuses this, and the whole transaction has to be done again.
-        try transaction.execute(
-            "INSERT INTO balances (customer, currency, points, updated_at) VALUES ($1, $2, $3, $4)",
-            account.customer,
-            account.currency,
-            after,
-            now
-        )
+        if changed == 0, before == 0 {
+            // The first points of an account.
+            changed = try transaction.execute(
+                """
+                INSERT INTO balances (customer, currency, points, updated_at) VALUES ($1, $2, $3, $4)
+                ON CONFLICT DO NOTHING
+                """,
+                account.customer,
+                account.currency,
+                after,
+                now
+            )
+        }
+        guard changed == 1 else { throw ChangedMeanwhile(id: "the balance in \(account.currency)") }
     }
 
     /// More points than can be counted.
