@@ -11,7 +11,9 @@ struct PointsAccount: Sendable, Hashable {
 ///
 /// It is made by `giving` and `taking` alone, so that one that does not balance cannot be written down.
 struct Posting: Sendable, Equatable {
-    /// Why points move. Of one order, or one charge, each happens once at most.
+    /// Why points move.
+    ///
+    /// Of one order, or one charge, each happens once at most.
     enum Kind: String, Sendable, Codable, CaseIterable {
         /// A charge of points was captured.
         case bought
@@ -27,7 +29,9 @@ struct Posting: Sendable, Equatable {
         case takenBack = "taken-back"
     }
 
-    /// Where points lie. The customer's is theirs to spend; the others are the shop's, and may stand below zero.
+    /// Where points lie.
+    ///
+    /// The customer's is theirs to spend; the others are the shop's, and may stand below zero.
     enum Book: String, Sendable, Codable, CaseIterable {
         case customer
         /// What was sold, as far as it is not given back: below zero.
@@ -72,8 +76,9 @@ struct Posting: Sendable, Equatable {
         )
     }
 
-    /// Points from a customer, into another book: as many as there are. What is missing is written off, so that no customer ever
-    /// owes points.
+    /// Points from a customer, into another book: as many as there are.
+    ///
+    /// What is missing is written off, so that no customer ever owes points.
     ///
     /// - Parameter balance: what the customer has.
     static func taking(

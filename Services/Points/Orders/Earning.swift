@@ -39,16 +39,6 @@ struct Earning: Sendable, Equatable {
     let createdAt: Int64
     private(set) var updatedAt: Int64
 
-    /// Restores it from its store.
-    init(orderID: String, account: PointsAccount?, points: Int64, state: State, createdAt: Int64, updatedAt: Int64) {
-        self.orderID = orderID
-        self.account = account
-        self.points = points
-        self.state = state
-        self.createdAt = createdAt
-        self.updatedAt = updatedAt
-    }
-
     /// An order is confirmed.
     ///
     /// - Returns: nil where it earns nothing: nothing is kept of it then.
