@@ -27,7 +27,7 @@ def settings(shop, name):
     if name == "sandbox":
         return {}
     provider = {"PAYMENT_PROVIDER_URL": shop.url("sandbox"), "PAYMENT_PROVIDER_TIMEOUT": "2s"}
-    mail = {"MAIL_SMTP_URL": f"smtp://127.0.0.1:{shop.ports['smtp']}"}
+    mail = {"MAIL_SMTP_URL": f"smtp://127.0.0.1:{shop.ports['smtp']}", "MAIL_RECIPIENT_LIMIT": "0"}
     return {"WARREN_RETRY_ATTEMPTS": "20", **provider, **mail}
 
 
