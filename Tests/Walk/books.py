@@ -35,7 +35,8 @@ class Books:
     def bindings(self):
         """Which queues the broker gives events of which type, as it says itself."""
         found = collections.defaultdict(set)
-        answer = self.shop.broker("ctl", "-q", "--formatter", "json", "list_bindings", "source_name", "routing_key", "destination_name")
+        columns = ("source_name", "routing_key", "destination_name")
+        answer = self.shop.broker("ctl", "-q", "--formatter", "json", "list_bindings", *columns)
         for binding in json.loads(answer):
             if binding["source_name"] == "warren.events":
                 found[binding["routing_key"]].add(binding["destination_name"])
@@ -44,7 +45,10 @@ class Books:
     def unheard(self, bindings):
         """Events that a subscriber has neither processed nor dead nor waiting: (service, type, subject, id)."""
         heard = {
-            service: {(row["source"], row["event_id"]) for row in self.rows(service, "SELECT source, event_id FROM warren_deliveries")}
+            service: {
+                (row["source"], row["event_id"])
+                for row in self.rows(service, "SELECT source, event_id FROM warren_deliveries")
+            }
             for service in self.shop.services
         }
         return [

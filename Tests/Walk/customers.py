@@ -23,13 +23,13 @@ class Placed:
 
 
 class Customers:
-    """Plays the orders and deeds of a plan; what they were told is in `placed`, `refused`, `coupons`, `claims`, `charges`, `stocked`."""
+    """Plays the orders and deeds of a plan; what they were told is in `placed`, `coupons`, `claims`, `charges` and `stocked`."""
 
     def __init__(self, shop, plan):
         self.shop, self.plan = shop, plan
         self.lock = threading.Lock()
         self.tasks = queue.PriorityQueue()
-        self.placed, self.refused, self.strange = {}, {}, []
+        self.placed, self.strange = {}, []
         self.coupons = {customer: [] for customer in plan.customers}
         self.claims, self.charges, self.stocked = {}, {}, {}
         self.prices = {product.sku: [product.price] for product in plan.products}

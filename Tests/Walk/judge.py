@@ -9,7 +9,8 @@ import json
 
 # One hundredth of what the card pays: Points' default.
 EARNED_PER_POINT = 100
-MAILED = ("order.confirmed", "order.rejected", "order.cancelled", "order.refunded", "order.dispatched")
+ENDS = ("order.confirmed", "order.rejected", "order.cancelled")
+MAILED = (*ENDS, "order.refunded", "order.dispatched")
 
 
 class Judge:
@@ -49,7 +50,7 @@ class Judge:
 
     def final_orders(self):
         ends = collections.defaultdict(collections.Counter)
-        for _, type, id, _ in self.books.events("order", "order.confirmed", "order.rejected", "order.cancelled", "order.refunded"):
+        for _, type, id, _ in self.books.events("order", *ENDS, "order.refunded"):
             ends[id][type.removeprefix("order.")] += 1
         for id, order in self.orders.items():
             status, payment = order["status"], order["payment"]["status"]
@@ -101,7 +102,8 @@ class Judge:
                 yield f"{id} has a discount of {deductions.get('discount')}, and its coupon says {wanted}"
             points = min(placed.order.points, total - deductions.get("discount", 0))
             if deductions.get("points", 0) != points:
-                yield f"{id} asked for {placed.order.points} points and paid with {deductions.get('points', 0)}, not with {points}"
+                paid = deductions.get("points", 0)
+                yield f"{id} asked for {placed.order.points} points and paid with {paid}, not with {points}"
 
     # MARK: Stock
 
@@ -114,8 +116,9 @@ class Judge:
             if id in self.confirmed:
                 for line in order["lines"]:
                     wanted[line["sku"]] -= line["quantity"]
-            if nonzero(moved.pop(id, {})) != nonzero(wanted):
-                yield f"{id} is {order['status']} and moved {nonzero(moved.get(id, {}))} instead of {nonzero(wanted)}"
+            found = nonzero(moved.pop(id, {}))
+            if found != nonzero(wanted):
+                yield f"{id} is {order['status']} and moved {found} instead of {nonzero(wanted)}"
         given = collections.Counter()
         for sku, change in self.customers.stocked.values():
             given[sku] += change
@@ -141,7 +144,8 @@ class Judge:
 
     def rules_of_coupons(self):
         definitions = {definition.id: definition for definition in self.plan.definitions}
-        return {row["id"]: definitions[row["definition"]] for row in self.books.rows("coupon", "SELECT id, definition FROM coupons")}
+        rows = self.books.rows("coupon", "SELECT id, definition FROM coupons")
+        return {row["id"]: definitions[row["definition"]] for row in rows}
 
     def used_coupons(self):
         wanted = {}
@@ -154,7 +158,8 @@ class Judge:
         for row in self.books.rows("coupon", "SELECT id, state, order_id, customer FROM coupons"):
             order = wanted.pop(row["id"], None)
             if row["state"] == "reserved" or row["order_id"] != order:
-                yield f"the coupon {row['id']} is {row['state']} for {row['order_id']}, which is {self.status(row['order_id'])}, and belongs to {order}"
+                other = f"{row['order_id']}, which is {self.status(row['order_id'])}"
+                yield f"the coupon {row['id']} is {row['state']} for {other}, and belongs to {order}"
             if order and self.orders[order]["customer"].get("id") != row["customer"]:
                 yield f"{order} is confirmed with a coupon of {row['customer']}"
         yield from (f"{id} is confirmed with a coupon that is none, {coupon}" for coupon, id in wanted.items())
@@ -182,8 +187,6 @@ class Judge:
     # MARK: Points
 
     def points(self):
-        ledger = self.books.ask("points", "/ledger")
-        yield from ledger["faults"]
         entries = self.books.rows(
             "points",
             "SELECT posting, kind, reference, book, customer, points FROM entries JOIN postings ON postings.number = posting",
@@ -208,6 +211,8 @@ class Judge:
             moved = {book: books[id][book] for book in wanted}
             if moved != wanted:
                 yield f"{id} is {order['status']}, and its points are {moved} instead of {wanted}"
+        # What Points finds when it looks for itself.
+        yield from self.books.ask("points", "/ledger")["faults"]
 
     def charges(self):
         charged, refunded = self.provider_sums()
@@ -249,8 +254,10 @@ class Judge:
                 yield account
             elif back and order["payment"]["status"] != "refunded":
                 yield f"{account}, and its payment is {order['payment']['status']}"
-        charges = set(self.customers.charges.values()) | {row["id"] for row in self.books.rows("points", "SELECT id FROM charges")}
-        yield from (f"{paid} was charged for {id!r}, which nobody ordered" for id, paid in charged.items() if paid and id not in charges)
+        charges = {row["id"] for row in self.books.rows("points", "SELECT id FROM charges")}
+        for id, paid in charged.items():
+            if paid and id not in charges:
+                yield f"{paid} was charged for {id!r}, which nobody ordered"
 
     # MARK: Mail
 
@@ -318,7 +325,7 @@ class Judge:
         """The newest address of each order that Shipping knew when it heard of the confirmation."""
         heard = {
             (row["source"], row["event_id"]): row["updated_at"]
-            for row in self.books.rows("shipping", "SELECT source, event_id, updated_at FROM warren_deliveries WHERE status = 'processed'")
+            for row in self.books.rows("shipping", "SELECT source, event_id, updated_at FROM warren_deliveries")
         }
         confirmed, known = {}, {}
         rows = self.books.rows(

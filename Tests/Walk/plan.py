@@ -141,7 +141,7 @@ class Plan:
     def make_products(self, chance, orders):
         # Of some there is far too little, and one costs less than a card can be charged.
         prices = [1, 30] + [chance.randrange(100, 4000) for _ in range(6)]
-        stocks = [orders * share // 100 + 1 for share in (20, 20, 2, 5, 10, 20, 60, 200)]
+        stocks = [orders * share // 100 + 1 for share in (30, 30, 2, 5, 15, 30, 60, 200)]
         chance.shuffle(stocks)
         return [Product(f"P{number}", price, stock) for number, (price, stock) in enumerate(zip(prices, stocks))]
 
@@ -195,9 +195,9 @@ class Plan:
         )
         if chance.random() < 0.35:
             fate = chance.random()
-            order.coupon = "unknown" if fate < 0.04 else "foreign" if fate < 0.08 else chance.randrange(4)
+            order.coupon = "unknown" if fate < 0.02 else "foreign" if fate < 0.05 else chance.randrange(4)
         if chance.random() < 0.35:
-            order.points = chance.choice((1, 50, chance.randrange(1, 3000), 1_000_000))
+            order.points = chance.choice((1, 50, chance.randrange(1, 1000), chance.randrange(1, 3000), 1_000_000))
         if chance.random() < 0.7:
             order.address = self.make_address(chance, customer)
         if chance.random() < 0.3:
