@@ -13,6 +13,7 @@ struct NotificationHandlers: Sendable {
         subscriber.on(OrderConfirmed.self) { event, delivery in try await send(delivery) { try MailText(event) } }
         subscriber.on(OrderRejected.self) { event, delivery in try await send(delivery) { MailText(event) } }
         subscriber.on(OrderCancelled.self) { event, delivery in try await send(delivery) { try MailText(event) } }
+        subscriber.on(OrderDispatched.self) { event, delivery in try await send(delivery) { MailText(event) } }
         subscriber.on(OrderRefunded.self) { event, delivery in try await send(delivery) { try MailText(event) } }
     }
 

@@ -5,7 +5,7 @@ import ShopEvents
 
 var notification = ServiceDescription(
     name: "notification",
-    summary: "Writes to customers when their orders are confirmed, rejected, cancelled or refunded.",
+    summary: "Writes to customers when their orders are confirmed, rejected, cancelled, dispatched or refunded.",
     httpPort: 8083,
     topology: Shop.topology,
     migrations: [MailStore.migrations],

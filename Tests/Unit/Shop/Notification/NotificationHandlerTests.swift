@@ -121,7 +121,7 @@ struct NotificationHandlerTests {
         try result.get()
     }
 
-    @Test("Each of the four events is a mail to the customer and a row without an address")
+    @Test("Each of the five events is a mail to the customer and a row without an address")
     func mails() async throws {
         try await withSink { sink, world async throws in
             try await world.deliver(Self.confirmed, id: "e-1")
@@ -137,23 +137,28 @@ struct NotificationHandlerTests {
                 OrderRefunded(orderID: "o-1", customer: Self.customer, total: Self.total),
                 id: "e-4"
             )
+            try await world.deliver(
+                OrderDispatched(orderID: "o-1", customer: Self.customer, trackingCode: "TRK-1"),
+                id: "e-5"
+            )
             let mails = try await sink.mails()
-            #expect(mails.map(\.to) == Array(repeating: "ada@example.com", count: 4))
+            #expect(mails.map(\.to) == Array(repeating: "ada@example.com", count: 5))
             #expect(
                 mails.map(\.subject) == [
                     "Your order o-1 is confirmed", "Your order o-2 could not be accepted",
-                    "Your order o-1 is cancelled", "Your order o-1 is refunded",
+                    "Your order o-1 is cancelled", "Your order o-1 is refunded", "Your order o-1 is on its way",
                 ]
             )
-            #expect(mails.map(\.messageID) == (1...4).map { "e-\($0)@warren.example" })
+            #expect(mails.map(\.messageID) == (1...5).map { "e-\($0)@warren.example" })
             let rows = try await world.recorded()
             #expect(
                 Set(rows) == [
                     "confirmed o-1 <e-1@warren.example>", "rejected o-2 <e-2@warren.example>",
                     "cancelled o-1 <e-3@warren.example>", "refunded o-1 <e-4@warren.example>",
+                    "dispatched o-1 <e-5@warren.example>",
                 ]
             )
-            #expect(world.log.lines.count == 4)
+            #expect(world.log.lines.count == 5)
             #expect(world.log.lines.allSatisfy { !$0.contains("ada@") && !$0.contains("Lovelace") })
         }
     }
@@ -220,7 +225,8 @@ struct NotificationHandlerTests {
     @Test("Notification has a handler for every type that its queue takes")
     func complete() async throws {
         try await NotificationWorld.with(smtp: "smtp://127.0.0.1:1") { world async throws in
-            let subscription = Shop.topology.subscriptions.first { $0.subscriber == "notification" }
+            let shop = Shop.topology(with: Set(Shop.Context.allCases))
+            let subscription = shop.subscriptions.first { $0.subscriber == "notification" }
             #expect(world.subscriber.types == Set(try #require(subscription).types))
         }
     }

@@ -38,6 +38,14 @@ struct NotificationMailTests {
             ("out-of-stock", "there is not enough of what you ordered left"),
             ("stock-locked", "there is not enough of what you ordered left"),
             ("timed-out", "it took too long to find out whether we have what you ordered"),
+            ("not-chargeable", "what is left to pay of it cannot be charged"),
+            ("unknown-coupon", "we do not know your coupon"), ("coupon-not-valid", "your coupon is not valid now"),
+            ("coupon-below-minimum", "it comes to less than your coupon asks for"),
+            ("coupon-other-currency", "your coupon is for another currency"),
+            ("coupon-used", "your coupon was used already"),
+            ("coupon-used-up", "all coupons of that kind were used already"),
+            ("coupon-locked", "your coupon is in use for another order"),
+            ("insufficient-points", "you have not got enough points for it"),
             ("something-new", "something it needs is not available"),
         ]
     )
@@ -47,6 +55,57 @@ struct NotificationMailTests {
         #expect(mail.subject == "Your order o-1 could not be accepted")
         #expect(mail.text.contains(words))
         #expect(mail.text.contains("Nothing was charged."))
+    }
+
+    @Test("What coupon and points paid is said, and the card's part is what is left of it")
+    func deductions() throws {
+        func text(_ deductions: Deductions?) throws -> String {
+            let event = OrderConfirmed(
+                orderID: "o-1",
+                customer: Self.customer,
+                total: Self.total,
+                deductions: deductions
+            )
+            return try MailText(event).text
+        }
+        let both = try text(Deductions(coupon: "c", discount: 23_450, points: 50_000))
+        #expect(both.contains("We have received your payment of 500.00 EUR."))
+        #expect(both.contains("It came to 1,234.50 EUR. Your coupon took off 234.50 EUR. Your points paid 500.00 EUR."))
+        let free = try text(Deductions(coupon: "c", discount: 123_450))
+        #expect(free.contains("It is paid."))
+        #expect(free.contains("Nothing was charged to your card."))
+        #expect(!free.contains("received your payment") && !free.contains("points"))
+        #expect(try text(Deductions()) == text(nil))
+    }
+
+    @Test("A parcel on its way has the courier's name of it")
+    func dispatched() {
+        let mail = MailText(OrderDispatched(orderID: "o-1", customer: Self.customer, trackingCode: "TRK-1"))
+        #expect(mail.kind == "dispatched")
+        #expect(mail.subject == "Your order o-1 is on its way")
+        #expect(mail.text.contains("The courier calls the parcel TRK-1."))
+    }
+
+    @Test(
+        "A coupon and points of an order that ended are the customer's again, and the mail says so",
+        arguments: [
+            (Deductions(coupon: "c", points: 5), "Your coupon and your points are yours again."),
+            (Deductions(coupon: "c"), "Your coupon is yours again."),
+            (Deductions(points: 5), "Your points are yours again."),
+            (nil, nil),
+        ] as [(Deductions?, String?)]
+    )
+    func returned(deductions: Deductions?, words: String?) throws {
+        let rejected = MailText(
+            OrderRejected(orderID: "o", customer: Self.customer, reason: "timed-out", deductions: deductions)
+        )
+        let cancelled = try MailText(
+            OrderCancelled(orderID: "o", customer: Self.customer, total: Self.total, deductions: deductions)
+        )
+        for mail in [rejected, cancelled] {
+            #expect(mail.text.contains("yours again") == (words != nil))
+            if let words { #expect(mail.text.contains(words)) }
+        }
     }
 
     @Test("An order whose goods were not kept long enough says so, and what becomes of a charge")
@@ -63,6 +122,14 @@ struct NotificationMailTests {
         )
         #expect(cancelled.text.contains("what you ordered had gone to others. The order is cancelled."))
         #expect(cancelled.text.contains("you get the money back"))
+        let couponReason = "redemption-expired"
+        let coupon = MailText(OrderRejected(orderID: "o-1", customer: Self.customer, reason: couponReason))
+        #expect(coupon.text.contains("longer than we could keep your coupon for this order"))
+        #expect(coupon.text.contains("Should your payment go through all the same, you get it back."))
+        let couponGone = try MailText(
+            OrderCancelled(orderID: "o-1", customer: Self.customer, total: Self.total, reason: couponReason)
+        )
+        #expect(couponGone.text.contains("your coupon could not be used for it any more. The order is cancelled."))
     }
 
     @Test("A cancelled order and its refund are two mails")
