@@ -124,6 +124,7 @@ class Shop:
                 "PAYMENT_PROVIDER_URL": f"http://127.0.0.1:{ports['sandbox']}",
                 "PAYMENT_PROVIDER_TIMEOUT": "2s",
                 "MAIL_SMTP_URL": f"smtp://127.0.0.1:{ports['smtp']}",
+                "MAIL_RECIPIENT_LIMIT": "0",
             }
             self.programs[name] = self.program(name, [f"{binaries}/{name}-service"], settings)
 

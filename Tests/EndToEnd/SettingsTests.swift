@@ -27,7 +27,11 @@ extension EndToEnd {
             case .notification:
                 environment["MAIL_SMTP_URL"] = "mail"
                 environment["MAIL_FROM"] = "Shop <shop@example.com>"
+                environment["MAIL_FROM_NAME"] = "Shop <b>"
                 environment["MAIL_TIMEOUT"] = "0s"
+                environment["MAIL_CONNECTIONS"] = "0"
+                environment["MAIL_RECIPIENT_LIMIT"] = "-1"
+                environment["NOTIFICATION_LANGUAGE"] = "english"
             case .analytics:
                 environment["ANALYTICS_ORDER_URL"] = "order"
                 environment["PLATFORM_URL"] = "ftp://platform"

@@ -97,7 +97,11 @@ final class Shop: Sendable {
                 environment["PLATFORM_TIMEOUT"] = "1s"
                 environment["PLATFORM_PAUSE"] = "200ms"
             }
-            if program == .notification { environment["MAIL_SMTP_URL"] = mail.url }
+            if program == .notification {
+                environment["MAIL_SMTP_URL"] = mail.url
+                // All orders of a test are one customer's.
+                environment["MAIL_RECIPIENT_LIMIT"] = "0"
+            }
             if program == .order, options.hasInventory {
                 environment["SHOP_CONTEXTS"] = "inventory"
                 environment["ORDER_INVENTORY_URL"] = "http://127.0.0.1:\(operationsPorts[.inventory] ?? 0)"

@@ -39,11 +39,8 @@ private struct NotificationWorld {
                 onCommit: { _ in }
             )
         )
-        let from = try #require(EmailAddress("shop@warren.example"))
-        NotificationHandlers(
-            gateway: MailGateway(client: client, from: from),
-            logger: Logger("notification", level: .trace, sink: world.log)
-        ).register(on: world.subscriber)
+        try NotificationHandlers.usual(client, logger: Logger("notification", level: .trace, sink: world.log))
+            .register(on: world.subscriber)
         let result: Result<Void, any Error>
         do { result = .success(try await body(world)) } catch { result = .failure(error) }
         client.close()
@@ -86,6 +83,41 @@ private struct NotificationWorld {
     }
 }
 
+extension NotificationHandlers {
+    /// What tests write mails with.
+    static func usual(
+        _ client: SMTPClient,
+        connections: Int = 4,
+        limit: Int = 0,
+        logger: Logger = .silent
+    ) throws -> NotificationHandlers {
+        NotificationHandlers(
+            gateway: MailGateway(
+                client: client,
+                desk: MailDesk(connections: connections, logger: logger),
+                limit: RecipientLimit(most: limit),
+                from: try #require(EmailAddress("shop@warren.example")),
+                fromName: "Your shop"
+            ),
+            templates: try MailTemplates([try BuiltInTemplates.files()], fallback: "en"),
+            shop: "Your shop",
+            logger: logger
+        )
+    }
+}
+
+extension MailSink {
+    /// Lends a mail server.
+    static func with(_ body: (MailSink) async throws -> Void) async throws {
+        let folder = try TemporaryFolder("mail-sink")
+        let sink = try await MailSink(folder: folder)
+        let result: Result<Void, any Error>
+        do { result = .success(try await body(sink)) } catch { result = .failure(error) }
+        try await sink.stop()
+        try result.get()
+    }
+}
+
 /// How many deliveries have got their receipt.
 private final class NotificationReceipts: Sendable {
     let count = Atomic(0)
@@ -109,16 +141,9 @@ struct NotificationHandlerTests {
     private static let confirmed = OrderConfirmed(orderID: "o-1", customer: customer, total: total)
 
     private func withSink(_ body: (MailSink, NotificationWorld) async throws -> Void) async throws {
-        let folder = try TemporaryFolder("mail-sink")
-        let sink = try await MailSink(folder: folder)
-        let result: Result<Void, any Error>
-        do {
-            result = .success(try await NotificationWorld.with(smtp: sink.url) { try await body(sink, $0) })
-        } catch {
-            result = .failure(error)
+        try await MailSink.with { sink in
+            try await NotificationWorld.with(smtp: sink.url) { try await body(sink, $0) }
         }
-        try await sink.stop()
-        try result.get()
     }
 
     @Test("Each of the five events is a mail to the customer and a row without an address")
@@ -150,6 +175,8 @@ struct NotificationHandlerTests {
                 ]
             )
             #expect(mails.map(\.messageID) == (1...5).map { "e-\($0)@warren.example" })
+            #expect(try await sink.source(of: mails[0]).contains("\r\nFrom: Your shop <shop@warren.example>"))
+            #expect(try await sink.source(of: mails[0]).contains("multipart/alternative"))
             let rows = try await world.recorded()
             #expect(
                 Set(rows) == [
