@@ -225,8 +225,9 @@ let package = Package(
             "ShopTests",
             at: "Unit/Shop",
             [
-                "Order", "Payment", "Notification", "Inventory", "Analytics", "Sandbox", "ServiceKit",
-                "ShopEvents", "Messaging", "MessagingTestKit", "Database", "Events", "HTTP", "JSON", "Telemetry",
+                "Order", "Payment", "Notification", "Inventory", "Coupon", "Points", "Shipping", "Analytics",
+                "Sandbox", "ServiceKit", "ShopEvents", "Messaging", "MessagingTestKit", "Database", "Events", "HTTP",
+                "JSON", "Telemetry",
                 "ServiceTestSupport",
             ]
         ),
