@@ -28,15 +28,10 @@ struct RedemptionDesk: Sendable {
             guard let change = redemption.placedAgain() else { return }
             return try announce(change, in: transaction)
         }
-        let (redemption, change) = Redemption.forOrder(
-            orderID,
-            wish,
-            given: try coupons.find(wish.coupon, in: transaction),
-            terms,
-            at: now
-        )
+        let coupon = try coupons.find(wish.coupon, in: transaction)
+        let (redemption, change) = Redemption.forOrder(orderID, wish, given: coupon, terms, at: now)
         try store.insert(redemption, in: transaction)
-        try carryOut(change, of: redemption, from: nil, at: now, in: transaction)
+        try carryOut(change, of: redemption, from: nil, on: coupon, at: now, in: transaction)
     }
 
     /// An order that asked for a coupon is confirmed.
@@ -95,33 +90,33 @@ struct RedemptionDesk: Sendable {
         let coupon = try before.wish.flatMap { try coupons.find($0.coupon, in: transaction) }
         var redemption = before
         guard let change = transition(&redemption, coupon) else { return }
-        try write(redemption, change, from: before, at: now, in: transaction)
+        try write(redemption, change, from: before, on: coupon, at: now, in: transaction)
     }
 
     private func write(
         _ redemption: Redemption,
         _ change: Redemption.Change,
         from before: Redemption,
+        on coupon: Coupon?,
         at now: Int64,
         in transaction: Transaction
     ) throws {
         try store.update(redemption, from: before.state, in: transaction)
-        try carryOut(change, of: redemption, from: before, at: now, in: transaction)
+        try carryOut(change, of: redemption, from: before, on: coupon, at: now, in: transaction)
     }
 
     private func carryOut(
         _ change: Redemption.Change,
         of redemption: Redemption,
         from before: Redemption?,
+        on coupon: Coupon?,
         at now: Int64,
         in transaction: Transaction
     ) throws {
         try transaction.moveDeadline(of: redemption, from: before)
         try announce(change, in: transaction)
         log(redemption, in: transaction)
-        guard let move = change.move, let wish = redemption.wish,
-            var coupon = try coupons.find(wish.coupon, in: transaction)
-        else { return }
+        guard let move = change.move, var coupon else { return }
         coupon.apply(move, for: redemption.orderID, at: now)
         try coupons.update(coupon, from: move.before, in: transaction)
         // What is promised is no news to those that wait.
@@ -141,7 +136,7 @@ struct RedemptionDesk: Sendable {
             var redemption = next
             let found = try coupons.find(coupon, in: transaction)
             guard let change = redemption.reconsider(given: found, terms, at: now) else { return }
-            try write(redemption, change, from: next, at: now, in: transaction)
+            try write(redemption, change, from: next, on: found, at: now, in: transaction)
         }
     }
 

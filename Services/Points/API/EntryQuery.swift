@@ -28,13 +28,15 @@ struct EntryQuery: Sendable, Equatable {
                     faults.add(name, "must be the three-letter code of an active currency (ISO 4217)")
                 }
             case "after":
-                if let number = Self.number(value), number > 0 {
+                if let number = Self.cursor(value) {
                     after = number
                 } else {
                     faults.add(name, "must be the `next` of an earlier answer")
                 }
             case "limit":
-                if let number = Self.number(value).flatMap(Int.init(exactly:)), PointsLimits.pageSize.contains(number) {
+                if value.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = Int(value),
+                    PointsLimits.pageSize.contains(number)
+                {
                     limit = number
                 } else {
                     let range = PointsLimits.pageSize
@@ -53,7 +55,11 @@ struct EntryQuery: Sendable, Equatable {
         return "/accounts/\(PercentEncoding.encode(customer))/entries?\(same)after=\(next)&limit=\(limit)"
     }
 
-    private static func number(_ text: String) -> Int64? {
-        text.utf8.allSatisfy { (0x30...0x39).contains($0) } ? Int64(text) : nil
+    /// The number of an entry, as this service writes them: 1 to 18 digits, the first of them not 0.
+    static func cursor(_ text: String) -> Int64? {
+        guard (1...18).contains(text.utf8.count), text.utf8.first != UInt8(ascii: "0"),
+            text.utf8.allSatisfy({ (0x30...0x39).contains($0) })
+        else { return nil }
+        return Int64(text)
     }
 }

@@ -25,6 +25,7 @@ struct LedgerCheck: Sendable, Equatable {
         try checkBalances(in: transaction)
         try checkOrders(in: transaction)
         try checkCharges(in: transaction)
+        try checkAmounts(in: transaction)
     }
 
     private mutating func addUp(in transaction: Transaction) throws {
@@ -124,6 +125,27 @@ struct LedgerCheck: Sendable, Equatable {
             """
         )
         for row in wrong { note("charge \(try row["id"] as String) is in another state than its postings") }
+    }
+
+    /// As many points were posted as orders and charges say.
+    private mutating func checkAmounts(in transaction: Transaction) throws {
+        let rows = try transaction.query(
+            """
+            SELECT p.number FROM postings p
+                JOIN entries e ON e.posting = p.number
+                LEFT JOIN spendings s ON s.order_id = p.reference
+                LEFT JOIN earnings n ON n.order_id = p.reference
+                LEFT JOIN charges c ON c.id = p.reference
+            WHERE (p.kind = 'spent' AND e.book = 'spent' AND e.points <> s.points)
+                OR (p.kind = 'restored' AND e.book = 'spent' AND e.points <> -s.points)
+                OR (p.kind = 'earned' AND e.book = 'earned' AND e.points <> -n.points)
+                OR (p.kind = 'taken-back' AND e.book = 'earned' AND e.points <> n.points)
+                OR (p.kind = 'bought' AND e.book = 'sold' AND e.points <> -c.amount)
+                OR (p.kind = 'refunded' AND e.book = 'sold' AND e.points <> c.amount)
+            ORDER BY p.number LIMIT 100
+            """
+        )
+        for row in rows { note("posting \(try row["number"] as Int64) is of other points than were asked for") }
     }
 
     private mutating func note(_ fault: String) {

@@ -42,7 +42,10 @@ struct CouponRuleTests {
             }
             let product = total.multipliedFullWidth(by: Int64(percent))
             let exact = Int64(100).dividingFullWidth((product.high, product.low)).quotient
-            #expect(money.amount == max(exact, 1))
+            guard money.amount == max(exact, 1) else {
+                Issue.record("\(percent) percent of \(total) are \(money.amount)")
+                return
+            }
         }
     }
 

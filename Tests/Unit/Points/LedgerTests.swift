@@ -243,6 +243,9 @@ struct LedgerTests {
             ("DELETE FROM earnings", "of no order that has come so far"),
             ("UPDATE charges SET state = 'requested'", "in another state than its postings"),
             ("UPDATE charges SET state = 'refunded'", "in another state than its postings"),
+            ("UPDATE charges SET amount = amount + 1", "posting 1 is of other points"),
+            ("UPDATE spendings SET points = points + 1", "posting 2 is of other points"),
+            ("UPDATE earnings SET points = points + 1", "posting 3 is of other points"),
         ]
     )
     func corruption(statement: String, fault: String) async throws {

@@ -141,6 +141,11 @@ struct PointsDocumentTests {
             #expect(faults.isEmpty == PointsLimits.isCustomer(name), "\(name)")
         }
         let parameters = api.document["paths", "/accounts/{customer}/entries", "get", "parameters"]?.array ?? []
+        let after = parameters.first { $0["name"]?.text == "after" }?["schema"]
+        for text in ["", "0", "1", "007", "-1", "x", "999999999999999999", "1000000000000000000"] {
+            let isTaken = EntryQuery.cursor(text) != nil
+            #expect(try api.schema.faults(.string(text), after).isEmpty == isTaken, "\(text)")
+        }
         let limit = parameters.first { $0["name"]?.text == "limit" }?["schema"]
         #expect(limit?["minimum"]?.integer == Int64(PointsLimits.pageSize.lowerBound))
         #expect(limit?["maximum"]?.integer == Int64(PointsLimits.pageSize.upperBound))
