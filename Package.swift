@@ -79,7 +79,7 @@ let documents: [String: [String]] = [
     "Messaging": ["README.md"],
     "MessagingTestKit": ["README.md"],
     "ServiceKit": ["README.md"],
-    "ShopEvents": ["README.md", "asyncapi.yaml"],
+    "ShopEvents": ["README.md", "asyncapi.yaml", "catalogue.md"],
     "Telemetry": ["README.md"],
     "Analytics": ["README.md", "follow_orders.py"],
     "Coupon": ["README.md"],

@@ -21,6 +21,13 @@ extension EndToEnd {
                 environment["INVENTORY_WAIT"] = "soon"
                 environment["INVENTORY_LOW"] = "-1"
                 environment["INVENTORY_RELIST"] = "0s"
+            case .coupon:
+                environment["COUPON_REDEMPTION"] = "0s"
+                environment["COUPON_WAIT"] = "soon"
+            case .points: environment["POINTS_EARN"] = "-1"
+            case .shipping:
+                environment["SHIPPING_COURIER_URL"] = "ftp://courier"
+                environment["SHIPPING_WEBHOOK_SECRET"] = ""
             case .payment:
                 environment["PAYMENT_PROVIDER_URL"] = "ftp://provider"
                 environment["PAYMENT_PROVIDER_TIMEOUT"] = "0s"
