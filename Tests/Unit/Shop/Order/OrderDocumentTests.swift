@@ -223,7 +223,7 @@ struct OrderDocumentTests {
         #expect(Set(sandbox.declared.values) == Set(ProblemKind.ofSandbox.map(\.slug)))
         let inventory = try ProblemSources.read("Services/Inventory")
         #expect(Set(inventory.declared.values) == Set(ProblemKind.ofInventory.map(\.slug)))
-        let catalogues = ["Order", "Sandbox", "Inventory"]
+        let catalogues = ["Order", "Payment", "Sandbox", "Inventory"]
         for service in ["Order", "Payment", "Notification", "Inventory", "Analytics", "Sandbox"] {
             let sources = try ProblemSources.read("Services/\(service)")
             #expect(sources.others.isEmpty, "\(service)")
