@@ -79,7 +79,7 @@ let documents: [String: [String]] = [
     "Messaging": ["README.md"],
     "MessagingTestKit": ["README.md"],
     "ServiceKit": ["README.md"],
-    "ShopEvents": ["README.md", "asyncapi.yaml"],
+    "ShopEvents": ["README.md", "asyncapi.yaml", "catalogue.md"],
     "Telemetry": ["README.md"],
     "Analytics": ["README.md", "follow_orders.py"],
     "Coupon": ["README.md"],
@@ -92,8 +92,17 @@ let documents: [String: [String]] = [
     "Shipping": ["README.md"],
 ]
 
+/// What customers read unless a user has written it anew.
+let mailTemplates = ["en", "ko"].flatMap { language in
+    ["reasons.\(language).txt"]
+        + ["confirmed", "rejected", "cancelled", "refunded", "dispatched"].flatMap { mail in
+            ["\(mail).\(language).txt", "\(mail).\(language).html"]
+        }
+}
+
 /// Documents that programs serve: in their code, so that a program is one file.
 let served: [String: [Resource]] = [
+    "Notification": mailTemplates.map { .embedInCode("Templates/Files/\($0)") },
     "ServiceKit": [.embedInCode("Operations/openapi.yaml"), .embedInCode("Wiring/public.yaml")],
     "Coupon": [.embedInCode("openapi.yaml")],
     "Inventory": [.embedInCode("openapi.yaml")],
@@ -216,8 +225,9 @@ let package = Package(
             "ShopTests",
             at: "Unit/Shop",
             [
-                "Order", "Payment", "Notification", "Inventory", "Analytics", "Sandbox", "ServiceKit",
-                "ShopEvents", "Messaging", "MessagingTestKit", "Database", "Events", "HTTP", "JSON", "Telemetry",
+                "Order", "Payment", "Notification", "Inventory", "Coupon", "Points", "Shipping", "Analytics",
+                "Sandbox", "ServiceKit", "ShopEvents", "Messaging", "MessagingTestKit", "Database", "Events", "HTTP",
+                "JSON", "Telemetry",
                 "ServiceTestSupport",
             ]
         ),

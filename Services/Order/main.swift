@@ -20,7 +20,7 @@ let deadline = Setting.duration(
     "ORDER_DEADLINE",
     default: "2h",
     in: .seconds(1)...(.seconds(30 * 86_400)),
-    help: "How long an order may wait for Inventory before it is rejected."
+    help: "How long an order may wait for Inventory, Coupon and Points before it is rejected."
 )
 
 var order = ServiceDescription(
@@ -49,7 +49,8 @@ await runService(order) { context in
         database: context.database,
         events: context.events,
         desk: desk,
-        products: hasInventory ? products : nil
+        products: hasInventory ? products : nil,
+        contexts: settings[contexts]
     )
     for route in OrderAPI.routes {
         context.route(route.method, route.pattern) { request in try await route.answer(api, request) }

@@ -24,6 +24,12 @@ let providerTimeout = Setting.duration(
     in: .milliseconds(100)...(.seconds(600)),
     help: "The longest that one call to the payment provider may take."
 )
+let webhookSecret = Setting.optionalText(
+    "PAYMENT_WEBHOOK_SECRET",
+    secret: true,
+    help:
+        "The signing secret of the provider's webhooks, several separated by commas while one is rolled; without one, none is taken."
+)
 
 var service = ServiceDescription(
     name: "payment",
@@ -31,10 +37,13 @@ var service = ServiceDescription(
     httpPort: 8082,
     topology: Shop.topology,
     migrations: [PaymentStore.migrations],
-    settings: [providerURL.declaration, providerKey.declaration, providerTimeout.declaration]
+    settings: [
+        providerURL.declaration, providerKey.declaration, providerTimeout.declaration, webhookSecret.declaration,
+    ]
 )
 // A request that ended as a dead letter must not keep its order's cancellation waiting.
 service.afterDeadLetter = .proceed
+service.problems = ProblemKind.ofPayment
 service.openAPI = PackageResources.openapi_yaml
 
 await runService(service) { context in
@@ -47,7 +56,17 @@ await runService(service) { context in
         client: client,
         userAgent: "Warren/\(Warren.version) (payment-service)"
     )
-    PaymentHandlers(events: context.events, provider: gateway, logger: context.logger.labelled("payment"))
+    let logger = context.logger.labelled("payment")
+    let payments = PaymentHandlers(events: context.events, provider: gateway, logger: logger)
+    payments.register(on: context.subscriber)
+    NoticeHandlers(events: context.events, books: gateway, provider: gateway, payments: payments, logger: logger)
         .register(on: context.subscriber)
     PaymentAPI(database: context.database).register { context.route($0, $1, $2) }
+    ReconciliationAPI(reconciler: Reconciler(database: context.database, books: gateway))
+        .register { context.route($0, $1, $2) }
+    let secrets = context.settings[webhookSecret].map { $0.split(separator: ",").map(String.init) } ?? []
+    let signature = WebhookSignature(secrets: secrets)
+    if signature == nil { logger.warning("PAYMENT_WEBHOOK_SECRET is not set: webhooks are refused") }
+    WebhookAPI(events: context.events, signature: signature, logger: logger)
+        .register { context.route($0, $1, access: $2, $3) }
 }

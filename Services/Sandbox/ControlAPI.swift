@@ -6,6 +6,11 @@ import HTTP
 ///     DELETE /sandbox/faults
 ///     GET    /sandbox/ledger
 ///     GET    /sandbox/records
+///     POST   /sandbox/webhooks {"action": "hold"}      or `release`, `release-newest-first`
+///     POST   /sandbox/dashboard/refunds {"order": "42", "amount": 500}        or `paymentIntent`
+///     POST   /sandbox/dashboard/refunds/{id}/fail
+///     POST   /sandbox/dashboard/disputes {"order": "42", "reason": "fraudulent"}
+///     POST   /sandbox/dashboard/disputes/{id} {"status": "lost"}      or `won`
 ///     POST   /sandbox/reset
 struct ControlAPI: Sendable {
     let provider: Provider
@@ -26,6 +31,11 @@ struct ControlAPI: Sendable {
         route("DELETE", "/sandbox/faults", clear)
         route("GET", "/sandbox/ledger", ledger)
         route("GET", "/sandbox/records", records)
+        route("POST", "/sandbox/webhooks", webhooks)
+        route("POST", "/sandbox/dashboard/refunds", refund)
+        route("POST", "/sandbox/dashboard/refunds/{id}/fail", failRefund)
+        route("POST", "/sandbox/dashboard/disputes", openDispute)
+        route("POST", "/sandbox/dashboard/disputes/{id}", closeDispute)
         route("POST", "/sandbox/reset", reset)
     }
 
@@ -43,6 +53,10 @@ struct ControlAPI: Sendable {
             let known = Fault.Kind.allCases.map(\.rawValue).joined(separator: ", ")
             faults.append(Problem.Fault(field: "kind", detail: "must be one of: \(known)"))
         }
+        if let operation, let kind, !operation.kinds.contains(kind) {
+            let known = operation.kinds.map(\.rawValue).joined(separator: ", ")
+            faults.append(Problem.Fault(field: "kind", detail: "must for this operation be one of: \(known)"))
+        }
         let count = wanted.count ?? 1
         if !(1...1_000_000).contains(count) {
             faults.append(Problem.Fault(field: "count", detail: "must be from 1 to 1000000"))
@@ -58,6 +72,8 @@ struct ControlAPI: Sendable {
         switch operation {
         case .charge, .refund: provider.control(.plan(fault, for: operation, count: count))
         case .record: platform.plan(fault, count: count)
+        case .webhook: provider.controlWebhooks { outbox, _ in outbox.plan(fault, count: count) }
+        case .search: provider.control(.lagSearch(milliseconds: delay))
         }
         return HTTPResponse(status: 204)
     }
@@ -65,7 +81,74 @@ struct ControlAPI: Sendable {
     @Sendable private func clear(_ request: HTTPRequest) async throws -> HTTPResponse {
         provider.control(.clearFaults)
         platform.clearFaults()
+        provider.controlWebhooks { outbox, now in outbox.clear(at: now) }
         return HTTPResponse(status: 204)
+    }
+
+    private struct WebhookRequest: Decodable {
+        let action: String
+    }
+
+    @Sendable private func webhooks(_ request: HTTPRequest) async throws -> HTTPResponse {
+        let wanted = try request.decode(WebhookRequest.self, members: ["action"])
+        switch wanted.action {
+        case "hold": provider.controlWebhooks { outbox, _ in outbox.hold() }
+        case "release": provider.controlWebhooks { outbox, now in outbox.release(newestFirst: false, at: now) }
+        case "release-newest-first":
+            provider.controlWebhooks { outbox, now in outbox.release(newestFirst: true, at: now) }
+        default:
+            let fault = Problem.Fault(
+                field: "action",
+                detail: "must be one of: hold, release, release-newest-first"
+            )
+            throw Problem.invalidRequest([fault])
+        }
+        return HTTPResponse(status: 204)
+    }
+
+    /// What the provider's own people, or a customer's bank, do to a charge.
+    private struct DeedRequest: Decodable {
+        static let members = ["order", "paymentIntent", "amount", "reason"]
+        let order: String?
+        let paymentIntent: String?
+        let amount: Int64?
+        let reason: String?
+
+        /// As the provider's own calls have it.
+        var form: [String: String] {
+            let items = [
+                "order": order, "payment_intent": paymentIntent, "amount": amount.map(String.init), "reason": reason,
+            ]
+            return items.compactMapValues { $0 }
+        }
+    }
+
+    @Sendable private func refund(_ request: HTTPRequest) async throws -> HTTPResponse {
+        let deed = try request.decode(DeedRequest.self, members: DeedRequest.members)
+        return try await provider.answer("dashboard.refund", .refundByHand(form: deed.form))
+    }
+
+    @Sendable private func failRefund(_ request: HTTPRequest) async throws -> HTTPResponse {
+        try request.checkNoBody()
+        return try await provider.answer("dashboard.fail", .failRefund(id: request.parameters["id"] ?? ""))
+    }
+
+    @Sendable private func openDispute(_ request: HTTPRequest) async throws -> HTTPResponse {
+        let deed = try request.decode(DeedRequest.self, members: DeedRequest.members)
+        return try await provider.answer("dashboard.dispute", .openDispute(form: deed.form))
+    }
+
+    private struct VerdictRequest: Decodable {
+        let status: String
+    }
+
+    @Sendable private func closeDispute(_ request: HTTPRequest) async throws -> HTTPResponse {
+        let verdict = try request.decode(VerdictRequest.self, members: ["status"])
+        let call = ProviderCall.closeDispute(
+            id: request.parameters["id"] ?? "",
+            form: ["status": verdict.status]
+        )
+        return try await provider.answer("dashboard.verdict", call)
     }
 
     @Sendable private func ledger(_ request: HTTPRequest) async throws -> HTTPResponse {

@@ -37,7 +37,7 @@ public struct CouponRejected: Event, Equatable {
     /// Why, as a stable code.
     ///
     /// `unknown-coupon`: there is none, or it is somebody else's; `coupon-not-valid`: it is not its time; `coupon-below-minimum`: the order
-    /// is too small; `coupon-other-currency`; `coupon-used`: this one was used already; `coupon-used-up`: all there are were used;
+    /// is too small; `coupon-other-currency`; `coupon-used`: it was used already;
     /// `coupon-locked`: another order had it for as long as was waited; `redemption-expired`: it was confirmed too late; `order-ended`: the
     /// order had ended before it came.
     public var reason: String

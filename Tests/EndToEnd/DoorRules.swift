@@ -70,6 +70,7 @@ enum DoorRules {
                 "POST /orders": Route(.api, .publicAddress, 422), "GET /orders": Route(.api, .publicAddress, 200),
                 "GET /orders/{id}": Route(.api, .publicAddress, 200),
                 "POST /orders/{id}/cancel": Route(.api, .publicAddress, 200),
+                "PUT /orders/{id}/shipping-address": Route(.api, .publicAddress, 422),
             ]
         case .payment: ["GET /payments/{orderID}": Route(.api, .publicAddress, 404)]
         case .inventory:
@@ -83,6 +84,29 @@ enum DoorRules {
                 "PUT /reservations/{id}": Route(.api, .publicAddress, 409),
                 // It leaves a mark where there was none.
                 "DELETE /reservations/{id}": Route(.api, .publicAddress, 200),
+            ]
+        case .coupon:
+            [
+                "GET /coupons/definitions": Route(.api, .publicAddress, 200),
+                "GET /coupons/definitions/{id}": Route(.api, .publicAddress, 404),
+                "PUT /coupons/definitions/{id}": Route(.api, .publicAddress, 422),
+                "POST /coupons/definitions/{id}/claims": Route(.api, .publicAddress, 422),
+                "GET /coupons": Route(.api, .publicAddress, 200),
+                "GET /coupons/{id}": Route(.api, .publicAddress, 404),
+            ]
+        case .points:
+            [
+                "GET /accounts/{customer}": Route(.api, .publicAddress, 200),
+                "GET /accounts/{customer}/entries": Route(.api, .publicAddress, 200),
+                "POST /accounts/{customer}/charges": Route(.api, .publicAddress, 422),
+                "GET /accounts/{customer}/charges/{id}": Route(.api, .publicAddress, 404),
+                "GET /ledger": Route(.api, .publicAddress, 200),
+            ]
+        case .shipping:
+            [
+                "GET /shipments/{orderID}": Route(.api, .publicAddress, 404),
+                // Nobody has signed it.
+                "POST /webhooks/courier": Route(.open, .publicAddress, 401),
             ]
         case .notification, .analytics, .sandbox: [:]
         }
@@ -235,8 +259,9 @@ enum DoorRules {
 
     /// Customers have no business there.
     private static func isForBackEnds(_ name: String) -> Bool {
-        name.hasPrefix("GET /payments") || name.contains("/reservations")
+        name.hasPrefix("GET /payments") || name.hasPrefix("GET /shipments") || name.contains("/reservations")
             || (name.contains("/products") && !name.hasPrefix("GET"))
+            || (name.contains("/coupons/definitions") && !name.hasSuffix("/claims")) || name == "GET /ledger"
     }
 
     /// What is to be answered.
@@ -257,7 +282,10 @@ enum DoorRules {
         if isProxied, !hasTokens, route.door != .open { return 403 }
         if hasTokens, route.door == .api {
             if isForBackEnds(name), caller.name.contains("customer") { return 403 }
-            if name.contains("/orders/{id}"), caller.name == "another customer" { return 404 }
+            // What cannot be an address is refused before anybody looks whose order it is.
+            if name.contains("/orders/{id}"), route.status != 422, caller.name == "another customer" { return 404 }
+            // The table asks for one of nobody's.
+            if name.contains("/accounts/{customer}"), caller.name.contains("customer") { return 404 }
         }
         return route.status
     }

@@ -109,7 +109,9 @@ extension EndToEnd {
 
         @Test(
             "open for whom the table says, on both addresses, and for nobody because of what a proxy says",
-            arguments: [Shop.Program.order, .payment, .notification, .inventory, .analytics],
+            arguments: [
+                Shop.Program.order, .payment, .notification, .inventory, .coupon, .points, .shipping, .analytics,
+            ],
             [false, true]
         )
         func matrix(program: Shop.Program, hasTokens: Bool) async throws {
@@ -176,9 +178,12 @@ extension EndToEnd {
             let parts = name.split(separator: " ")
             let path = parts[1].replacing("/orders/{id}", with: "/orders/\(service.order)")
                 .replacing("{orderID}", with: service.order).replacing("{id}", with: "1")
-                .replacing("{slug}", with: "invalid-request").replacing("{sku}", with: "1")
+                .replacing("{slug}", with: "invalid-request").replacing("{sku}", with: "1").replacing(
+                    "{customer}",
+                    with: "1"
+                )
             let host = caller.host ?? "127.0.0.1:\(port)"
-            let isPost = parts[0] == "POST" || name == "PUT /products/{sku}"
+            let isPost = parts[0] == "POST" || (parts[0] == "PUT" && name != "PUT /reservations/{id}")
             let type = isPost ? [(name: "Content-Type", value: "application/json")] : []
             return HTTPConversation.Request(
                 String(parts[0]),

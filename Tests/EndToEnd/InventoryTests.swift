@@ -12,7 +12,7 @@ extension EndToEnd {
             _ body: (Shop) async throws -> Void
         ) async throws {
             var options = Shop.Options()
-            options.hasInventory = true
+            options.contexts = [.inventory]
             options.environment = environment
             try await Shop.open(options) { shop in
                 try await shop.list(price: 1250)
@@ -203,7 +203,7 @@ extension EndToEnd {
 
 extension Shop {
     /// Lists the product of all these orders.
-    fileprivate func list(price: Int64) async throws {
+    func list(price: Int64) async throws {
         let body: JSONValue = ["name": "Green tea", "price": ["amount": .integer(price), "currency": "EUR"]]
         let reply = try await probe(.inventory).send(
             "PUT",
@@ -214,13 +214,14 @@ extension Shop {
         guard [200, 201].contains(reply.status) else { throw TimedOut("PUT answered \(reply.status): \(reply.text)") }
     }
 
-    fileprivate func stock(_ change: Int64) async throws {
+    /// Brings in pieces of it.
+    func stock(_ change: Int64) async throws {
         let reply = try await probe(.inventory).post("/products/tea-500/stock", ["change": .integer(change)])
         guard reply.status == 200 else { throw TimedOut("the stock answered \(reply.status): \(reply.text)") }
     }
 
     /// Waits until Order sells at that price.
-    fileprivate func waitForPrice(_ price: Int64) async throws {
+    func waitForPrice(_ price: Int64) async throws {
         _ = try await eventually("Order has heard of the price \(price)", within: .seconds(60)) {
             try await self.query(.order, "SELECT amount FROM products").first?.elements.first?.integer == price
                 ? true : nil
@@ -242,13 +243,15 @@ extension Shop {
         return id
     }
 
-    fileprivate func waitForStock(_ status: String, order id: String) async throws {
+    /// Waits until Inventory has done that for the order.
+    func waitForStock(_ status: String, order id: String) async throws {
         _ = try await eventually("the stock of order \(id) is \(status)", within: .seconds(90)) {
             try await self.order(id)["stockStatus"].text == status ? true : nil
         }
     }
 
-    fileprivate func books() async throws -> String {
+    /// How many pieces of it there are.
+    func books() async throws -> String {
         let product = try await probe(.inventory).get("/products/tea-500").json
         return "\(product["onHand"].integer ?? -1) on hand, \(product["reserved"].integer ?? -1) reserved"
     }

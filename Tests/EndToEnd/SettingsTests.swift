@@ -21,13 +21,24 @@ extension EndToEnd {
                 environment["INVENTORY_WAIT"] = "soon"
                 environment["INVENTORY_LOW"] = "-1"
                 environment["INVENTORY_RELIST"] = "0s"
+            case .coupon:
+                environment["COUPON_REDEMPTION"] = "0s"
+                environment["COUPON_WAIT"] = "soon"
+            case .points: environment["POINTS_EARN"] = "-1"
+            case .shipping:
+                environment["SHIPPING_COURIER_URL"] = "ftp://courier"
+                environment["SHIPPING_WEBHOOK_SECRET"] = ""
             case .payment:
                 environment["PAYMENT_PROVIDER_URL"] = "ftp://provider"
                 environment["PAYMENT_PROVIDER_TIMEOUT"] = "0s"
             case .notification:
                 environment["MAIL_SMTP_URL"] = "mail"
                 environment["MAIL_FROM"] = "Shop <shop@example.com>"
+                environment["MAIL_FROM_NAME"] = "Shop <b>"
                 environment["MAIL_TIMEOUT"] = "0s"
+                environment["MAIL_CONNECTIONS"] = "0"
+                environment["MAIL_RECIPIENT_LIMIT"] = "-1"
+                environment["NOTIFICATION_LANGUAGE"] = "english"
             case .analytics:
                 environment["ANALYTICS_ORDER_URL"] = "order"
                 environment["PLATFORM_URL"] = "ftp://platform"

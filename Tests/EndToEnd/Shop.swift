@@ -12,10 +12,15 @@ final class Shop: Sendable {
         case sandbox
         /// In the tests that ask for them.
         case inventory = "inventory-service"
+        case coupon = "coupon-service"
+        case points = "points-service"
+        case shipping = "shipping-service"
         case analytics = "analytics-service"
 
         /// What runs in every test.
         static let usual: [Program] = [.order, .payment, .notification, .sandbox]
+        /// What a shop may have beside it, as `SHOP_CONTEXTS` names it.
+        static let contexts: [Program] = [.inventory, .coupon, .points, .shipping]
 
         /// The setting of a retry may differ per service, all else is the same.
         var queue: String { rawValue.replacingOccurrences(of: "-service", with: "") }
@@ -29,8 +34,8 @@ final class Shop: Sendable {
         var broker: PrivateBroker?
         /// Whether Payment reaches the provider through `Shop.wire`.
         var usesWire = false
-        /// Whether orders wait for Inventory, which runs too.
-        var hasInventory = false
+        /// What the shop has beside the usual; it runs too.
+        var contexts: [Program] = []
     }
 
     let folder: TemporaryFolder
@@ -44,6 +49,9 @@ final class Shop: Sendable {
     private let operationsPorts: [Program: UInt16]
     private let environments: [Program: [String: String]]
     private let children = Mutex<[Program: ChildProcess]>([:])
+
+    /// What the courier signs with.
+    private static let webhookSecret = "whsec_end_to_end"
 
     private init(_ options: Options) async throws {
         folder = try TemporaryFolder("shop")
@@ -97,10 +105,23 @@ final class Shop: Sendable {
                 environment["PLATFORM_TIMEOUT"] = "1s"
                 environment["PLATFORM_PAUSE"] = "200ms"
             }
-            if program == .notification { environment["MAIL_SMTP_URL"] = mail.url }
-            if program == .order, options.hasInventory {
-                environment["SHOP_CONTEXTS"] = "inventory"
+            if program == .notification {
+                environment["MAIL_SMTP_URL"] = mail.url
+                // All orders of a test are one customer's.
+                environment["MAIL_RECIPIENT_LIMIT"] = "0"
+            }
+            if program == .order {
+                environment["SHOP_CONTEXTS"] = options.contexts.map(\.queue).joined(separator: ",")
                 environment["ORDER_INVENTORY_URL"] = "http://127.0.0.1:\(operationsPorts[.inventory] ?? 0)"
+            }
+            if program == .shipping {
+                environment["SHIPPING_COURIER_URL"] = "http://127.0.0.1:\(sandboxPort)"
+                environment["SHIPPING_WEBHOOK_SECRET"] = Shop.webhookSecret
+            }
+            if program == .sandbox, options.contexts.contains(.shipping) {
+                environment["SANDBOX_COURIER_WEBHOOK_URL"] =
+                    "http://127.0.0.1:\(ports[.shipping] ?? 0)/webhooks/courier"
+                environment["SANDBOX_COURIER_WEBHOOK_SECRET"] = Shop.webhookSecret
             }
             environments[program] = environment.merging(options.environment[program] ?? [:]) { _, given in given }
         }
@@ -111,7 +132,7 @@ final class Shop: Sendable {
     static func open(_ options: Options = Options(), _ body: (Shop) async throws -> Void) async throws {
         let shop = try await Shop(options)
         do {
-            let programs = Program.usual + (options.hasInventory ? [.inventory] : [])
+            let programs = Program.usual + options.contexts
             for program in programs { try shop.start(program) }
             for program in programs { try await shop.waitUntilReady(program) }
             try await body(shop)

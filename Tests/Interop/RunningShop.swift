@@ -37,6 +37,7 @@ final class RunningShop: Sendable {
                 "WARREN_OPERATIONS_ADDRESS": "127.0.0.1:\(operationsPort)",
                 "WARREN_DATABASE_URL": "sqlite:\(folder.file("\(name).db").path)",
                 "PAYMENT_PROVIDER_URL": "http://127.0.0.1:\(sandbox)", "MAIL_SMTP_URL": mail.url,
+                "MAIL_RECIPIENT_LIMIT": "0",
             ]
             programs.append(
                 try ChildProcess(

@@ -14,6 +14,8 @@ struct SchemaTests {
             ("order-service", "WARREN_OPERATIONS_ADDRESS", 12), ("payment-service", "WARREN_OPERATIONS_ADDRESS", 8),
             ("notification-service", "WARREN_OPERATIONS_ADDRESS", 8),
             ("notification-service", "WARREN_HTTP_ADDRESS", 4), ("inventory-service", "WARREN_HTTP_ADDRESS", 10),
+            ("coupon-service", "WARREN_HTTP_ADDRESS", 8), ("points-service", "WARREN_HTTP_ADDRESS", 6),
+            ("shipping-service", "WARREN_HTTP_ADDRESS", 4),
         ]
     )
     func fuzz(program: String, address: String, seconds: Int) async throws {

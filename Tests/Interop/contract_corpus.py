@@ -20,6 +20,7 @@ OWN = {
     "specversion", "type", "time", "datacontenttype", "sequence", "correlationid", "causationid", "traceparent", "data",
 }
 EMAIL = "ada@" + ".".join(["b" * 62] * 4)
+LOCALE = "en" + "-abcdefgh" * 4
 
 
 def resolved(document, schema):
@@ -75,7 +76,7 @@ def breaking(keyword, rule, old):
         case "minLength":
             return ["x" * (rule - 1)], True
         case "maxLength":
-            return ["x" * (rule + 1), old + ".example" * rule], False
+            return ["x" * (rule + 1), old + ".example" * rule, old + "-example" * rule], False
         case "minimum":
             return [rule - 1, rule - 1_000_000], True
         case "maximum":
@@ -96,7 +97,7 @@ def keeping(keyword, rule, old, is_subject):
     match keyword:
         case "minLength" | "maxLength":
             # What is the subject too may have so many bytes, not characters.
-            return ["x" * rule, EMAIL[:rule]] + ([] if is_subject else ["\u00fc" * rule])
+            return ["x" * rule, EMAIL[:rule], LOCALE[:rule]] + ([] if is_subject else ["\u00fc" * rule])
         case "minimum" | "maximum":
             return [rule]
         case "minItems" | "maxItems":
@@ -104,6 +105,35 @@ def keeping(keyword, rule, old, is_subject):
         case "enum":
             return [rule[0], rule[-1]]
     return []
+
+
+def filled(document, schema, value):
+    """A value with all its optional fields, from the examples of each."""
+    schema = resolved(document, schema)
+    for name, part in schema.get("properties", {}).items():
+        if name not in value:
+            value[name] = copy.deepcopy(resolved(document, part)["examples"][0])
+        value[name] = filled(document, part, value[name])
+    if "items" in schema:
+        return [filled(document, schema["items"], element) for element in value]
+    return value
+
+
+def deducted(value):
+    """What an event takes off its total; nothing of it counts before there is a discount."""
+    deductions = value.get("deductions") or {}
+    return deductions["discount"] + deductions.get("points", 0) if "discount" in deductions else 0
+
+
+def covered(message, value, path):
+    """The event with a total that its deductions do not exceed, where the message asks for that; what is at the path stays."""
+    within = message.get("x-deductions-within")
+    if within is None or within not in value or deducted(value) <= value[within]["amount"]:
+        return value
+    if path[0] == "deductions":
+        value = put(value, ("deductions",), {path[1]: at(value, path)})
+        return put(value, (within, "amount"), max(deducted(value), value[within]["amount"]))
+    return without(value, (), "deductions")
 
 
 def corpus(document, message, seen):
@@ -128,10 +158,7 @@ def corpus(document, message, seen):
         options = [f"--{name}={payload[name]}" for name in ("id", "source", "subject")]
         yield case(f"the example {example['name']}", payload["data"], None, options)
 
-    sample = copy.deepcopy(message["examples"][0]["payload"]["data"])
-    for name, part in resolved(document, data)["properties"].items():
-        if name not in sample:
-            sample[name] = part["examples"][0]
+    sample = filled(document, data, copy.deepcopy(message["examples"][0]["payload"]["data"]))
     assert faults(sample) == [], faults(sample)
 
     for path, schema in nodes(document, data):
@@ -161,10 +188,16 @@ def corpus(document, message, seen):
             is_new = id(schema) not in seen
             for value in broken if all_of_them and is_new else broken[:1]:
                 yield case(f"{shown(path)} breaks {keyword}", value, shown(path))
-            for new in keeping(keyword, rule, old, path == ("orderID",)):
-                value = put(sample, path, new)
+            for new in keeping(keyword, rule, old, path in {("orderID",), ("chargeID",)}):
+                value = covered(message, put(sample, path, new), path)
                 if not faults(value):
                     yield case(f"{shown(path)} just keeps {keyword}", value, None)
+
+    if within := message.get("x-deductions-within"):
+        value = put(sample, (within, "amount"), deducted(sample))
+        yield case("all that there is to pay is deducted", value, None)
+        value = put(sample, (within, "amount"), deducted(sample) - 1)
+        yield case("more is deducted than there is to pay", value, "data.deductions")
 
     seen.update(id(schema) for _, schema in nodes(document, data))
 

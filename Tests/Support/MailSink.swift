@@ -62,10 +62,30 @@ public final class MailSink: Sendable {
 
     /// From now on refuses every recipient with that reply code; nil: takes all mail again.
     public func refuse(with code: Int?) async throws {
+        try await behave(refusing: code)
+    }
+
+    /// From now on behaves so; what is left out it does no more.
+    ///
+    /// - Parameters:
+    ///   - code: refuses every recipient with that reply code.
+    ///   - greylist: for so many seconds asks whoever sends to a recipient for the first time to come again (451).
+    ///   - connections: takes so many at once, and refuses further ones (421).
+    public func behave(refusing code: Int? = nil, greylist: Int? = nil, connections: Int? = nil) async throws {
         var wanted: JSONValue = [:]
-        if let code { wanted = ["Recipient": ["ErrorCode": .integer(Int64(code)), "Probability": 100]] }
+        if let code { wanted["Recipient"] = ["ErrorCode": .integer(Int64(code)), "Probability": 100] }
+        if let greylist { wanted["Greylist"] = ["Seconds": .integer(Int64(greylist))] }
+        if let connections { wanted["Connections"] = ["Most": .integer(Int64(connections))] }
         let reply = try await probe.send("PUT", "/api/v1/chaos", body: wanted.bytes)
         guard reply.status == 200 else { throw TimedOut("the mail sink answered \(reply.status): \(reply.text)") }
+    }
+
+    /// How many connections it has taken and refused, and had at most at once.
+    public func connections() async throws -> (taken: Int, refused: Int, peak: Int) {
+        let counts = try await probe.get("/api/v1/connections").json
+        return (
+            Int(counts["taken"].integer ?? -1), Int(counts["refused"].integer ?? -1), Int(counts["peak"].integer ?? -1)
+        )
     }
 
     /// Stops it.

@@ -4,11 +4,14 @@
 
 release=(-c release --static-swift-stdlib -Xswiftc -cross-module-optimization)
 
+# The programs of the services.
+service_programs=({order,payment,notification,inventory,coupon,points,shipping,analytics}-service)
+
 # One product after the other, because SwiftPM takes one at a time, and all of them together with what only tests and
 # benchmarks need. What they share is compiled once.
 build_programs() {
     local program
-    for program in order-service payment-service notification-service inventory-service analytics-service sandbox warren; do
+    for program in "${service_programs[@]}" sandbox warren; do
         swift build "${release[@]}" --product "$program" || return 1
     done
 }

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # The scenarios of the demonstration, on a shop that runs. To be sourced after story.sh; needs $bin, $mail_url,
-# $sandbox_url, $order_url, $inventory_url, $notification_operations_port, `has_service` and the environment of the
+# $sandbox_url, $order_url, $inventory_url, $coupon_url, $points_url, $shipping_url, $notification_operations_port, `has_service` and the environment of the
 # `warren` command.
 # shellcheck disable=SC2154 # The script that sources this sets them.
 
@@ -45,17 +45,17 @@ metric() {
         awk -v name="$1" 'index($1, name) == 1 { total += $2 } END { print total + 0 }'
 }
 
-# ask_inventory METHOD PATH JSON: shows the request and sends it.
-ask_inventory() {
-    show_command curl -X "$1" "$inventory_url$2" -H 'Content-Type: application/json' -d "$3"
-    curl --silent --show-error --fail --max-time 30 -o /dev/null -X "$1" "$inventory_url$2" -H 'Content-Type: application/json' -d "$3"
+# ask METHOD URL JSON: shows the request, sends it, and keeps its answer in $answer.
+ask() {
+    show_command curl -X "$1" "$2" -H 'Content-Type: application/json' -d "$3"
+    answer=$(curl --silent --show-error --fail --max-time 30 -X "$1" "$2" -H 'Content-Type: application/json' -d "$3")
 }
 
 # stock SKU NAME PRICE PIECES: lists a product and puts pieces of it there.
 stock() {
     current_step="product $1"
-    ask_inventory PUT "/products/$1" "{\"name\": \"$2\", \"price\": {\"amount\": $3, \"currency\": \"EUR\"}}"
-    ask_inventory POST "/products/$1/stock" "{\"change\": $4}"
+    ask PUT "$inventory_url/products/$1" "{\"name\": \"$2\", \"price\": {\"amount\": $3, \"currency\": \"EUR\"}}"
+    ask POST "$inventory_url/products/$1/stock" "{\"change\": $4}"
 }
 
 # Whether Order has heard of a product: one that it knows has another price (409), and nothing is placed.
@@ -213,6 +213,54 @@ scenario_last_piece() {
     reach confirmed
     done_well "Ada has it: its stock is $(in_answer .stockStatus)"
     expect_mail 'is confirmed'
+}
+
+# claim_coupon: Ada claims a coupon of ten percent; its id is in $coupon.
+claim_coupon() {
+    current_step='a coupon for Ada'
+    ask POST "$coupon_url/coupons/definitions/ten-percent/claims" '{"customer": "ada"}'
+    coupon=$(in_answer .id)
+}
+
+# buy_with_everything POINTS FIELDS: Ada orders two of tea-500 for 25.00 EUR with the coupon and so many points; the order is in $order.
+buy_with_everything() {
+    current_step='an order with a coupon and points'
+    ask POST "$order_url/orders" '{"customer": {"id": "ada", "email": "ada@example.com", "name": "Ada Lovelace"}, "currency": "EUR",
+      "lines": [{"sku": "tea-500", "quantity": 2}], "paymentMethod": "pm_card_visa", "coupon": "'"$coupon"'", "points": '"$1$2"'}'
+    order=$(in_answer .id)
+    done_well "order $order is $(in_answer .status)"
+}
+
+# field_is URL FILTER VALUE: whether what is there has that value, by jq.
+field_is() { [ "$(curl --silent --fail --max-time 30 "$1" | jq -r "$2")" = "$3" ]; }
+
+# has_points NUMBER: whether Ada has so many.
+has_points() { field_is "$points_url/accounts/ada" '.balances[] | select(.currency == "EUR").points' "$1"; }
+
+scenario_everything() {
+    heading '9. A coupon, points and a card pay, and the courier brings it; another one is cancelled'
+    note 'Coupon reserves beside Inventory, then Points spends, and Payment charges what is left. Shipping hears from the courier.'
+    current_step='a coupon and points for Ada'
+    ask PUT "$coupon_url/coupons/definitions/ten-percent" '{"discount": {"percent": 10}, "limitPerCustomer": 2}'
+    claim_coupon
+    ask POST "$points_url/accounts/ada/charges" '{"total": {"amount": 600, "currency": "EUR"}, "paymentMethod": "pm_card_visa"}'
+    expect 'Ada has bought 600 points' 120 has_points 600
+    buy_with_everything 400 ',
+      "shippingAddress": {"name": "Ada Lovelace", "lines": ["12 St James Square"], "postalCode": "SW1Y 4JH", "city": "London", "country": "GB"}'
+    reach confirmed
+    done_well "her coupon paid $(in_answer .deductions.discount), her points $(in_answer .deductions.points), her card $(in_answer .due.amount) of $(in_answer .total.amount)"
+    expect 'the courier has brought it' 120 field_is "$order_url/orders/$order" .shippingStatus delivered
+    expect_mail 'is on its way'
+    # 200 are left, and 1 % of the 18.50 that her card paid.
+    expect 'she has 218 points' 120 has_points 218
+    claim_coupon
+    note 'The next one has no address yet, so that it is not on its way when she thinks better of it.'
+    buy_with_everything 100 ''
+    reach confirmed
+    warren order cancel "$order"
+    reach refunded
+    expect 'the coupon is hers again' 120 field_is "$coupon_url/coupons/$coupon" .state issued
+    expect 'and so are the points' 120 has_points 218
 }
 
 # Everything there is to see at the end.

@@ -15,8 +15,8 @@ enum DescribeCommand {
 
             What is shown is what the broker has. By AMQP alone that is the queues of the services that are known, with \
             what waits in them; which events they get, only RabbitMQ's management pages tell. --declared shows what \
-            this build of the shop would declare, and asks nobody: Inventory's queue, and what it says, where there is \
-            Inventory.
+            this build of the shop would declare, and asks nobody: a shop with Inventory, Coupon, Points and Shipping; \
+            without one of them its queue, and what it says, are not there.
             """,
         options: [
             .text(

@@ -77,11 +77,14 @@ enum QueueCommands {
 
     /// What the services of this shop declare.
     ///
-    /// A queue that is made anew is bound to what this says, and a shop without Inventory has nothing of it. A shop with it is
-    /// known by its two queues, of which one is there even while the other is being replaced.
+    /// A queue that is made anew is bound to what this says, and a shop without a context has nothing of it. A shop with it is
+    /// known by the context's two queues, of which one is there even while the other is being replaced.
     private static func shop(_ invocation: Invocation) async throws -> Topology {
-        let found = try await invocation.queues(QueueMigration.queues(of: Shop.Context.inventory.rawValue))
-        return Shop.topology(with: found.contains { $0.exists } ? [.inventory] : [])
+        let queues = Shop.Context.allCases.map { QueueMigration.queues(of: $0.rawValue) }
+        let found = try await invocation.queues(queues.flatMap(\.self))
+        let existing = Set(found.filter(\.exists).map(\.name))
+        let contexts = zip(Shop.Context.allCases, queues).filter { !existing.isDisjoint(with: $0.1) }
+        return Shop.topology(with: Set(contexts.map(\.0)))
     }
 
     private static func show(_ records: [JSONValue], _ invocation: Invocation) {

@@ -8,13 +8,20 @@ import Telemetry
 enum EventCatalogue {
     private static let prefix = "dev.warren."
 
-    /// Every event of the shop with an example about that order, or that product.
+    /// Every event of the shop with an example about that order, that product, or that charge of points.
     private static func examples(of subject: String) -> [any Event] {
         let order = subject
         let soon = Timestamp(milliseconds: Timestamp.nowMilliseconds() + 3_600_000)
         let price = Money(amount: 1999, currency: "EUR")
         let customer = Customer(email: "ada@example.com", name: "Ada Example")
         let total = Money(amount: 1999, currency: "EUR")
+        let address = PostalAddress(
+            name: "Ada Example",
+            lines: ["12 St James's Square"],
+            postalCode: "SW1Y 4JH",
+            city: "London",
+            country: "GB"
+        )
         return [
             ProductListed(sku: subject, name: "A book", price: price),
             ProductPriceChanged(sku: subject, price: price),
@@ -25,21 +32,49 @@ enum EventCatalogue {
                 lines: [OrderLine(sku: "book-1", quantity: 1, unitPrice: 1999)],
                 total: total
             ),
+            OrderShippingAddressChanged(orderID: order, address: address, version: 1),
             StockReserved(orderID: order, expiresAt: soon.description),
             StockRejected(orderID: order, reason: "out-of-stock", skus: ["book-1"]),
+            CouponRedeemed(
+                orderID: order,
+                coupon: "coupon-1",
+                discount: Money(amount: 199, currency: "EUR"),
+                expiresAt: soon.description
+            ),
+            CouponRejected(orderID: order, reason: "coupon-used"),
             OrderAccepted(orderID: order, total: total),
+            PointsSpent(orderID: order, points: 500),
+            PointsRejected(orderID: order, reason: "insufficient-points"),
             OrderPaymentRequested(orderID: order, total: total, paymentMethod: "pm_card_visa"),
             OrderConfirmed(orderID: order, customer: customer, total: total),
             OrderRejected(orderID: order, customer: customer, reason: "payment-declined"),
             OrderCancelled(orderID: order, customer: customer, total: total),
             OrderRefunded(orderID: order, customer: customer, total: total),
+            OrderDispatched(orderID: order, customer: customer, trackingCode: "example"),
             PaymentCaptured(orderID: order, paymentID: "pi_example", total: total),
             PaymentDeclined(orderID: order, reason: "insufficient_funds"),
             PaymentRefundRequested(orderID: order, refundID: "re_example", total: total),
             PaymentRefunded(orderID: order, refundID: "re_example", total: total),
             PaymentVoided(orderID: order),
+            PaymentDisputed(
+                orderID: order,
+                disputeID: "dp_example",
+                state: .opened,
+                reason: "fraudulent",
+                total: total
+            ),
             StockConfirmed(orderID: order),
             StockReleased(orderID: order, reason: "order-ended"),
+            CouponConfirmed(orderID: order),
+            CouponReleased(orderID: order, reason: "order-ended"),
+            PointsRestored(orderID: order, points: 500),
+            ShipmentDispatched(orderID: order, trackingCode: "example", addressVersion: 1),
+            ShipmentDelivered(orderID: order),
+            ShipmentRefused(orderID: order, reason: "unknown_address", addressVersion: 1),
+            PointsChargeRequested(chargeID: subject, total: total, paymentMethod: "pm_card_visa"),
+            PaymentTopUpCaptured(chargeID: subject, paymentID: "pi_example", total: total),
+            PaymentTopUpDeclined(chargeID: subject, reason: "insufficient_funds"),
+            PaymentTopUpRefunded(chargeID: subject, refundID: "re_example", total: total),
         ]
     }
 

@@ -20,6 +20,7 @@ struct OrderAPI: Sendable {
         Route(method: "GET", pattern: "/orders") { try await $0.list($1) },
         Route(method: "GET", pattern: "/orders/{id}") { try await $0.show($1) },
         Route(method: "POST", pattern: "/orders/{id}/cancel") { try await $0.cancel($1) },
+        Route(method: "PUT", pattern: "/orders/{id}/shipping-address") { try await $0.ship($1) },
     ]
 
     private let database: Database
@@ -28,6 +29,8 @@ struct OrderAPI: Sendable {
     private let keys: IdempotencyKeys
     /// Nil in a shop without Inventory: clients name their prices, and no stock is asked for.
     private let products: ProductPicture?
+    /// What the shop has beside Order, Payment and Notification.
+    private let contexts: Set<Shop.Context>
     /// Milliseconds since 1970.
     private let now: @Sendable () -> Int64
 
@@ -37,6 +40,7 @@ struct OrderAPI: Sendable {
         desk: OrderDesk = OrderDesk(),
         keys: IdempotencyKeys = IdempotencyKeys(),
         products: ProductPicture? = nil,
+        contexts: Set<Shop.Context> = [],
         now: @escaping @Sendable () -> Int64 = WallClock.milliseconds
     ) {
         self.database = database
@@ -44,6 +48,7 @@ struct OrderAPI: Sendable {
         self.desk = desk
         self.keys = keys
         self.products = products
+        self.contexts = contexts
         self.now = now
     }
 
@@ -77,11 +82,12 @@ struct OrderAPI: Sendable {
         let caller = try request.knownCaller
         try request.checkNoQuery()
         let key = try IdempotencyKey.of(request, by: caller)
+        let terms = OrderTerms(contexts: contexts, caller: caller)
         let wanted: Wanted =
             if let products {
-                .wish(try request.decode(OrderWishForm.self).checked(), products)
+                .wish(try request.decode(OrderWishForm.self).checked(terms), products)
             } else {
-                .draft(try request.decode(OrderForm.self).checked())
+                .draft(try request.decode(OrderForm.self).checked(terms))
             }
         guard let key else {
             let placed = try await events.write { transaction in try place(wanted, by: caller.text, in: transaction) }
@@ -132,6 +138,7 @@ struct OrderAPI: Sendable {
             draft,
             id: UUIDv7.make(),
             awaitsStock: products != nil,
+            isShipped: contexts.contains(.shipping),
             by: caller,
             at: now()
         )
@@ -168,23 +175,42 @@ struct OrderAPI: Sendable {
         let caller = try request.knownCaller
         try request.checkNoQuery()
         try request.checkNoBody()
+        return try await change(id, caller) { order, time throws(Order.Refusal) in
+            try order.cancel(by: caller.text, at: time)
+        }
+    }
+
+    /// `PUT /orders/{id}/shipping-address`: 202 when the parcel is to go there, 200 when it was already.
+    private func ship(_ request: HTTPRequest) async throws -> HTTPResponse {
+        let id = request.parameters["id"] ?? ""
+        let caller = try request.knownCaller
+        try request.checkNoQuery()
+        let address = try request.decode(AddressForm.self).checked()
+        return try await change(id, caller) { order, time throws(Order.Refusal) in
+            try order.ship(to: address, by: caller.text, at: time)
+        }
+    }
+
+    /// Changes an order that the caller may see: 202 when it has changed, 200 when it stood there already.
+    private func change(
+        _ id: String,
+        _ caller: Caller,
+        _ transition: @escaping @Sendable (inout Order, Int64) throws(Order.Refusal) -> Order.Outcome
+    ) async throws -> HTTPResponse {
         let (order, isNew) = try await events.write { transaction in
             guard var order = try desk.store.load(id, in: transaction), order.isVisible(to: caller) else {
                 throw OrderAPI.unknownOrder
             }
             let before = order.status
             do {
-                switch try order.cancel(by: caller.text, at: now()) {
+                switch try transition(&order, now()) {
                 case .unchanged: return (order, false)
                 case .changed(let events):
                     try desk.change(order, from: before, events, in: transaction)
                     return (order, true)
                 }
-            } catch Order.Refusal.rejected {
-                throw Problem(
-                    .orderRejected,
-                    detail: "A rejected order cannot be cancelled: nothing is charged, or it goes back."
-                )
+            } catch let refusal as Order.Refusal {
+                throw refusal.asProblem
             }
         }
         return try .json(OrderView(order), status: isNew ? 202 : 200)
@@ -222,5 +248,25 @@ extension Order {
     /// Whether a caller may see and change the order: back ends all, a customer what they placed.
     func isVisible(to caller: Caller) -> Bool {
         caller.kind != .customer || placedBy == caller.text
+    }
+}
+
+extension Order.Refusal {
+    /// What a caller is told who asked for what cannot be.
+    fileprivate var asProblem: any Error {
+        switch self {
+        case .rejected:
+            Problem(
+                .orderRejected,
+                detail: "A rejected order cannot be cancelled: nothing is charged, or it goes back."
+            )
+        case .ended: Problem(.orderEnded, detail: "A cancelled or rejected order is not sent anywhere.")
+        case .dispatched: Problem(.orderDispatched, detail: "The parcel is on its way.")
+        case .notShipped: Problem(.orderNotShipped, detail: "This order is not sent by this shop.")
+        case .tooManyAddresses:
+            Problem(.orderEnded, detail: "This order was given more addresses than an order can have.")
+        case .contradiction, .otherAmount, .reservationContradiction, .pointsContradiction, .shippingContradiction:
+            self  // No request asks for what these refuse.
+        }
     }
 }

@@ -5,11 +5,13 @@ import ShopEvents
 /// The body of `POST /orders` where the client names the prices: a draft, or everything that is wrong with it.
 struct OrderForm: Decodable {
     let draft: OrderDraft?
+    private let extras: OrderExtras
     let faults: [Problem.Fault]
 
     init(from decoder: any Decoder) throws {
         let body = try FieldReader(decoder, faults: FaultCollector())
-        let wish = OrderWish(body, pricesAreGiven: true)
+        extras = OrderExtras(body, decoder)
+        let wish = OrderWish(body, extras, pricesAreGiven: true)
         draft = wish?.priced(as: wish?.lines.compactMap(\.orderLine) ?? [], body)
         faults = body.faults.faults
     }
@@ -17,8 +19,10 @@ struct OrderForm: Decodable {
     /// The checked draft.
     ///
     /// - Throws: a `Problem` (422) that names every field at fault.
-    func checked() throws -> OrderDraft {
-        guard let draft else { throw Problem.order(faults) }
+    func checked(_ terms: OrderTerms = OrderTerms()) throws -> OrderDraft {
+        let faults = faults + terms.faults(of: extras)
+        guard var draft, faults.isEmpty else { throw Problem.order(faults) }
+        draft.customer.id = terms.customerID ?? draft.customer.id
         return draft
     }
 }
@@ -26,19 +30,23 @@ struct OrderForm: Decodable {
 /// The body of `POST /orders` where the shop knows the prices: what is wished for, or everything that is wrong with it.
 struct OrderWishForm: Decodable {
     let wish: OrderWish?
+    private let extras: OrderExtras
     let faults: [Problem.Fault]
 
     init(from decoder: any Decoder) throws {
         let body = try FieldReader(decoder, faults: FaultCollector())
-        wish = OrderWish(body, pricesAreGiven: false)
+        extras = OrderExtras(body, decoder)
+        wish = OrderWish(body, extras, pricesAreGiven: false)
         faults = body.faults.faults
     }
 
     /// The checked wish.
     ///
     /// - Throws: a `Problem` (422) that names every field at fault.
-    func checked() throws -> OrderWish {
-        guard let wish else { throw Problem.order(faults) }
+    func checked(_ terms: OrderTerms = OrderTerms()) throws -> OrderWish {
+        let faults = faults + terms.faults(of: extras)
+        guard var wish, faults.isEmpty else { throw Problem.order(faults) }
+        wish.customer.id = terms.customerID ?? wish.customer.id
         return wish
     }
 }
@@ -62,10 +70,12 @@ struct OrderWish: Sendable, Equatable, Codable {
         }
     }
 
-    let customer: Customer
+    var customer: Customer
     let currency: String
     let lines: [Line]
     let paymentMethod: String
+    var deductions: Deductions?
+    var address: PostalAddress?
 
     /// The order with the names and prices of this moment.
     ///
@@ -121,14 +131,21 @@ struct OrderWish: Sendable, Equatable, Codable {
             fault(refusal)
             return nil
         }
-        return OrderDraft(customer: customer, lines: lines, total: total, paymentMethod: paymentMethod)
+        return OrderDraft(
+            customer: customer,
+            lines: lines,
+            total: total,
+            paymentMethod: paymentMethod,
+            deductions: deductions,
+            address: address
+        )
     }
 }
 
 extension OrderWish {
     /// Reads the fields; nil where one of them has a fault, which is noted.
-    fileprivate init?(_ body: FieldReader, pricesAreGiven: Bool) {
-        body.refuseFields(otherThan: ["customer", "currency", "lines", "paymentMethod"])
+    fileprivate init?(_ body: FieldReader, _ extras: OrderExtras, pricesAreGiven: Bool) {
+        body.refuseFields(otherThan: OrderExtras.fields.union(["customer", "currency", "lines", "paymentMethod"]))
         let customer = OrderWish.customer(body)
         let currency = OrderWish.currency(body)
         let lines = OrderWish.lines(body, pricesAreGiven: pricesAreGiven)
@@ -141,7 +158,14 @@ extension OrderWish {
             }
             return nil
         }
-        self.init(customer: customer, currency: currency.code, lines: lines, paymentMethod: paymentMethod)
+        self.init(
+            customer: customer,
+            currency: currency.code,
+            lines: lines,
+            paymentMethod: paymentMethod,
+            deductions: extras.deductions,
+            address: extras.address
+        )
     }
 
     private static func check(_ lines: [OrderLine], currency: String?, _ body: FieldReader) {
@@ -155,14 +179,19 @@ extension OrderWish {
 
     private static func customer(_ body: FieldReader) -> Customer? {
         guard let reader = body.object("customer") else { return nil }
-        reader.refuseFields(otherThan: ["email", "name"])
+        reader.refuseFields(otherThan: ["email", "name", "locale", "id"])
         let email = reader.text("email")
         if let email, EmailAddress(email) == nil {
             reader.fault("email", "must be an e-mail address (local@domain in ASCII, at most 254 bytes)")
         }
         let name = reader.line("name", OrderLimits.nameLength)
+        let locale = reader.has("locale") ? reader.text("locale") : nil
+        if let locale, !Customer.isLocale(locale) {
+            reader.fault("locale", "must be a language tag (BCP 47) of 2 to 35 characters, like en or ko-KR")
+        }
+        let id = reader.has("id") ? reader.line("id", ContractLimits.textLength) : nil
         guard let email, let name else { return nil }
-        return Customer(email: email, name: name)
+        return Customer(email: email, name: name, locale: locale, id: id)
     }
 
     private static func currency(_ body: FieldReader) -> Currency? {

@@ -2,7 +2,10 @@ import HTTP
 
 extension ProblemKind {
     /// What Order answers beside what every service can.
-    static let ofOrder = [idempotencyKeyInUse, idempotencyKeyReused, orderRejected, priceChanged]
+    static let ofOrder = [
+        idempotencyKeyInUse, idempotencyKeyReused, orderDispatched, orderEnded, orderNotShipped, orderRejected,
+        priceChanged,
+    ]
 
     static let idempotencyKeyInUse = ProblemKind(
         "idempotency-key-in-use",
@@ -18,6 +21,30 @@ extension ProblemKind {
         title: "The key belongs to another request",
         meaning: "The Idempotency-Key was used with another body less than 24 hours ago. Nothing was done.",
         mend: "Use a new key for a new order, and the same body to repeat one."
+    )
+
+    static let orderDispatched = ProblemKind(
+        "order-dispatched",
+        status: 409,
+        title: "The parcel is on its way",
+        meaning: "The courier has the order's parcel: it cannot be cancelled and cannot be sent elsewhere any more.",
+        mend: "Refuse the parcel or send it back; `GET /orders/{id}` shows where it goes and its tracking code."
+    )
+
+    static let orderEnded = ProblemKind(
+        "order-ended",
+        status: 409,
+        title: "The order is not sent anywhere",
+        meaning: "The order is cancelled or rejected, or was given a thousand addresses. Its address was not changed.",
+        mend: "Place a new order with the right address."
+    )
+
+    static let orderNotShipped = ProblemKind(
+        "order-not-shipped",
+        status: 409,
+        title: "The order has no parcel",
+        meaning: "The shop does not ship, or did not when the order was placed. No address was kept.",
+        mend: "Nothing is to be done; a shop ships where `SHOP_CONTEXTS` names shipping."
     )
 
     static let orderRejected = ProblemKind(

@@ -19,10 +19,26 @@ struct OrderView: Encodable {
     let status: Order.Status
     let payment: Order.Payment
     /// Absent in a shop without Inventory.
-    let stockStatus: Order.StockStatus?
+    let stockStatus: Order.ReservationStatus?
+    /// Absent without a coupon.
+    let couponStatus: Order.ReservationStatus?
+    /// Absent without points.
+    let pointsStatus: Order.PointsStatus?
+    /// Absent in a shop that does not ship, as the three that follow.
+    let shippingStatus: Order.ShippingStatus?
+    /// Where the parcel goes; absent as long as there is no address.
+    let shippingAddress: PostalAddress?
+    /// The courier's name of the parcel; absent before it is on its way.
+    let trackingCode: String?
+    /// The courier's code where it does not take the parcel to the address.
+    let shippingReason: String?
     let customer: Customer
     let lines: [OrderLine]
     let total: Money
+    /// What pays beside the card; absent where nothing does.
+    let deductions: Deductions?
+    /// What the card pays; absent where that is the total.
+    let due: Money?
     let placedAt: String
     let updatedAt: String
     let history: [HistoryEntry]
@@ -32,9 +48,17 @@ struct OrderView: Encodable {
         status = order.status
         payment = order.payment
         stockStatus = order.stock
+        couponStatus = order.coupon
+        pointsStatus = order.points
+        shippingStatus = order.shipment?.status
+        shippingAddress = order.shipment?.address
+        trackingCode = order.shipment?.trackingCode
+        shippingReason = order.shipment?.reason
         customer = order.customer
         lines = order.lines
         total = order.total
+        deductions = order.deductions
+        due = order.deductions == nil ? nil : order.due
         placedAt = Timestamp(milliseconds: order.placedAt).description
         updatedAt = Timestamp(milliseconds: order.updatedAt).description
         history = order.history.map { entry in
@@ -55,7 +79,13 @@ struct OrderSummary: Encodable, Sendable, Equatable {
     let status: Order.Status
     let payment: Order.Payment
     /// Absent in a shop without Inventory.
-    let stockStatus: Order.StockStatus?
+    let stockStatus: Order.ReservationStatus?
+    /// Absent without a coupon.
+    let couponStatus: Order.ReservationStatus?
+    /// Absent without points.
+    let pointsStatus: Order.PointsStatus?
+    /// Absent in a shop that does not ship.
+    let shippingStatus: Order.ShippingStatus?
     let total: Money
     let placedAt: String
     let updatedAt: String

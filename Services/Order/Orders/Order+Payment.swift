@@ -29,7 +29,7 @@ extension Order {
     mutating func take(_ report: PaymentReport, at now: Int64) throws(Refusal) -> Outcome {
         switch report {
         case .captured(let amount), .refunding(let amount), .refunded(let amount):
-            guard amount == total else { throw .otherAmount }
+            guard amount == due else { throw .otherAmount }
         case .declined, .voided: break
         }
         switch (payment.status, report) {
@@ -44,13 +44,15 @@ extension Order {
         case (.requested, .declined(let reason)): return declined(reason, at: now)
         case (.requested, .voided): return voided(at: now)
         case (.notRequested, .voided) where status != .placed: return voided(at: now)
+        case (.notRequired, .voided) where status != .confirmed:
+            return .unchanged  // Nothing was to be charged, and nothing is.
         case (.requested, .refunding), (.captured, .refunding), (.declined, .refunding), (.voided, .refunding):
             return refunding(at: now)
         case (.requested, .refunded), (.captured, .refunded), (.declined, .refunded), (.refunding, .refunded),
             (.voided, .refunded):
             return refunded(at: now)
         case (.captured, .declined), (.captured, .voided), (.refunding, .declined), (.refunding, .voided),
-            (.refunded, .declined), (.refunded, .voided), (.notRequested, _):
+            (.refunded, .declined), (.refunded, .voided), (.notRequested, _), (.notRequired, _):
             throw .contradiction(known: payment.status, reported: report.status)
         }
     }
@@ -60,23 +62,25 @@ extension Order {
 
     private mutating func captured(at now: Int64) -> Outcome {
         let isWanted = status == .placed
+        var payment = payment.becoming(.captured)
+        payment.reason = nil
         record(
             PaymentCaptured.type,
             status: isWanted ? .confirmed : nil,
-            payment: Payment(status: .captured),
+            payment: payment,
             at: now
         )
-        return .changed(isWanted ? [OrderConfirmed(orderID: id, customer: customer, total: total)] : [])
+        return .changed(isWanted ? [confirmed] : [])
     }
 
     private mutating func declined(_ reason: String, at now: Int64) -> Outcome {
-        let payment = Payment(status: .declined, reason: reason)
+        var payment = payment.becoming(.declined)
+        payment.reason = reason
         return closedUnpaid(payment, because: "payment-declined", by: PaymentDeclined.type, at: now)
     }
 
     private mutating func voided(at now: Int64) -> Outcome {
-        let payment = Payment(status: .voided, reason: payment.reason)
-        return closedUnpaid(payment, because: "payment-voided", by: PaymentVoided.type, at: now)
+        return closedUnpaid(payment.becoming(.voided), because: "payment-voided", by: PaymentVoided.type, at: now)
     }
 
     /// An order that still waits for its money will not get it: it is rejected.
@@ -90,11 +94,16 @@ extension Order {
     ) -> Outcome {
         let isWaiting = status == .placed
         record(event, status: isWaiting ? .rejected : nil, payment: payment, at: now)
-        return .changed(isWaiting ? [OrderRejected(orderID: id, customer: customer, reason: reason)] : [])
+        return .changed(isWaiting ? [unpaid(because: reason)] : [])
+    }
+
+    /// Without a total: the payment has ended by itself, and Payment need not hear of it.
+    private func unpaid(because reason: String) -> OrderRejected {
+        OrderRejected(orderID: id, customer: customer, reason: reason, deductions: deductions)
     }
 
     private mutating func refunding(at now: Int64) -> Outcome {
-        record(PaymentRefundRequested.type, payment: Payment(status: .refunding, reason: payment.reason), at: now)
+        record(PaymentRefundRequested.type, payment: payment.becoming(.refunding), at: now)
         return .changed([])
     }
 
@@ -107,10 +116,43 @@ extension Order {
         record(
             PaymentRefunded.type,
             status: isOpen ? .cancelled : nil,
-            payment: Payment(status: .refunded, reason: payment.reason),
+            payment: payment.becoming(.refunded),
             at: now
         )
-        let refunded = OrderRefunded(orderID: id, customer: customer, total: total, reason: reason)
+        let refunded = OrderRefunded(orderID: id, customer: customer, total: due, reason: reason)
         return .changed(isOpen ? [cancelled(), refunded] : [refunded])
+    }
+}
+
+extension Order.Payment {
+    /// The same payment in another state.
+    fileprivate func becoming(_ status: Order.PaymentStatus) -> Order.Payment {
+        var payment = self
+        payment.status = status
+        return payment
+    }
+}
+
+extension Order {
+    /// The customer contests the charge at their bank, or the bank has decided.
+    ///
+    /// The order stays as it is: what becomes of goods and customer is for people to decide.
+    ///
+    /// - Throws: `Refusal.contradiction` where nothing was to be charged.
+    mutating func take(_ dispute: DisputeState, at now: Int64) throws(Refusal) -> Outcome {
+        switch payment.status {
+        case .captured, .refunding, .refunded: break
+        // A charge that came to light late, and is told of by another event.
+        case .requested, .declined, .voided: break
+        case .notRequested, .notRequired: throw .contradiction(known: payment.status, reported: .captured)
+        }
+        switch (payment.dispute, dispute) {
+        case (dispute, dispute), (.won, .opened), (.lost, .opened): return .unchanged
+        default: break
+        }
+        var payment = payment
+        payment.dispute = dispute
+        record(PaymentDisputed.type, payment: payment, at: now)
+        return .changed([])
     }
 }

@@ -20,7 +20,7 @@ struct OrderOverdue: Event, Equatable {
 /// Every call runs in the caller's transaction.
 struct OrderDesk: Sendable {
     let store: OrderStore
-    /// How long an order of a shop with Inventory may take to be decided, in milliseconds.
+    /// How long an order that waits for others may take to be decided, in milliseconds.
     let deadline: Int64
 
     init(store: OrderStore = OrderStore(), deadline: Int64 = 2 * 3_600_000) {
@@ -32,7 +32,7 @@ struct OrderDesk: Sendable {
     func add(_ order: Order, _ events: [any Event], in transaction: Transaction) throws {
         try store.insert(order, in: transaction)
         for event in events { try transaction.append(event) }
-        guard order.stock != nil else { return }
+        guard order.isAwaited, order.status == .placed else { return }
         try transaction.schedule(
             OrderOverdue(orderID: order.id),
             at: order.placedAt + deadline,
@@ -44,7 +44,7 @@ struct OrderDesk: Sendable {
     func change(_ order: Order, from before: Order.Status, _ events: [any Event], in transaction: Transaction) throws {
         try store.update(order, in: transaction)
         for event in events { try transaction.append(event) }
-        if order.stock != nil, before == .placed, order.status != .placed {
+        if order.isAwaited, before == .placed, order.status != .placed {
             try transaction.cancelScheduled(key: OrderOverdue.key(of: order.id))
         }
     }

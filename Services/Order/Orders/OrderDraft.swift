@@ -2,10 +2,14 @@ import ShopEvents
 
 /// What a customer wants, checked: the content of a new order.
 struct OrderDraft: Sendable, Equatable, Codable {
-    let customer: Customer
+    var customer: Customer
     let lines: [OrderLine]
     let total: Money
     let paymentMethod: String
+    /// The coupon and the points that are to pay.
+    var deductions: Deductions?
+    /// Where it is to be sent.
+    var address: PostalAddress?
 }
 
 /// What a draft must keep to: what its events can say.

@@ -3,7 +3,7 @@ import Events
 import Messaging
 import ShopEvents
 
-/// What Order does when Payment and Inventory speak, and when its own deadlines pass: the order changes and its own events
+/// What Order does when the others speak, and when its own deadlines pass: the order changes and its own events
 /// follow, in one transaction with the receipt.
 struct OrderHandlers: Sendable {
     let desk: OrderDesk
@@ -31,33 +31,109 @@ struct OrderHandlers: Sendable {
         subscriber.on(PaymentVoided.self) { event, delivery in
             try await take(.voided, of: event.orderID, delivery)
         }
-        // Also in a shop that has no Inventory any more: what it had said before is still to be heard.
-        subscriber.on(StockReserved.self) { event, delivery in
-            try await take(.reserved, of: event.orderID, delivery)
+        subscriber.on(PaymentDisputed.self) { event, delivery in
+            try await take(event.orderID, delivery) { order, now throws(Order.Refusal) in
+                try order.take(event.state, at: now)
+            }
         }
-        subscriber.on(StockRejected.self) { event, delivery in
-            try await take(.rejected(reason: event.reason), of: event.orderID, delivery)
-        }
-        subscriber.on(StockConfirmed.self) { event, delivery in
-            try await take(.confirmed, of: event.orderID, delivery)
-        }
-        subscriber.on(StockReleased.self) { event, delivery in
-            try await take(.released, of: event.orderID, delivery)
-        }
+        // Also in a shop that has no such context any more: what it had said before is still to be heard.
+        registerReservations(on: subscriber)
+        registerPoints(on: subscriber)
+        registerShipping(on: subscriber)
         subscriber.on(OrderOverdue.self) { event, delivery in
             try await delivery.commit { transaction in try expire(event.orderID, in: transaction) }
         }
     }
 
-    private func take(_ report: Order.PaymentReport, of orderID: String, _ delivery: Delivery) async throws {
-        try await delivery.commit { transaction in
-            try change(orderID, in: transaction) { order throws(Order.Refusal) in try order.take(report, at: now()) }
+    private func registerReservations(on subscriber: Subscriber) {
+        subscriber.on(StockReserved.self) { event, delivery in
+            try await take(.reserved(), of: .stock, event.orderID, delivery)
+        }
+        subscriber.on(StockRejected.self) { event, delivery in
+            try await take(.rejected(reason: event.reason), of: .stock, event.orderID, delivery)
+        }
+        subscriber.on(StockConfirmed.self) { event, delivery in
+            try await take(.confirmed, of: .stock, event.orderID, delivery)
+        }
+        subscriber.on(StockReleased.self) { event, delivery in
+            try await take(.released, of: .stock, event.orderID, delivery)
+        }
+        subscriber.on(CouponRedeemed.self) { event, delivery in
+            try await take(event.orderID, delivery) { order, now throws(Order.Refusal) in
+                guard event.discount.currency == order.total.currency else { throw .otherAmount }
+                return try order.take(.reserved(discount: event.discount.amount), of: .coupon, at: now)
+            }
+        }
+        subscriber.on(CouponRejected.self) { event, delivery in
+            try await take(.rejected(reason: event.reason), of: .coupon, event.orderID, delivery)
+        }
+        subscriber.on(CouponConfirmed.self) { event, delivery in
+            try await take(.confirmed, of: .coupon, event.orderID, delivery)
+        }
+        subscriber.on(CouponReleased.self) { event, delivery in
+            try await take(.released, of: .coupon, event.orderID, delivery)
         }
     }
 
-    private func take(_ report: Order.StockReport, of orderID: String, _ delivery: Delivery) async throws {
+    private func registerPoints(on subscriber: Subscriber) {
+        subscriber.on(PointsSpent.self) { event, delivery in
+            try await take(.spent(event.points), of: event.orderID, delivery)
+        }
+        subscriber.on(PointsRejected.self) { event, delivery in
+            try await take(.rejected(reason: event.reason), of: event.orderID, delivery)
+        }
+        subscriber.on(PointsRestored.self) { event, delivery in
+            try await take(.restored(event.points), of: event.orderID, delivery)
+        }
+    }
+
+    private func registerShipping(on subscriber: Subscriber) {
+        subscriber.on(ShipmentDispatched.self) { event, delivery in
+            let report = Order.ShippingReport.dispatched(
+                trackingCode: event.trackingCode,
+                addressVersion: event.addressVersion
+            )
+            try await take(report, of: event.orderID, delivery)
+        }
+        subscriber.on(ShipmentDelivered.self) { event, delivery in
+            try await take(.delivered, of: event.orderID, delivery)
+        }
+        subscriber.on(ShipmentRefused.self) { event, delivery in
+            let report = Order.ShippingReport.refused(reason: event.reason, addressVersion: event.addressVersion)
+            try await take(report, of: event.orderID, delivery)
+        }
+    }
+
+    private func take(_ report: Order.PaymentReport, of orderID: String, _ delivery: Delivery) async throws {
+        try await take(orderID, delivery) { order, now throws(Order.Refusal) in try order.take(report, at: now) }
+    }
+
+    private func take(_ report: Order.PointsReport, of orderID: String, _ delivery: Delivery) async throws {
+        try await take(orderID, delivery) { order, now throws(Order.Refusal) in try order.take(report, at: now) }
+    }
+
+    private func take(_ report: Order.ShippingReport, of orderID: String, _ delivery: Delivery) async throws {
+        try await take(orderID, delivery) { order, now throws(Order.Refusal) in try order.take(report, at: now) }
+    }
+
+    private func take(
+        _ report: Order.ReservationReport,
+        of kind: Order.Reservation,
+        _ orderID: String,
+        _ delivery: Delivery
+    ) async throws {
+        try await take(orderID, delivery) { order, now throws(Order.Refusal) in
+            try order.take(report, of: kind, at: now)
+        }
+    }
+
+    private func take(
+        _ orderID: String,
+        _ delivery: Delivery,
+        _ transition: @escaping @Sendable (inout Order, Int64) throws(Order.Refusal) -> Order.Outcome
+    ) async throws {
         try await delivery.commit { transaction in
-            try change(orderID, in: transaction) { order throws(Order.Refusal) in try order.take(report, at: now()) }
+            try change(orderID, in: transaction) { order throws(Order.Refusal) in try transition(&order, now()) }
         }
     }
 
@@ -115,15 +191,26 @@ extension Order.Refusal {
                 "order.payment-contradiction",
                 "payment of order \(orderID) is \(known.rawValue) and was reported as \(reported.rawValue)"
             )
-        case .stockContradiction(let known, let reported):
+        case .reservationContradiction(let kind, let known, let reported):
             .permanent(
-                "order.stock-contradiction",
-                "stock of order \(orderID) is \(known?.rawValue ?? "not asked for") and was reported as \(reported.rawValue)"
+                "order.\(kind.rawValue)-contradiction",
+                "\(kind.rawValue) of order \(orderID) is \(known?.rawValue ?? "not asked for") and was reported as \(reported.rawValue)"
+            )
+        case .pointsContradiction(let known, let reported):
+            .permanent(
+                "order.points-contradiction",
+                "points of order \(orderID) are \(known?.rawValue ?? "not asked for") and were reported as \(reported.rawValue)"
+            )
+        case .shippingContradiction(let known, let reported):
+            .permanent(
+                "order.shipping-contradiction",
+                "the parcel of order \(orderID) is \(known?.rawValue ?? "not shipped") and was reported as \(reported.rawValue)"
             )
         case .otherAmount:
-            .permanent("order.other-amount", "the amount reported is not the total of order \(orderID)")
-        case .rejected:
-            .permanent("order.rejected", "order \(orderID) is rejected")
+            .permanent("order.other-amount", "the amount reported is not that of order \(orderID)")
+        case .rejected, .ended, .dispatched, .notShipped, .tooManyAddresses:
+            // Refused to customers alone; no event asks for it.
+            .permanent("order.refused", "order \(orderID) cannot be changed so")
         }
     }
 }

@@ -62,6 +62,18 @@ struct OrderStore: Sendable {
             IdempotencyKeys.callerMigration,
             .init("what became of the stock", "ALTER TABLE orders ADD COLUMN stock_status TEXT"),
             ProductPicture.migration,
+            .init(
+                "coupons, points and parcels",
+                """
+                ALTER TABLE orders ADD COLUMN customer_id TEXT;
+                ALTER TABLE orders ADD COLUMN locale TEXT;
+                ALTER TABLE orders ADD COLUMN coupon_status TEXT;
+                ALTER TABLE orders ADD COLUMN points_status TEXT;
+                ALTER TABLE orders ADD COLUMN deductions TEXT;
+                ALTER TABLE orders ADD COLUMN shipment TEXT;
+                ALTER TABLE orders ADD COLUMN dispute TEXT;
+                """
+            ),
         ]
     )
 
@@ -78,8 +90,9 @@ struct OrderStore: Sendable {
         try transaction.execute(
             """
             INSERT INTO orders (id, version, status, payment_status, payment_reason, customer_email, customer_name,
-                lines, total, currency, payment_method, placed_at, updated_at, placed_by, stock_status)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+                lines, total, currency, payment_method, placed_at, updated_at, placed_by, stock_status, customer_id,
+                locale, coupon_status, points_status, deductions, shipment)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
             """,
             order.id,
             order.version,
@@ -95,7 +108,13 @@ struct OrderStore: Sendable {
             order.placedAt,
             order.updatedAt,
             order.placedBy,
-            order.stock?.rawValue
+            order.stock?.rawValue,
+            order.customer.id,
+            order.customer.locale,
+            order.coupon?.rawValue,
+            order.points?.rawValue,
+            try order.deductions.map(JSONColumn.encode),
+            try order.shipment.map(JSONColumn.encode)
         )
         try appendHistory(of: order, in: transaction)
     }
@@ -107,7 +126,8 @@ struct OrderStore: Sendable {
         let changed = try transaction.execute(
             """
             UPDATE orders
-            SET version = $1, status = $2, payment_status = $3, payment_reason = $4, updated_at = $5, stock_status = $8
+            SET version = $1, status = $2, payment_status = $3, payment_reason = $4, updated_at = $5, stock_status = $8,
+                coupon_status = $9, points_status = $10, deductions = $11, shipment = $12, dispute = $13
             WHERE id = $6 AND version = $7
             """,
             order.version,
@@ -117,7 +137,12 @@ struct OrderStore: Sendable {
             order.updatedAt,
             order.id,
             order.version - 1,
-            order.stock?.rawValue
+            order.stock?.rawValue,
+            order.coupon?.rawValue,
+            order.points?.rawValue,
+            try order.deductions.map(JSONColumn.encode),
+            try order.shipment.map(JSONColumn.encode),
+            order.payment.dispute?.rawValue
         )
         guard changed == 1 else { throw ChangedMeanwhile(orderID: order.id) }
         try appendHistory(of: order, in: transaction)
@@ -140,16 +165,26 @@ struct OrderStore: Sendable {
         }
         return Order(
             id: try row["id"],
-            customer: Customer(email: try row["customer_email"], name: try row["customer_name"]),
+            customer: Customer(
+                email: try row["customer_email"],
+                name: try row["customer_name"],
+                locale: try row["locale"],
+                id: try row["customer_id"]
+            ),
             lines: try JSONColumn.decode([OrderLine].self, from: try row["lines"]),
             total: Money(amount: try row["total"], currency: try row["currency"]),
             paymentMethod: try row["payment_method"],
             status: try OrderStore.value(row, "status"),
             payment: Order.Payment(
                 status: try OrderStore.value(row, "payment_status"),
-                reason: try row["payment_reason"]
+                reason: try row["payment_reason"],
+                dispute: try OrderStore.optional(row, "dispute")
             ),
-            stock: try OrderStore.stock(row),
+            stock: try OrderStore.optional(row, "stock_status"),
+            coupon: try OrderStore.optional(row, "coupon_status"),
+            points: try OrderStore.optional(row, "points_status"),
+            deductions: try OrderStore.json(row, "deductions"),
+            shipment: try OrderStore.json(row, "shipment"),
             history: history
         )
     }
@@ -171,7 +206,8 @@ struct OrderStore: Sendable {
         // Above every UUID in text order, so that one statement serves the first page too.
         let bound = after ?? "g"
         let columns =
-            "id, status, payment_status, payment_reason, stock_status, total, currency, placed_at, updated_at"
+            "id, status, payment_status, payment_reason, dispute, stock_status, coupon_status, points_status, shipment, "
+            + "total, currency, placed_at, updated_at"
         let rows =
             switch (placedBy, status) {
             case (let placedBy?, let status):
@@ -205,9 +241,13 @@ struct OrderStore: Sendable {
                 status: try OrderStore.value(row, "status"),
                 payment: Order.Payment(
                     status: try OrderStore.value(row, "payment_status"),
-                    reason: try row["payment_reason"]
+                    reason: try row["payment_reason"],
+                    dispute: try OrderStore.optional(row, "dispute")
                 ),
-                stockStatus: try OrderStore.stock(row),
+                stockStatus: try OrderStore.optional(row, "stock_status"),
+                couponStatus: try OrderStore.optional(row, "coupon_status"),
+                pointsStatus: try OrderStore.optional(row, "points_status"),
+                shippingStatus: (try OrderStore.json(row, "shipment") as Order.Shipment?)?.status,
                 total: Money(amount: try row["total"], currency: try row["currency"]),
                 placedAt: Timestamp(milliseconds: try row["placed_at"]).description,
                 updatedAt: Timestamp(milliseconds: try row["updated_at"]).description
@@ -232,9 +272,14 @@ struct OrderStore: Sendable {
         )
     }
 
-    private static func stock(_ row: Row) throws -> Order.StockStatus? {
-        let text: String? = try row["stock_status"]
-        return text == nil ? nil : try value(row, "stock_status")
+    private static func optional<Value: RawRepresentable<String>>(_ row: Row, _ column: String) throws -> Value? {
+        let text: String? = try row[column]
+        return text == nil ? nil : try value(row, column)
+    }
+
+    private static func json<Value: Decodable>(_ row: Row, _ column: String) throws -> Value? {
+        let text: String? = try row[column]
+        return try text.map { try JSONColumn.decode(Value.self, from: $0) }
     }
 
     /// Reads a column that holds one of an enumeration's names.

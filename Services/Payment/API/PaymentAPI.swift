@@ -12,6 +12,7 @@ struct PaymentAPI: Sendable {
     /// A payment as clients see it; what does not apply is left out.
     private struct Answer: Encodable {
         let orderID: String
+        let purpose: String
         let state: String
         let total: Money
         let paymentID: String?
@@ -22,6 +23,7 @@ struct PaymentAPI: Sendable {
 
         init(_ payment: Payment) {
             orderID = payment.orderID
+            purpose = payment.purpose.rawValue
             state = payment.state.rawValue
             total = payment.total
             paymentID = payment.paymentID

@@ -1,7 +1,6 @@
-import HTTP
 import ShopEvents
 
-/// The payment of one order: a value without I/O, whose methods are the only ways from state to state.
+/// The payment of one order, or of one charge of points: a value without I/O, whose methods are the only ways from state to state.
 ///
 ///     (requested) ──▶ pending ──▶ captured ──▶ refunding ──▶ refunded
 ///                        │  └───▶ declined ┄┄┄┄▲
@@ -19,6 +18,8 @@ import ShopEvents
 /// | voided    | look up, never charge | nothing         | refunding           | nothing        | nothing           |
 /// | refunding | go on refunding       | go on refunding | nothing             | nothing        | nothing           |
 /// | refunded  | nothing               | nothing         | nothing             | nothing        | nothing           |
+///
+/// Found wholly refunded, whoever did it: `captured` and `refunding` become `refunded`; in the other states it means nothing.
 struct Payment: Sendable, Equatable {
     /// Where the payment is.
     enum State: String, Sendable, CaseIterable {
@@ -79,7 +80,9 @@ struct Payment: Sendable, Equatable {
         case refund(lookUpFirst: Bool)
     }
 
+    /// The order, or the charge of points.
     let orderID: String
+    let purpose: Purpose
     let total: Money
     /// Nil when the cancellation came before the request.
     let charge: Charge?
@@ -98,6 +101,7 @@ struct Payment: Sendable, Equatable {
     /// A payment as it is stored.
     init(
         orderID: String,
+        purpose: Purpose = .order,
         total: Money,
         charge: Charge?,
         state: State,
@@ -109,6 +113,7 @@ struct Payment: Sendable, Equatable {
         updatedAt: Int64
     ) {
         self.orderID = orderID
+        self.purpose = purpose
         self.total = total
         self.charge = charge
         self.state = state
@@ -122,11 +127,18 @@ struct Payment: Sendable, Equatable {
 
     // MARK: Beginnings
 
-    /// The payment of an order that asks for one.
-    static func requested(orderID: String, total: Money, paymentMethod: String, at now: Int64) -> Payment {
-        let charge = Charge(paymentMethod: paymentMethod, key: key("charge", orderID), keyAt: now)
+    /// The payment of an order, or of a charge of points, that asks for one.
+    static func requested(
+        orderID: String,
+        purpose: Purpose = .order,
+        total: Money,
+        paymentMethod: String,
+        at now: Int64
+    ) -> Payment {
+        let charge = Charge(paymentMethod: paymentMethod, key: purpose.key(.charge, orderID), keyAt: now)
         return Payment(
             orderID: orderID,
+            purpose: purpose,
             total: total,
             charge: charge,
             state: .pending,
@@ -148,13 +160,6 @@ struct Payment: Sendable, Equatable {
         return (payment, .voided(PaymentVoided(orderID: orderID)))
     }
 
-    /// The idempotency key of a deed that is done once per order.
-    ///
-    /// It follows from the order alone, so that not even a database restored from a backup makes another one.
-    private static func key(_ deed: String, _ orderID: String) -> String {
-        "warren-\(deed)-\(PercentEncoding.encode(orderID))"
-    }
-
     // MARK: Events
 
     /// What a request, new or repeated, leads to.
@@ -169,7 +174,8 @@ struct Payment: Sendable, Equatable {
     }
 
     /// Whether a request asks for the same as the one that the payment was made for; any does after a cancellation.
-    func agrees(total: Money, paymentMethod: String) -> Bool {
+    func agrees(total: Money, paymentMethod: String, purpose: Purpose = .order) -> Bool {
+        guard self.purpose == purpose else { return false }
         guard let charge else { return true }
         return self.total == total && charge.paymentMethod == paymentMethod
     }
@@ -238,9 +244,15 @@ struct Payment: Sendable, Equatable {
         return .refunded(PaymentRefunded(orderID: orderID, refundID: refundID, total: total))
     }
 
+    /// All of the money is back, whoever gave it: this service, or somebody in the provider's dashboard.
+    mutating func foundRefunded(_ refundID: String, at now: Int64) -> Announcement? {
+        if state == .captured { beginRefund(at: now) }
+        return refund(refundID, at: now)
+    }
+
     private mutating func beginRefund(at now: Int64) {
         state = .refunding
-        refundKey = Self.key("refund", orderID)
+        refundKey = purpose.key(.refund, orderID)
         updatedAt = now
     }
 }

@@ -5,7 +5,7 @@ import Messaging
 import ShopEvents
 import Telemetry
 
-/// What Payment does when an order asks for its payment and when an order is cancelled.
+/// What Payment does when an order asks for its payment, when an order is cancelled, and when a customer buys points.
 ///
 /// The order of steps is what keeps the promise of at most one charge and at most one refund per order:
 /// 1. The row with its idempotency key is committed before the first call.
@@ -22,6 +22,7 @@ struct PaymentHandlers: Sendable {
     private let logger: Logger
     private let now: @Sendable () -> Int64
     private let store = PaymentStore()
+    private let ledger = PaymentLedger()
 
     /// The longest order id, in bytes as escaped, that leaves room for the rest of an idempotency key.
     private static let longestOrderID = 200
@@ -51,6 +52,9 @@ struct PaymentHandlers: Sendable {
         subscriber.on(OrderRejected.self) { event, delivery in
             try await orderEnded(event.orderID, total: event.total) { try await delivery.commit($0) }
         }
+        subscriber.on(PointsChargeRequested.self) { event, delivery in
+            try await pointsRequested(event) { try await delivery.commit($0) }
+        }
         subscriber.on(RefundCheck.self) { event, delivery in
             try await refundCheck(event) { try await delivery.commit($0) }
         }
@@ -60,8 +64,27 @@ struct PaymentHandlers: Sendable {
 
     /// An order asks for its payment, for the first time or again.
     func paymentRequested(_ event: OrderPaymentRequested, commit: Commit) async throws {
-        try check(event.orderID)
-        let (payment, isNew) = try await open(event)
+        let wish = Wish(id: event.orderID, purpose: .order, total: event.total, paymentMethod: event.paymentMethod)
+        try await requested(wish, commit)
+    }
+
+    /// A customer buys points: the same, without an order.
+    func pointsRequested(_ event: PointsChargeRequested, commit: Commit) async throws {
+        let wish = Wish(id: event.chargeID, purpose: .points, total: event.total, paymentMethod: event.paymentMethod)
+        try await requested(wish, commit)
+    }
+
+    /// What somebody asks to be charged.
+    private struct Wish: Sendable {
+        let id: String
+        let purpose: Payment.Purpose
+        let total: Money
+        let paymentMethod: String
+    }
+
+    private func requested(_ wish: Wish, _ commit: Commit) async throws {
+        try check(wish.id)
+        let (payment, isNew) = try await open(wish)
         switch payment.requestStep(isNew: isNew) {
         case .nothing:
             return
@@ -77,11 +100,11 @@ struct PaymentHandlers: Sendable {
     }
 
     /// The payment of a request, made and committed with its key unless it is there already.
-    private func open(_ event: OrderPaymentRequested) async throws -> (Payment, isNew: Bool) {
+    private func open(_ wish: Wish) async throws -> (Payment, isNew: Bool) {
         let (store, now) = (store, now())
         return try await events.write { transaction in
-            if let payment = try store.find(event.orderID, in: transaction) {
-                guard payment.agrees(total: event.total, paymentMethod: event.paymentMethod) else {
+            if let payment = try store.find(wish.id, in: transaction) {
+                guard payment.agrees(total: wish.total, paymentMethod: wish.paymentMethod, purpose: wish.purpose) else {
                     throw HandlerError.permanent(
                         "payment.conflicting-request",
                         "the order asked for another payment before"
@@ -90,9 +113,10 @@ struct PaymentHandlers: Sendable {
                 return (payment, false)
             }
             let payment = Payment.requested(
-                orderID: event.orderID,
-                total: event.total,
-                paymentMethod: event.paymentMethod,
+                orderID: wish.id,
+                purpose: wish.purpose,
+                total: wish.total,
+                paymentMethod: wish.paymentMethod,
                 at: now
             )
             try store.insert(payment, in: transaction)
@@ -115,6 +139,20 @@ struct PaymentHandlers: Sendable {
             throw HandlerError.transient("payment.late-charge", "a charge that nobody wants is to be refunded")
         }
         log(outcome, of: orderID)
+    }
+
+    /// Takes what a webhook led to, as the answer to a charge is taken.
+    ///
+    /// A charge that comes to light on a payment that had ended is given back here.
+    func take(_ outcome: Payment.Outcome, of payment: Payment, _ commit: Commit) async throws {
+        guard case .captured = outcome, payment.state != .pending else {
+            return try await record(outcome, of: payment, commit)
+        }
+        let (store, now, orderID) = (store, now(), payment.orderID)
+        let found = try await events.write { try store.settle(orderID, outcome, at: now, in: $0) }
+        guard found.after.state == .refunding else { return }
+        logger.warning("Found a charge on a payment that had ended", [LogField("order.id", orderID)])
+        try await refund(found.after, lookUpFirst: true, commit)
     }
 
     // MARK: Order ended
@@ -143,7 +181,7 @@ struct PaymentHandlers: Sendable {
                 guard try store.find(orderID, in: transaction) == nil else { throw HandlerError.changedMeanwhile }
                 let (payment, announcement) = Payment.cancelledFirst(orderID: orderID, total: total, at: now)
                 try store.insert(payment, in: transaction)
-                try transaction.announce(announcement)
+                try transaction.announce(announcement, for: payment.purpose)
             }
         }
         switch step {
@@ -191,7 +229,7 @@ struct PaymentHandlers: Sendable {
         after check: RefundCheck? = nil,
         _ commit: Commit
     ) async throws {
-        let (store, now, orderID) = (store, now(), payment.orderID)
+        let (store, ledger, now, orderID) = (store, ledger, now(), payment.orderID)
         let outcome = try await provider.refund(payment, lookUpFirst: lookUpFirst)
         if case .pending = outcome, payment.refundID != nil, now - payment.updatedAt > RefundCheck.patience {
             throw HandlerError.permanent(
@@ -206,6 +244,9 @@ struct PaymentHandlers: Sendable {
             switch outcome {
             case .done(let refundID):
                 announcement = payment.refund(refundID, at: now)
+                if announcement != nil {
+                    try ledger.postRest(refundID, of: payment, at: now, in: transaction)
+                }
             case .pending(let refundID):
                 guard payment.state == .refunding else { return }
                 announcement = payment.awaitRefund(refundID, at: now)
@@ -214,7 +255,7 @@ struct PaymentHandlers: Sendable {
             }
             guard let announcement else { return }
             try store.update(payment, from: before, in: transaction)
-            try transaction.announce(announcement)
+            try transaction.announce(announcement, for: payment.purpose)
         }
         switch outcome {
         case .done: logger.info("Refunded a payment", [LogField("order.id", orderID)])
@@ -266,21 +307,18 @@ extension PaymentStore {
         let before = payment.state
         guard let announcement = payment.settle(outcome, at: now) else { return (payment, before, false) }
         try update(payment, from: before, in: transaction)
-        try transaction.announce(announcement)
+        try transaction.announce(announcement, for: payment.purpose)
+        if case .captured(let paymentID) = outcome {
+            try PaymentLedger().post(.charge, paymentID, payment.total, of: payment, at: now, in: transaction)
+        }
         return (payment, before, true)
     }
 }
 
 extension Transaction {
     /// Appends the event of an announcement.
-    fileprivate func announce(_ announcement: Payment.Announcement) throws {
-        switch announcement {
-        case .captured(let event): try append(event)
-        case .declined(let event): try append(event)
-        case .voided(let event): try append(event)
-        case .refundRequested(let event): try append(event)
-        case .refunded(let event): try append(event)
-        }
+    func announce(_ announcement: Payment.Announcement, for purpose: Payment.Purpose) throws {
+        if let event = announcement.event(for: purpose) { try append(event) }
     }
 }
 

@@ -2,7 +2,7 @@ import Database
 import Messaging
 import ShopEvents
 
-/// The table of payments: one row per order, for ever.
+/// The table of payments: one row per order or charge of points, for ever.
 struct PaymentStore: Sendable {
     /// The table's history.
     static let migrations = MigrationSet(
@@ -33,19 +33,37 @@ struct PaymentStore: Sendable {
                     CHECK (state <> 'refunded' OR refund_id IS NOT NULL)
                 )
                 """
-            )
-        ]
+            ),
+            MigrationSet.Migration(
+                "payments_by_payment_id",
+                "CREATE INDEX payments_by_payment_id ON payments (payment_id)"
+            ),
+            MigrationSet.Migration(
+                "payments_purpose",
+                // No CHECK: SQLite would look through all rows for it, which the connection does not let it.
+                "ALTER TABLE payments ADD COLUMN purpose TEXT NOT NULL DEFAULT 'order'"
+            ),
+        ] + WebhookStore.migrations + [ContestStore.migration] + PaymentLedger.migrations
     )
 
     /// The payment of an order, if there is one.
     func find(_ orderID: String, in transaction: Transaction) throws -> Payment? {
-        guard let row = try transaction.first("SELECT * FROM payments WHERE order_id = $1", orderID) else { return nil }
-        let name: String = try row["state"]
-        guard let state = Payment.State(rawValue: name) else {
-            throw DatabaseError(code: .conversion, reason: "payments.state holds no state of a payment")
+        try transaction.first("SELECT * FROM payments WHERE order_id = $1", orderID).map(payment)
+    }
+
+    /// The payment whose charge the provider knows by that id, if there is one.
+    func find(paymentID: String, in transaction: Transaction) throws -> Payment? {
+        try transaction.first("SELECT * FROM payments WHERE payment_id = $1", paymentID).map(payment)
+    }
+
+    private func payment(of row: Row) throws -> Payment {
+        let (state, purpose): (String, String) = (try row["state"], try row["purpose"])
+        guard let state = Payment.State(rawValue: state), let purpose = Payment.Purpose(rawValue: purpose) else {
+            throw DatabaseError(code: .conversion, reason: "payments holds no state or no purpose of a payment")
         }
         return Payment(
-            orderID: orderID,
+            orderID: try row["order_id"],
+            purpose: purpose,
             total: Money(amount: try row["amount"], currency: try row["currency"]),
             charge: try charge(of: row),
             state: state,
@@ -64,8 +82,8 @@ struct PaymentStore: Sendable {
         try transaction.execute(
             """
             INSERT INTO payments (order_id, state, amount, currency, payment_method, charge_key, charge_key_at,
-                payment_id, refund_key, refund_id, decline_reason, created_at, updated_at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+                payment_id, refund_key, refund_id, decline_reason, created_at, updated_at, purpose)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
             """,
             payment.orderID,
             payment.state.rawValue,
@@ -79,7 +97,8 @@ struct PaymentStore: Sendable {
             payment.refundID,
             payment.declineReason,
             payment.createdAt,
-            payment.updatedAt
+            payment.updatedAt,
+            payment.purpose.rawValue
         )
     }
 

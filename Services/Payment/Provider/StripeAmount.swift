@@ -40,6 +40,19 @@ struct StripeAmount: Sendable, Equatable {
         currency = money.currency.lowercased()
     }
 
+    /// What so many of Stripe's units are in the shop's minor units; nil for a currency that is none, or a part of a minor unit.
+    static func money(units: Int64, currency: String) -> Money? {
+        let code = currency.uppercased()
+        guard let iso = Currency(code: code), currencies.contains(code), units >= 0 else { return nil }
+        let digits = rules[code]?.digits ?? 2
+        if digits >= iso.minorDigits {
+            let divisor = power(digits - iso.minorDigits)
+            return units.isMultiple(of: divisor) ? Money(amount: units / divisor, currency: code) : nil
+        }
+        let (product, isOver) = units.multipliedReportingOverflow(by: power(iso.minorDigits - digits))
+        return isOver ? nil : Money(amount: product, currency: code)
+    }
+
     private static func power(_ digits: Int) -> Int64 {
         (0..<digits).reduce(1) { product, _ in product * 10 }
     }

@@ -106,6 +106,9 @@ struct StripeAnswer {
     /// The parameters of a charge that come from the order as its customer placed it.
     private static let ordersOwn: Set<String> = ["payment_method", "amount", "currency"]
 
+    /// The provider says that there is no such object.
+    var isMissing: Bool { response.status == 404 && error?.code == "resource_missing" }
+
     private var isToBeRetried: Bool { response.headers["Stripe-Should-Retry"]?.lowercased() == "true" }
 
     /// The value of a 2xx.

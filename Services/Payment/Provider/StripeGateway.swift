@@ -17,12 +17,15 @@ struct StripeGateway: PaymentProvider {
     static let version = "2024-06-20"
 
     /// A call, as the metrics name it: its path without ids.
-    private enum Call: String {
+    enum Call: String {
         case charge = "/v1/payment_intents"
         case lookUpCharge = "/v1/payment_intents/search"
         case cancel = "/v1/payment_intents/{id}/cancel"
+        case showCharge = "/v1/payment_intents/{id}"
         case refund = "/v1/refunds"
+        case lookUpDispute = "/v1/disputes"
 
+        static let listCharges = Call.charge
         static let block = Call.charge
         static let lookUpRefund = Call.refund
     }
@@ -116,6 +119,12 @@ struct StripeGateway: PaymentProvider {
     }
 
     func lookUpRefund(of payment: Payment, paymentID: String) async throws -> RefundStatus {
+        let refunds = try await allRefunds(of: payment, paymentID: paymentID)
+        return try Self.status(of: refunds, units: StripeAmount(payment.total)?.units ?? 0)
+    }
+
+    /// Every refund of a payment's charge, newest first, each held against it.
+    func allRefunds(of payment: Payment, paymentID: String) async throws -> [StripeRefund.Checked] {
         var refunds: [StripeRefund.Checked] = []
         var isWhole = false
         while !isWhole {
@@ -131,7 +140,7 @@ struct StripeGateway: PaymentProvider {
                 throw ProviderFailure.contradiction("the list of refunds has no end, or one of them twice")
             }
         }
-        return try Self.status(of: refunds, units: StripeAmount(payment.total)?.units ?? 0)
+        return refunds
     }
 
     /// More refunds than one charge can have been given back in.
@@ -188,7 +197,7 @@ struct StripeGateway: PaymentProvider {
         ]
     }
 
-    private func get(_ call: Call, _ path: String) async throws -> StripeAnswer {
+    func get(_ call: Call, _ path: String) async throws -> StripeAnswer {
         try await send(call, HTTPClient.Request("GET", base + path))
     }
 

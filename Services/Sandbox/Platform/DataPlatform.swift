@@ -76,6 +76,7 @@ final class DataPlatform: Sendable {
                 return Reply(outcome: state.store(record), transmission: .never)
             case .reset:
                 return Reply(outcome: state.store(record), transmission: .cutOff)
+            case .twice, .forged, .lag: return Reply(outcome: state.store(record))
             case .slow, .pending, .failing:
                 return Reply(outcome: state.store(record), transmission: .at(now + fault.delayMilliseconds))
             }

@@ -6,6 +6,19 @@ struct Fault: Sendable, Equatable, Codable {
         case refund
         /// A record for the data platform.
         case record
+        /// A webhook of the payment provider's.
+        case webhook
+        /// A search for payment intents.
+        case search
+
+        /// What can go wrong with it.
+        var kinds: [Kind] {
+            switch self {
+            case .charge, .refund, .record: Kind.allCases.filter { ![.twice, .forged, .lag].contains($0) }
+            case .webhook: [.slow, .twice, .forged]
+            case .search: [.lag]
+            }
+        }
     }
 
     /// What goes wrong.
@@ -28,11 +41,17 @@ struct Fault: Sendable, Equatable, Codable {
         case pending
         /// A refund is answered `pending` and fails later; to others the same as `slow`.
         case failing
+        /// A webhook comes twice.
+        case twice
+        /// A webhook is signed with another secret; the true one never comes.
+        case forged
+        /// The search does not find what is younger than the delay, until the fault is cleared.
+        case lag
     }
 
     /// What goes wrong.
     let kind: Kind
-    /// For `slow`, `pending` and `failing`: how long the work takes.
+    /// For `slow`, `pending`, `failing` and `lag`: how long the work takes.
     let delayMilliseconds: Int64
 }
 

@@ -58,3 +58,31 @@ struct Page: Sendable, Equatable {
         return (Array(rest.prefix(limit)), rest.count > limit)
     }
 }
+
+/// Which time of creation a client asks for: Stripe's `created[gte]` and its like, in seconds since 1970.
+struct Period: Sendable {
+    /// The names of its parameters.
+    static let names: Set<String> = ["created[gt]", "created[gte]", "created[lt]", "created[lte]"]
+
+    private let from: Int64
+    private let to: Int64
+
+    /// Reads the parameters.
+    /// - Throws: `ProviderError` that names the parameter at fault.
+    init(_ query: [String: String]) throws {
+        func bound(_ word: String) throws -> Int64? {
+            let name = "created[\(word)]"
+            return try query[name].map { text in
+                guard let seconds = Int64(text), (0...9_999_999_999).contains(seconds) else {
+                    throw ProviderError.invalid("parameter_invalid_integer", "Invalid integer: \(text)", param: name)
+                }
+                return seconds
+            }
+        }
+        from = max(try bound("gte") ?? 0, (try bound("gt") ?? -1) + 1)
+        to = min(try bound("lte") ?? .max, (try bound("lt") ?? .max) - 1)
+    }
+
+    /// Whether something was made in it.
+    func contains(_ created: Int64) -> Bool { from <= created && created <= to }
+}

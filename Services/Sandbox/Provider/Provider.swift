@@ -14,18 +14,32 @@ final class Provider: Sendable {
         var state: ProviderState
         /// Nil where nothing is to outlive the process.
         let journal: Journal?
+        /// Nil where nobody is told by webhook.
+        var outbox: WebhookOutbox?
+        /// How many of the provider's events are in the outbox or through it.
+        var noted = 0
     }
+
+    /// Rings when there may be webhooks to send.
+    let webhookBell: AsyncStream<Void>
+    private let ringer: AsyncStream<Void>.Continuation
+    /// After a restart, what happened in that time is told again: what was taken before it, nobody remembers.
+    private static let retold: Int64 = 3_600
 
     private let books: Mutex<Books>
     private let logger: Logger
     private let now: @Sendable () -> Int64
 
     /// An empty provider.
-    /// - Parameter now: the clock, in milliseconds since 1970.
-    init(logger: Logger, now: @escaping @Sendable () -> Int64 = Provider.wallClock) {
+    /// - Parameters:
+    ///   - sendsWebhooks: somebody takes them out, by `takeWebhooks`.
+    ///   - now: the clock, in milliseconds since 1970.
+    init(logger: Logger, sendsWebhooks: Bool = false, now: @escaping @Sendable () -> Int64 = Provider.wallClock) {
         self.logger = logger
         self.now = now
-        self.books = Mutex(Books(state: ProviderState(series: Self.newSeries()), journal: nil))
+        (webhookBell, ringer) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+        let state = ProviderState(series: Self.newSeries())
+        self.books = Mutex(Books(state: state, journal: nil, outbox: sendsWebhooks ? WebhookOutbox() : nil))
     }
 
     /// A provider that goes on where the one before it ended.
@@ -33,12 +47,23 @@ final class Provider: Sendable {
     init(
         journal path: String,
         logger: Logger,
+        sendsWebhooks: Bool = false,
         now: @escaping @Sendable () -> Int64 = Provider.wallClock
     ) throws(Journal.Failure) {
         let opened = try Journal.open(path, newSeries: Self.newSeries)
         self.logger = logger
         self.now = now
-        self.books = Mutex(Books(state: opened.state, journal: opened.journal))
+        (webhookBell, ringer) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+        let since = now() / 1000 - Self.retold
+        let retold = opened.state.events.kept.reversed().prefix { $0.created >= since }.count
+        self.books = Mutex(
+            Books(
+                state: opened.state,
+                journal: opened.journal,
+                outbox: sendsWebhooks ? WebhookOutbox() : nil,
+                noted: opened.state.events.count - retold
+            )
+        )
     }
 
     /// Carries out one call and answers as the state says.
@@ -65,8 +90,54 @@ final class Provider: Sendable {
                 logger.error("The provider cannot write down what it does", [LogField("error", error: error)])
                 return ProviderReply(.error(.unavailable))
             }
-            return books.state.apply(call, at: now)
+            let reply = books.state.apply(call, at: now)
+            collect(&books, at: now)
+            return reply
         }
+    }
+
+    // MARK: Webhooks
+
+    /// Settles what time has settled, and rings for what is due.
+    func settle() {
+        let now = now()
+        books.withLock { books in
+            books.state.settle(at: now)
+            collect(&books, at: now)
+            if let outbox = books.outbox, outbox.count > 0 { ringer.yield() }
+        }
+    }
+
+    /// The webhooks to send now; each is to be finished.
+    func takeWebhooks(_ limit: Int) -> [WebhookOutbox.Item] {
+        let now = now()
+        return books.withLock { $0.outbox?.take(limit, at: now) ?? [] }
+    }
+
+    /// How sending one went.
+    func finishWebhook(_ item: WebhookOutbox.Item, isTaken: Bool) {
+        let now = now()
+        books.withLock { $0.outbox?.finish(item, isTaken: isTaken, at: now) }
+    }
+
+    /// Steers the webhooks.
+    func controlWebhooks(_ body: @Sendable (inout WebhookOutbox, Int64) -> Void) {
+        let now = now()
+        books.withLock { books in
+            guard var outbox = books.outbox else { return }
+            body(&outbox, now)
+            books.outbox = outbox
+        }
+        ringer.yield()
+    }
+
+    private func collect(_ books: inout Books, at now: Int64) {
+        guard books.state.events.count > books.noted else { return }
+        if books.outbox != nil {
+            for event in books.state.events.after(books.noted) { books.outbox?.add(event, at: now) }
+            ringer.yield()
+        }
+        books.noted = books.state.events.count
     }
 
     private func answer(
@@ -111,6 +182,8 @@ final class Provider: Sendable {
             let series = Self.newSeries()
             try books.journal?.append(.began(series: series))
             books.state = ProviderState(series: series)
+            books.outbox?.reset()
+            books.noted = 0
         }
     }
 

@@ -19,6 +19,10 @@ struct ProviderAPI: Sendable {
         route("POST", "/v1/refunds", createRefund)
         route("GET", "/v1/refunds", listRefunds)
         route("GET", "/v1/refunds/{id}", showRefund)
+        route("GET", "/v1/disputes", listDisputes)
+        route("GET", "/v1/disputes/{id}", showDispute)
+        route("GET", "/v1/events", listEvents)
+        route("GET", "/v1/events/{id}", showEvent)
         for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
             var pattern = "/v1"
             for segment in ["", "/{a}", "/{b}", "/{c}", "/{d}", "/{e}"] {
@@ -76,6 +80,24 @@ struct ProviderAPI: Sendable {
 
     @Sendable private func listRefunds(_ request: HTTPRequest) async throws -> HTTPResponse {
         try await got(request, "refunds.list") { $0.listRefunds($1, at: $2) }
+    }
+
+    @Sendable private func listDisputes(_ request: HTTPRequest) async throws -> HTTPResponse {
+        try await got(request, "disputes.list") { $0.listDisputes($1, at: $2) }
+    }
+
+    @Sendable private func showDispute(_ request: HTTPRequest) async throws -> HTTPResponse {
+        let id = request.parameters["id"] ?? ""
+        return try await got(request, "disputes.show") { $0.dispute(id, $1, at: $2) }
+    }
+
+    @Sendable private func listEvents(_ request: HTTPRequest) async throws -> HTTPResponse {
+        try await got(request, "events.list") { $0.listEvents($1, at: $2) }
+    }
+
+    @Sendable private func showEvent(_ request: HTTPRequest) async throws -> HTTPResponse {
+        let id = request.parameters["id"] ?? ""
+        return try await got(request, "events.show") { $0.event(id, $1, at: $2) }
     }
 
     private func got(

@@ -34,6 +34,12 @@ enum ProviderAnswer: Sendable, Equatable {
     case refund(Refund)
     /// A page of a list.
     case refunds([Refund], hasMore: Bool)
+    case dispute(Dispute)
+    /// A page of a list.
+    case disputes([Dispute], hasMore: Bool)
+    case event(ProviderEvent)
+    /// A page of a list.
+    case events([ProviderEvent], hasMore: Bool)
     case error(ProviderError)
 
     /// The HTTP status.
@@ -66,6 +72,14 @@ extension ProviderAnswer: Encodable {
             try container.encode(hasMore ? intents.last?.id : nil, forKey: .nextPage)
         case .refunds(let refunds, let hasMore):
             try encode(refunds, hasMore, as: "list", url: "/v1/refunds", to: encoder)
+        case .dispute(let dispute):
+            try dispute.encode(to: encoder)
+        case .disputes(let disputes, let hasMore):
+            try encode(disputes, hasMore, as: "list", url: "/v1/disputes", to: encoder)
+        case .event(let event):
+            try event.encode(to: encoder)
+        case .events(let events, let hasMore):
+            try encode(events, hasMore, as: "list", url: "/v1/events", to: encoder)
         case .error(let error):
             var container = encoder.container(keyedBy: CodingKeys.self)
             try container.encode(error, forKey: .error)

@@ -14,6 +14,18 @@ struct ProviderState: Sendable {
     private var refundsOfIntent: [String: [Int]] = [:]
     private var keys = IdempotencyTable()
     private var faults = FaultPlan()
+    private var disputes: [Dispute] = []
+    private var disputeIndex: [String: Int] = [:]
+    private(set) var events = ProviderEvents()
+    /// What time will change, and when.
+    private var unsettled: [Unsettled] = []
+    /// How far the search is behind, in milliseconds.
+    private var searchLag: Int64 = 0
+
+    private struct Unsettled: Sendable {
+        let id: String
+        let at: Int64
+    }
 
     /// An empty provider.
     /// - Parameter series: distinguishes its ids from those of other runs; letters and digits.
@@ -78,10 +90,15 @@ struct ProviderState: Sendable {
             intent.status = .processing
             intent.settlesAt = now + delay
             replace(intent)
+            note(intent, at: now)
+            unsettled.append(Unsettled(id: intent.id, at: now + delay))
         }
         // The answer to slow work comes when it is done.
         intent.settle()
-        if delay == nil { replace(intent) }
+        if delay == nil {
+            replace(intent)
+            note(intent, at: now)
+        }
         return intent.chargeError.map { .error($0) } ?? .intent(intent)
     }
 
@@ -111,6 +128,7 @@ struct ProviderState: Sendable {
             intent.status = .succeeded
             intent.amountReceived = amount
             state.replace(intent)
+            state.note(intent, at: now)
             return .done(.intent(intent))
         }
     }
@@ -133,6 +151,7 @@ struct ProviderState: Sendable {
                 intent.status = .canceled
                 intent.cancellationReason = reason
                 state.replace(intent)
+                state.note(intent, at: now)
                 return .done(.intent(intent))
             case .processing, .succeeded, .canceled:
                 throw ProviderError.unexpectedState(
@@ -154,8 +173,9 @@ struct ProviderState: Sendable {
     /// `GET /v1/payment_intents`, newest first.
     func listIntents(_ query: [String: String], at now: Int64) -> ProviderReply {
         reply {
-            try Parameters(query).allow(Page.listNames)
-            let all = intents.reversed().map { $0.settled(at: now) }
+            try Parameters(query).allow(Page.listNames.union(Period.names))
+            let period = try Period(query)
+            let all = intents.reversed().filter { period.contains($0.created) }.map { $0.settled(at: now) }
             let part = try Page(query).part(of: all, id: \.id)
             return .intents(part.items, hasMore: part.hasMore)
         }
@@ -168,7 +188,8 @@ struct ProviderState: Sendable {
             try parameters.allow(Page.searchNames.union(["query"]))
             let search = try SearchQuery(parameters.required("query"))
             let candidates = search.metadata["order_id"].map { intentsOfOrder[$0] ?? [] } ?? Array(intents.indices)
-            let all = candidates.reversed().map { intents[$0].settled(at: now) }.filter(search.matches)
+            let all = candidates.reversed().map { intents[$0].settled(at: now) }
+                .filter { $0.created * 1000 + searchLag <= now && search.matches($0) }
             let part = try Page(query, ofSearch: true).part(of: all, id: \.id)
             return .found(part.items, hasMore: part.hasMore)
         }
@@ -200,11 +221,62 @@ struct ProviderState: Sendable {
     /// `GET /v1/refunds?payment_intent=…`, newest first; all of them without an intent.
     func listRefunds(_ query: [String: String], at now: Int64) -> ProviderReply {
         reply {
-            try Parameters(query).allow(Page.listNames.union(["payment_intent", "charge"]))
+            try Parameters(query).allow(Page.listNames.union(Period.names).union(["payment_intent", "charge"]))
             let intent = query["payment_intent"] ?? query["charge"].map(Self.intent(ofCharge:))
-            let all = Array(refundsNow(of: intent, at: now).reversed())
+            let period = try Period(query)
+            let all = refundsNow(of: intent, at: now).reversed().filter { period.contains($0.created) }
             let part = try Page(query).part(of: all, id: \.id)
             return .refunds(part.items, hasMore: part.hasMore)
+        }
+    }
+
+    /// `GET /v1/disputes/{id}`.
+    func dispute(_ id: String, _ query: [String: String] = [:], at now: Int64) -> ProviderReply {
+        reply {
+            try Parameters(query).allow([])
+            guard let index = disputeIndex[id] else { throw ProviderError.notFound("dispute", id) }
+            return .dispute(disputes[index])
+        }
+    }
+
+    /// `GET /v1/disputes`, newest first.
+    func listDisputes(_ query: [String: String], at now: Int64) -> ProviderReply {
+        reply {
+            try Parameters(query).allow(Page.listNames.union(Period.names).union(["payment_intent", "charge"]))
+            let intent = query["payment_intent"] ?? query["charge"].map(Self.intent(ofCharge:))
+            let period = try Period(query)
+            let all = disputes.reversed().filter { dispute in
+                (intent == nil || dispute.paymentIntent == intent) && period.contains(dispute.created)
+            }
+            let part = try Page(query).part(of: all, id: \.id)
+            return .disputes(part.items, hasMore: part.hasMore)
+        }
+    }
+
+    /// `GET /v1/events/{id}`.
+    func event(_ id: String, _ query: [String: String] = [:], at now: Int64) -> ProviderReply {
+        reply {
+            try Parameters(query).allow([])
+            guard let event = events.kept.last(where: { $0.id == id }) else {
+                throw ProviderError.notFound("event", id)
+            }
+            return .event(event)
+        }
+    }
+
+    /// `GET /v1/events`, newest first; `type` may end in `.*`.
+    func listEvents(_ query: [String: String], at now: Int64) -> ProviderReply {
+        reply {
+            try Parameters(query).allow(Page.listNames.union(Period.names).union(["type"]))
+            let period = try Period(query)
+            let type = query["type"]
+            let all = events.kept.reversed().filter { event in
+                guard period.contains(event.created) else { return false }
+                guard let type else { return true }
+                return type.hasSuffix(".*") ? event.type.hasPrefix(type.dropLast()) : event.type == type
+            }
+            let part = try Page(query).part(of: all, id: \.id)
+            return .events(part.items, hasMore: part.hasMore)
         }
     }
 
@@ -221,11 +293,144 @@ struct ProviderState: Sendable {
     /// Forgets planned faults.
     mutating func clearFaults() {
         faults.clear()
+        searchLag = 0
+    }
+
+    /// The search does not find what is younger than that.
+    mutating func lagSearch(by milliseconds: Int64) {
+        searchLag = milliseconds
     }
 
     /// Everything that happened, for those who count charges.
     func ledger(at now: Int64) -> Ledger {
-        Ledger(intents: intents.map { $0.settled(at: now) }, refunds: refundsNow(of: nil, at: now))
+        Ledger(
+            intents: intents.map { $0.settled(at: now) },
+            refunds: refundsNow(of: nil, at: now),
+            disputes: disputes
+        )
+    }
+
+    // MARK: The provider's own hand
+
+    /// In the dashboard: gives a charge back, whole or in part.
+    mutating func refundByHand(_ form: [String: String], at now: Int64) -> ProviderReply {
+        var named = form
+        do {
+            if let order = named.removeValue(forKey: "order") {
+                named["payment_intent"] = try chargedIntent(ofOrder: order, at: now)
+            }
+        } catch {
+            return ProviderReply(.error(error))
+        }
+        return createRefund(named, key: nil, at: now)
+    }
+
+    /// The bank sends back what was to be refunded, days after the provider had said that it succeeded.
+    mutating func failRefund(_ id: String, at now: Int64) -> ProviderReply {
+        guard let index = refundIndex[id] else { return ProviderReply(.error(.notFound("refund", id))) }
+        refunds[index].settlesAt = nil
+        refunds[index].status = .failed
+        note(refunds[index], "refund.failed", at: now)
+        return ProviderReply(.refund(refunds[index]))
+    }
+
+    /// A customer contests a charge at the bank: all of it, or a part.
+    mutating func openDispute(_ form: [String: String], at now: Int64) -> ProviderReply {
+        do {
+            let parameters = Parameters(form)
+            try parameters.allow(["payment_intent", "order", "amount", "reason"])
+            let reason = try parameters.word("reason", of: Dispute.reasons) ?? "fraudulent"
+            let id: String
+            if let order = form["order"] {
+                id = try chargedIntent(ofOrder: order, at: now)
+            } else {
+                id = try parameters.required("payment_intent")
+            }
+            let intent = try existingIntent(id, at: now)
+            guard intent.status == .succeeded else {
+                throw ProviderError.unexpectedState(intent, "This intent has no successful charge to dispute.")
+            }
+            let amount = try form["amount"].map { try parameters.amount($0) } ?? unrefunded(of: intent, at: now)
+            guard amount > 0, amount <= unrefunded(of: intent, at: now) else {
+                throw ProviderError.invalid("amount_too_large", "More than is left of the charge.", param: "amount")
+            }
+            let dispute = Dispute(
+                id: makeID("dp"),
+                paymentIntent: intent.id,
+                charge: intent.charge,
+                amount: amount,
+                currency: intent.currency,
+                reason: reason,
+                created: now / 1000,
+                status: .needsResponse
+            )
+            disputeIndex[dispute.id] = disputes.count
+            disputes.append(dispute)
+            events.add("charge.dispute.created", .dispute(dispute), series: series, at: now)
+            return ProviderReply(.dispute(dispute))
+        } catch let error as ProviderError {
+            return ProviderReply(.error(error))
+        } catch {
+            return ProviderReply(.error(.failed))
+        }
+    }
+
+    /// The bank has decided.
+    mutating func closeDispute(_ id: String, _ form: [String: String], at now: Int64) -> ProviderReply {
+        guard let index = disputeIndex[id] else { return ProviderReply(.error(.notFound("dispute", id))) }
+        switch form["status"] {
+        case "won": disputes[index].status = .won
+        case "lost": disputes[index].status = .lost
+        default:
+            return ProviderReply(.error(.invalid(nil, "Invalid status: must be one of won, lost", param: "status")))
+        }
+        events.add("charge.dispute.closed", .dispute(disputes[index]), series: series, at: now)
+        return ProviderReply(.dispute(disputes[index]))
+    }
+
+    private func chargedIntent(ofOrder order: String, at now: Int64) throws(ProviderError) -> String {
+        let found = (intentsOfOrder[order] ?? []).map { intents[$0].settled(at: now) }.last { $0.status == .succeeded }
+        guard let found else { throw .notFound("charge of the order", order, param: "order") }
+        return found.id
+    }
+
+    // MARK: Events
+
+    /// Settles what time has settled, in its order, and notes it.
+    ///
+    /// Called before each call and whenever somebody looks, it comes to the same.
+    mutating func settle(at now: Int64) {
+        guard unsettled.contains(where: { $0.at <= now }) else { return }
+        let due = unsettled.filter { $0.at <= now }.sorted { ($0.at, $0.id) < ($1.at, $1.id) }
+        unsettled.removeAll { $0.at <= now }
+        for one in due {
+            if let index = intentIndex[one.id], intents[index].status == .processing {
+                intents[index] = intents[index].settled(at: now)
+                note(intents[index], at: one.at)
+            } else if let index = refundIndex[one.id], refunds[index].settlesAt != nil {
+                refunds[index] = refunds[index].settled(at: now)
+                let type = refunds[index].status == .failed ? "refund.failed" : "refund.updated"
+                note(refunds[index], type, at: one.at)
+            }
+        }
+    }
+
+    private mutating func note(_ intent: PaymentIntent, at now: Int64) {
+        let type =
+            switch intent.status {
+            case .requiresPaymentMethod: "payment_intent.payment_failed"
+            case .requiresConfirmation: "payment_intent.created"
+            case .requiresAction: "payment_intent.requires_action"
+            case .requiresCapture: "payment_intent.amount_capturable_updated"
+            case .processing: "payment_intent.processing"
+            case .succeeded: "payment_intent.succeeded"
+            case .canceled: "payment_intent.canceled"
+            }
+        events.add(type, .intent(intent), series: series, at: now)
+    }
+
+    private mutating func note(_ refund: Refund, _ type: String, at now: Int64) {
+        events.add(type, .refund(refund), series: series, at: now)
     }
 
     // MARK: Idempotency and faults
@@ -287,7 +492,7 @@ struct ProviderState: Sendable {
         _ body: (inout ProviderState, _ delay: Int64?) throws -> ProviderAnswer
     ) throws -> Outcome {
         switch fault?.kind {
-        case nil:
+        case nil, .twice, .forged, .lag:
             return .done(try body(&self, nil))
         case .error:
             return .refused(.failed)
@@ -352,6 +557,7 @@ struct ProviderState: Sendable {
         intentIndex[intent.id] = intents.count
         intentsOfOrder[intent.order, default: []].append(intents.count)
         intents.append(intent)
+        events.add("payment_intent.created", .intent(intent), series: series, at: now)
         return intent
     }
 
@@ -388,6 +594,8 @@ struct ProviderState: Sendable {
         refundIndex[refund.id] = refunds.count
         refundsOfIntent[intent.id, default: []].append(refunds.count)
         refunds.append(refund)
+        note(refund, "refund.created", at: now)
+        if let settlesAt = refund.settlesAt { unsettled.append(Unsettled(id: refund.id, at: settlesAt)) }
         return refund
     }
 
@@ -435,6 +643,9 @@ struct ProviderState: Sendable {
         let intent = intents[index].settled(at: now)
         guard intent.status == .succeeded else {
             throw ProviderError.unexpectedState(intent, "This intent has no successful charge to refund.")
+        }
+        guard !disputes.contains(where: { $0.paymentIntent == intent.id && $0.status != .won }) else {
+            throw ProviderError.invalid("charge_disputed", "The charge has been charged back.")
         }
         let rest = unrefunded(of: intent, at: now)
         guard rest > 0 else {

@@ -1,4 +1,4 @@
-/// A mail with a text body.
+/// A mail with a text body, and the same as a page where there is one.
 ///
 /// What it holds has been checked: nothing in it can become a header or a command of its own.
 public struct Mail: Sendable {
@@ -12,6 +12,10 @@ public struct Mail: Sendable {
     public let subject: String
     /// The body; any characters, lines ended as they may be.
     public let text: String
+    /// The same as HTML; nil where there is the text alone.
+    public let page: String?
+    /// In which language it is written, a tag such as `ko`; nil where that is not said.
+    public let language: String?
     /// The date as RFC 5322 writes it: `Thu, 01 Jan 2026 00:00:00 +0000`.
     public let date: String
 
@@ -21,7 +25,16 @@ public struct Mail: Sendable {
     /// Makes a mail.
     ///
     /// - Throws: `SMTPFailure` when an address or header holds a control character or a line separator, or an address is none.
-    public init(messageID: String, from: String, to: String, subject: String, text: String, date: String) throws {
+    public init(
+        messageID: String,
+        from: String,
+        to: String,
+        subject: String,
+        text: String,
+        page: String? = nil,
+        language: String? = nil,
+        date: String
+    ) throws {
         for (name, value) in [("message id", messageID), ("subject", subject), ("date", date)] {
             guard value.isSafeInHeader else { throw Self.failure("the \(name) holds control characters") }
         }
@@ -31,6 +44,11 @@ public struct Mail: Sendable {
         self.messageID = isBracketed ? String(messageID.dropFirst().dropLast()) : messageID
         guard MailAddress.isAddress(self.messageID) else { throw Self.failure("the message id must look like id@host") }
         guard !date.isEmpty, date.utf8.allSatisfy({ $0 < 0x80 }) else { throw Self.failure("the date is not one") }
+        if let language {
+            guard language.utf8.allSatisfy(isTokenByte) else { throw Self.failure("the language is no tag of one") }
+        }
+        self.page = page
+        self.language = language
         self.from = from
         self.to = to
         self.subject = subject
@@ -39,20 +57,40 @@ public struct Mail: Sendable {
     }
 
     /// The whole message (RFC 5322, RFC 2045), lines ended by CRLF; dots at their start are not yet doubled.
+    ///
+    /// A mail with a page has both in a `multipart/alternative` (RFC 2046, section 5.1.4), the page last: programs show the
+    /// last one that they can.
     var message: [UInt8] {
-        let headers = [
+        var headers = [
             "Date: \(date)",
             sender.header("From"),
             recipient.header("To"),
             "Message-ID: <\(messageID)>",
             "Subject: \(EncodedWord.encode(subject, column: "Subject: ".utf8.count))",
             "MIME-Version: 1.0",
-            "Content-Type: text/plain; charset=utf-8",
-            "Content-Transfer-Encoding: quoted-printable",
-            // Answers of absence assistants are of no use to anyone (RFC 3834).
-            "Auto-Submitted: auto-generated",
         ]
-        return Array((headers.joined(separator: "\r\n") + "\r\n\r\n").utf8) + QuotedPrintable.encode(text)
+        headers +=
+            page == nil
+            ? Self.partHeaders("plain") : ["Content-Type: multipart/alternative; boundary=\"\(Self.boundary)\""]
+        if let language { headers.append("Content-Language: \(language)") }
+        // Answers of absence assistants are of no use to anyone (RFC 3834).
+        headers.append("Auto-Submitted: auto-generated")
+        let head = Array((headers.joined(separator: "\r\n") + "\r\n\r\n").utf8)
+        guard let page else { return head + QuotedPrintable.encode(text) }
+        return head + Self.part("plain", text) + Self.part("html", page) + Array("--\(Self.boundary)--\r\n".utf8)
+    }
+
+    /// No line of a part is like it: quoted-printable writes `=` as `=3D`, and never puts `_` behind one.
+    private static let boundary = "=_alternative"
+
+    private static func part(_ kind: String, _ content: String) -> [UInt8] {
+        let head = (["--\(boundary)"] + partHeaders(kind)).joined(separator: "\r\n") + "\r\n\r\n"
+        // The line end before a boundary is the boundary's.
+        return Array(head.utf8) + QuotedPrintable.encode(content) + Array("\r\n".utf8)
+    }
+
+    private static func partHeaders(_ kind: String) -> [String] {
+        ["Content-Type: text/\(kind); charset=utf-8", "Content-Transfer-Encoding: quoted-printable"]
     }
 
     static func failure(_ reason: String) -> SMTPFailure {

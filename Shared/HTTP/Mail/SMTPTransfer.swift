@@ -90,10 +90,20 @@ import Glibc
                 SMTPFailure(
                     replyCode: replyCode,
                     reason: "\(server.url): \(reason)",
-                    isPermanent: result == CURLE_LOGIN_DENIED ? false : nil
+                    isPermanent: isAboutMail(result) ? nil : false
                 )
             )
         )
+    }
+
+    /// Whether a refusal is the mail's: what a server says at its greeting, to EHLO, STARTTLS or the login is said to whoever comes.
+    private func isAboutMail(_ result: CURLcode) -> Bool {
+        switch result {
+        case CURLE_LOGIN_DENIED, CURLE_REMOTE_ACCESS_DENIED, CURLE_USE_SSL_FAILED: false
+        // At the greeting, or in answer to the final dot.
+        case CURLE_WEIRD_SERVER_REPLY: offset > 0
+        default: true
+        }
     }
 
     func abort(_ easy: EasyHandle?, _ reason: CurlAbort) {

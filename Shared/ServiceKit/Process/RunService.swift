@@ -29,7 +29,11 @@ struct ServiceRun: Sendable {
 
     @concurrent
     func run() async -> Int32 {
-        let kit = KitSettings(service: description.name, httpPort: description.httpPort)
+        let kit = KitSettings(
+            service: description.name,
+            httpPort: description.httpPort,
+            retryPolicy: description.retryPolicy
+        )
         let outcome = Startup.prepare(
             process,
             name: description.name,

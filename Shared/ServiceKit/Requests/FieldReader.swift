@@ -77,6 +77,11 @@ public struct FieldReader {
     /// It is given back whatever is wrong with it; what is wrong is noted.
     public func line(_ name: String, _ length: ClosedRange<Int>) -> String? {
         guard let text = text(name) else { return nil }
+        checkLine(text, name, length)
+        return text
+    }
+
+    private func checkLine(_ text: String, _ name: String, _ length: ClosedRange<Int>) {
         let scalars = text.unicodeScalars
         if !length.contains(scalars.count) {
             fault(name, "must have \(length.lowerBound) to \(length.upperBound) characters")
@@ -85,7 +90,6 @@ public struct FieldReader {
         } else if scalars.allSatisfy(\.properties.isWhitespace) {
             fault(name, "must not be blank")
         }
-        return text
     }
 
     private static func breaksLine(_ scalar: Unicode.Scalar) -> Bool {
@@ -148,6 +152,21 @@ public struct FieldReader {
             }
         }
         return readers
+    }
+
+    /// An array of lines of text, each as `line` has it; nil when it has another length or an element is no text.
+    public func lines(_ name: String, count: ClosedRange<Int>, _ length: ClosedRange<Int>) -> [String]? {
+        guard isPresent(name) else { return nil }
+        guard let texts = try? container.decode([String].self, forKey: Key(name)) else {
+            fault(name, "must be an array of texts")
+            return nil
+        }
+        guard count.contains(texts.count) else {
+            fault(name, "must have \(count.lowerBound) to \(count.upperBound) elements, has \(texts.count)")
+            return nil
+        }
+        for (index, text) in texts.enumerated() { checkLine(text, "\(name)[\(index)]", length) }
+        return texts
     }
 
     /// Whether the object has the field, for one that may be left out; nothing is noted.

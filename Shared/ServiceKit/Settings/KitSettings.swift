@@ -88,30 +88,10 @@ struct KitSettings {
         among: [.declare, .verify],
         help: "Whether exchanges, queues and bindings are declared, or only verified because others manage them."
     )
-    let retryAttempts = Setting<Int>.integer(
-        "WARREN_RETRY_ATTEMPTS",
-        default: RetryPolicy.standard.attempts,
-        in: 1...100,
-        help: "How often a delivery is tried before it becomes a dead letter."
-    )
-    let retryBase = Setting<Duration>.duration(
-        "WARREN_RETRY_BASE",
-        default: DurationText.text(of: RetryPolicy.standard.base),
-        in: .milliseconds(1)...(.seconds(86_400)),
-        help: "The longest wait before the second attempt. The wait is random between zero and this."
-    )
-    let retryFactor = Setting<Double>.number(
-        "WARREN_RETRY_FACTOR",
-        default: RetryPolicy.standard.factor,
-        in: 1...100,
-        help: "How many times longer each further wait may be."
-    )
-    let retryCap = Setting<Duration>.duration(
-        "WARREN_RETRY_CAP",
-        default: DurationText.text(of: RetryPolicy.standard.cap),
-        in: .milliseconds(1)...(.seconds(7 * 86_400)),
-        help: "The longest wait between two attempts."
-    )
+    let retryAttempts: Setting<Int>
+    let retryBase: Setting<Duration>
+    let retryFactor: Setting<Double>
+    let retryCap: Setting<Duration>
 
     let deferralLimit = Setting<Duration>.duration(
         "WARREN_DEFERRAL_LIMIT",
@@ -133,7 +113,8 @@ struct KitSettings {
         help: "How long the broker may take to confirm an event. Then it waits apart, and the others pass."
     )
 
-    init(service: String, httpPort: Int) {
+    /// - Parameter retryPolicy: what holds unless settings say otherwise.
+    init(service: String, httpPort: Int, retryPolicy: RetryPolicy = .standard) {
         common = CommonSettings(httpPort: httpPort)
         access = AccessSettings(httpPort: httpPort)
         database = Setting(
@@ -146,6 +127,30 @@ struct KitSettings {
             let path = text.dropFirst("sqlite:".count)
             return text.hasPrefix("sqlite:") && !path.isEmpty && path != ":memory:" ? text : nil
         }
+        retryAttempts = Setting<Int>.integer(
+            "WARREN_RETRY_ATTEMPTS",
+            default: retryPolicy.attempts,
+            in: 1...100,
+            help: "How often a delivery is tried before it becomes a dead letter."
+        )
+        retryBase = Setting<Duration>.duration(
+            "WARREN_RETRY_BASE",
+            default: DurationText.text(of: retryPolicy.base),
+            in: .milliseconds(1)...(.seconds(86_400)),
+            help: "The longest wait before the second attempt. The wait is random between zero and this."
+        )
+        retryFactor = Setting<Double>.number(
+            "WARREN_RETRY_FACTOR",
+            default: retryPolicy.factor,
+            in: 1...100,
+            help: "How many times longer each further wait may be."
+        )
+        retryCap = Setting<Duration>.duration(
+            "WARREN_RETRY_CAP",
+            default: DurationText.text(of: retryPolicy.cap),
+            in: .milliseconds(1)...(.seconds(7 * 86_400)),
+            help: "The longest wait between two attempts."
+        )
     }
 
     var declarations: [SettingDeclaration] {

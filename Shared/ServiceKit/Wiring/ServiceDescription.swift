@@ -31,6 +31,9 @@ public struct ServiceDescription: Sendable {
     public var ordering: Subscriber.Ordering = .perSubject
     /// What becomes of a subject's later deliveries when one of them is dead.
     public var afterDeadLetter: Subscriber.AfterDeadLetter = .hold
+    /// How failed deliveries are tried again unless `WARREN_RETRY_ATTEMPTS` and its like say otherwise: what a service waits for may
+    /// need a schedule of its own.
+    public var retryPolicy = RetryPolicy.standard
 
     /// Whether the service publishes, consumes, or does both.
     public var role: MessagingRole = .publishesAndConsumes

@@ -4,8 +4,8 @@ import Synchronization
 
 /// The whole path, through the real executables: from `POST /orders` to the confirmed order and its mail.
 ///
-/// In a shop of Order, Payment and Notification alone, and in one with Inventory, which take turns. Provider and mail server answer
-/// at once. The orders come over 16 connections, each of which waits for its answer; the
+/// In a shop of Order, Payment and Notification alone, in one with Inventory, and in one with Coupon, Points and Shipping too, which
+/// take turns. The orders ask for no coupon and no points, but earn some. Provider and mail server answer at once. The orders come over 16 connections, each of which waits for its answer; the
 /// clients run in this process, on the same machine.
 struct OrdersBenchmark {
     private static let name = "orders"
@@ -32,7 +32,8 @@ struct OrdersBenchmark {
     }
 
     private static let shops = [
-        (name: "the small shop", hasInventory: false), (name: "with Inventory", hasInventory: true),
+        (name: "the small shop", contexts: [] as [String]), (name: "with Inventory", contexts: ["inventory"]),
+        (name: "with everything", contexts: ["inventory", "coupon", "points", "shipping"]),
     ]
 
     func run() async throws {
@@ -41,9 +42,9 @@ struct OrdersBenchmark {
             for turn in Self.shops.indices {
                 let index = (round + turn) % Self.shops.count
                 Setting.note("orders: round \(round + 1), \(Self.shops[index].name)")
-                try measure(hasInventory: Self.shops[index].hasInventory, &measured[index])
-                // The small shop would fill it.
-                if Self.shops[index].hasInventory { try await deleteQueues(of: "inventory") }
+                try measure(Self.shops[index].contexts, &measured[index])
+                // A shop without them would fill them.
+                for context in Self.shops[index].contexts { try await deleteQueues(of: context) }
             }
         }
         for (shop, measured) in zip(Self.shops, measured) { show(shop.name, measured.figures, measured.usages) }
@@ -55,8 +56,8 @@ struct OrdersBenchmark {
         for queue in [service, "\(service).dead-letters"] { try await administration.delete(queue: queue) }
     }
 
-    private func measure(hasInventory: Bool, _ measured: inout Measured) throws {
-        let shop = try RunningShop(setting, hasInventory: hasInventory)
+    private func measure(_ contexts: [String], _ measured: inout Measured) throws {
+        let shop = try RunningShop(setting, contexts: contexts)
         defer { shop.stop() }
         if measured.usages.isEmpty { measured.usages = shop.members.map { ($0.name, Usage()) } }
         usleep(1_000_000)

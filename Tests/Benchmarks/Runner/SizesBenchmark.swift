@@ -8,7 +8,8 @@ struct SizesBenchmark {
     func run() throws {
         var table = Table("size of the executables (MB)", columns: ["", "as linked", "without symbols"])
         for name in [
-            "order-service", "payment-service", "notification-service", "inventory-service", "analytics-service",
+            "order-service", "payment-service", "notification-service", "inventory-service", "coupon-service",
+            "points-service", "shipping-service", "analytics-service",
             "sandbox", "warren",
         ] {
             let path = "\(setting.programs)/\(name)"

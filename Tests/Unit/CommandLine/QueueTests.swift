@@ -23,16 +23,26 @@ struct QueueTests {
         #expect(outcome.records.count { $0["state"]?.text == "as it should be" } == 5)
     }
 
-    @Test("migrate takes Inventory's queues, and what others hear of it, where one of its queues is on the broker")
-    func inventory() async {
-        for existing: Set<String> in [[], ["inventory"], ["inventory.dead-letters"]] {
-            var queues = FakeQueues { _ in .fits }
-            queues.existing = existing
-            #expect(await warren("queues migrate", broker: queues).code == 0)
-            #expect(queues.migrated.value.contains("inventory") == !existing.isEmpty)
-            let expected = Shop.topology(with: existing.isEmpty ? [] : [.inventory])
-            #expect(queues.topology.value?.subscriptions.map(\.types) == expected.subscriptions.map(\.types))
+    @Test(
+        "migrate takes a context's queues, and what others hear of it, where one of its queues is on the broker",
+        arguments: Shop.Context.allCases
+    )
+    func contexts(context: Shop.Context) async {
+        for existing: Set<String> in [[], [context.rawValue], ["\(context.rawValue).dead-letters"]] {
+            await expect(existing.isEmpty ? [] : [context], of: existing)
         }
+        await expect(Set(Shop.Context.allCases), of: Set(Shop.Context.allCases.map(\.rawValue)))
+    }
+
+    private func expect(_ contexts: Set<Shop.Context>, of existing: Set<String>) async {
+        var queues = FakeQueues { _ in .fits }
+        queues.existing = existing
+        #expect(await warren("queues migrate", broker: queues).code == 0)
+        for context in Shop.Context.allCases {
+            #expect(queues.migrated.value.contains(context.rawValue) == contexts.contains(context))
+        }
+        let expected = Shop.topology(with: contexts)
+        #expect(queues.topology.value?.subscriptions.map(\.types) == expected.subscriptions.map(\.types))
     }
 
     @Test("migrate --service takes the queues of that service alone")

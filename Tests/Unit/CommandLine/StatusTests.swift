@@ -137,9 +137,12 @@ struct DescribeTests {
         #expect(
             heard == [
                 "dev.warren.order.payment-requested", "dev.warren.order.cancelled", "dev.warren.order.rejected",
+                "dev.warren.points.charge-requested",
             ]
         )
-        #expect(outcome.records.contains { $0["queue"]?.text == "inventory" })
+        for context in ["inventory", "coupon", "points", "shipping"] {
+            #expect(outcome.records.contains { $0["queue"]?.text == context })
+        }
         #expect(outcome.records.contains { $0["queue"] == nil && $0["type"]?.text == "dev.warren.product.listed" })
         #expect(await warren("describe --declared").data.contains("(nobody)"))
     }

@@ -152,6 +152,60 @@ struct SMTPTests {
         }
     }
 
+    @Test("A mail with a page has its text first and the page behind it, in one envelope")
+    func alternative() async throws {
+        try await withSMTPServer { server, url in
+            let mail = try Mail(
+                messageID: "0198@warren.example",
+                from: "상점 <shop@warren.example>",
+                to: "customer@example.com",
+                subject: "Your order",
+                text: "--=_alternative\n.\n",
+                page: "<p class=\"x\">안녕</p>\n",
+                language: "ko",
+                date: "Thu, 01 Jan 2026 00:00:00 +0000"
+            )
+            try await SMTPClient.patient(url).send(mail)
+            let data = try #require(server.mails.first?.data)
+            #expect(data.contains("\r\nFrom: =?utf-8?B?7IOB7KCQ?= <shop@warren.example>\r\n"))
+            #expect(
+                data[try #require(data.range(of: "MIME-Version")).lowerBound...] == """
+                    MIME-Version: 1.0\r
+                    Content-Type: multipart/alternative; boundary="=_alternative"\r
+                    Content-Language: ko\r
+                    Auto-Submitted: auto-generated\r
+                    \r
+                    --=_alternative\r
+                    Content-Type: text/plain; charset=utf-8\r
+                    Content-Transfer-Encoding: quoted-printable\r
+                    \r
+                    --=3D_alternative\r
+                    .\r
+                    \r
+                    --=_alternative\r
+                    Content-Type: text/html; charset=utf-8\r
+                    Content-Transfer-Encoding: quoted-printable\r
+                    \r
+                    <p class=3D"x">=EC=95=88=EB=85=95</p>\r
+                    \r
+                    --=_alternative--\r
+
+                    """
+            )
+            #expect(throws: SMTPFailure.self) {
+                try Mail(
+                    messageID: "0198@warren.example",
+                    from: "shop@warren.example",
+                    to: "customer@example.com",
+                    subject: "x",
+                    text: "",
+                    language: "ko\r\nBcc: x",
+                    date: "x"
+                )
+            }
+        }
+    }
+
     @Test(
         "A body arrives as it was written, dots at the start of lines included",
         arguments: [
@@ -332,6 +386,13 @@ struct SMTPTests {
         let never = try await Self.failure(behaviour)
         #expect(never.replyCode == 554)
         #expect(never.isPermanent)
+        // What is said before the mail is not about it.
+        behaviour.replies = ["EHLO": "550 not to you", "HELO": "550 not to you"]
+        #expect(try await Self.failure(behaviour).isPermanent == false)
+        behaviour.greeting = "554 no service here"
+        let closed = try await Self.failure(behaviour)
+        #expect(closed.replyCode == 554)
+        #expect(!closed.isPermanent)
         behaviour.greeting = "421 too busy"
         let busy = try await Self.failure(behaviour)
         #expect(busy.replyCode == 421)

@@ -188,6 +188,16 @@ struct SettingsTests {
         #expect(settings[kit.common.shutdownGrace] == .seconds(10))
     }
 
+    @Test("of the kit have a service's own schedule of retries where it has one, and settings go before it")
+    func ownSchedule() throws {
+        let own = RetryPolicy(attempts: 72, base: .seconds(15), factor: 2, cap: .seconds(3600))
+        let kit = KitSettings(service: "mail", httpPort: 8083, retryPolicy: own)
+        #expect(kit.retryPolicy(in: try Self.read([:], kit.declarations)) == own)
+        let settings = try Self.read(["WARREN_RETRY_ATTEMPTS": "3"], kit.declarations)
+        #expect(kit.retryPolicy(in: settings).attempts == 3)
+        #expect(kit.retryPolicy(in: settings).base == .seconds(15))
+    }
+
     @Test("of the kit take a list of brokers, a token and the retry schedule")
     func kitValues() throws {
         let kit = KitSettings(service: "order", httpPort: 8081)

@@ -16,10 +16,19 @@ struct ContractsTests {
         schema = JSONSchema(document: document)
     }
 
-    private static let customer = Customer(email: "ada@example.com", name: "Ada")
+    private static let customer = Customer(email: "ada@example.com", name: "Ada", locale: "en-GB", id: "ada")
     private static let total = Money(amount: 1300, currency: "EUR")
+    private static let deductions = Deductions(coupon: "c", discount: 130, points: 500)
+    private static let address = PostalAddress(
+        name: "Ada",
+        lines: ["12 St James's Square"],
+        postalCode: "SW1Y 4JH",
+        city: "London",
+        country: "GB"
+    )
     /// The shop with all that a shop may have, which is what the document describes.
     private static let topology = Shop.topology(with: Set(Shop.Context.allCases))
+    /// One of each, with every field that it can have.
     private static let samples: [any Event] = [
         ProductListed(sku: "TEA", name: "Assam", price: Money(amount: 650, currency: "EUR")),
         ProductPriceChanged(sku: "TEA", price: Money(amount: 0, currency: "EUR")),
@@ -28,27 +37,64 @@ struct ContractsTests {
             orderID: "o",
             customer: customer,
             lines: [OrderLine(sku: "TEA", quantity: 2, unitPrice: 650, name: "Assam")],
-            total: total
+            total: total,
+            deductions: deductions
         ),
+        OrderShippingAddressChanged(orderID: "o", address: address, version: 1),
         StockReserved(orderID: "o", expiresAt: "2026-01-01T01:00:00.000Z"),
         StockRejected(orderID: "o", reason: "out-of-stock", skus: ["TEA"]),
-        OrderAccepted(orderID: "o", total: total),
+        CouponRedeemed(
+            orderID: "o",
+            coupon: "c",
+            discount: Money(amount: 130, currency: "EUR"),
+            expiresAt: "2026-01-01T01:00:00.000Z"
+        ),
+        CouponRejected(orderID: "o", reason: "coupon-used"),
+        OrderAccepted(orderID: "o", total: total, customer: customer, deductions: deductions),
+        PointsSpent(orderID: "o", points: 500),
+        PointsRejected(orderID: "o", reason: "insufficient-points"),
         OrderPaymentRequested(orderID: "o", total: total, paymentMethod: "pm_card_visa"),
-        OrderConfirmed(orderID: "o", customer: customer, total: total),
-        OrderRejected(orderID: "o", customer: customer, reason: "out-of-stock", total: total),
-        OrderCancelled(orderID: "o", customer: customer, total: total, reason: "reservation-expired"),
+        OrderConfirmed(orderID: "o", customer: customer, total: total, deductions: deductions),
+        OrderRejected(
+            orderID: "o",
+            customer: customer,
+            reason: "out-of-stock",
+            total: total,
+            deductions: deductions
+        ),
+        OrderCancelled(
+            orderID: "o",
+            customer: customer,
+            total: total,
+            reason: "reservation-expired",
+            deductions: deductions
+        ),
         OrderRefunded(orderID: "o", customer: customer, total: total, reason: "late-charge"),
+        OrderDispatched(orderID: "o", customer: customer, trackingCode: "t"),
         PaymentCaptured(orderID: "o", paymentID: "pi_1", total: total),
         PaymentDeclined(orderID: "o", reason: "insufficient_funds"),
         PaymentRefundRequested(orderID: "o", refundID: "re_1", total: total),
         PaymentRefunded(orderID: "o", refundID: "re_1", total: total),
         PaymentVoided(orderID: "o"),
+        PaymentDisputed(orderID: "o", disputeID: "dp_1", state: .opened, reason: "fraudulent", total: total),
         StockConfirmed(orderID: "o"),
         StockReleased(orderID: "o", reason: "expired"),
+        CouponConfirmed(orderID: "o"),
+        CouponReleased(orderID: "o", reason: "expired"),
+        PointsRestored(orderID: "o", points: 500),
+        ShipmentDispatched(orderID: "o", trackingCode: "t", addressVersion: 1),
+        ShipmentDelivered(orderID: "o"),
+        ShipmentRefused(orderID: "o", reason: "unknown_address", addressVersion: 1),
+        PointsChargeRequested(chargeID: "c", total: total, paymentMethod: "pm_card_visa"),
+        PaymentTopUpCaptured(chargeID: "c", paymentID: "pi_1", total: total),
+        PaymentTopUpDeclined(chargeID: "c", reason: "insufficient_funds"),
+        PaymentTopUpRefunded(chargeID: "c", refundID: "re_1", total: total),
     ]
     /// The fields that an event may lack.
     private static let optional = [
-        "OrderRejected": ["total"], "OrderCancelled": ["reason"], "OrderRefunded": ["reason"],
+        "OrderPlaced": ["deductions"], "OrderAccepted": ["customer", "deductions"], "OrderConfirmed": ["deductions"],
+        "OrderRejected": ["total", "deductions"], "OrderCancelled": ["reason", "deductions"],
+        "OrderRefunded": ["reason"],
     ]
 
     private static func name(_ type: any Event.Type) -> String { String(describing: type) }
@@ -113,20 +159,43 @@ struct ContractsTests {
         }
     }
 
-    @Test("The name of a line is all of it that may be absent")
-    func lines() throws {
-        let rules = document["components", "schemas", "OrderLine"]
-        let line = try JSONValue(encoding: OrderLine(sku: "TEA", quantity: 2, unitPrice: 650))
-        #expect(try schema.faults(line, rules) == [])
+    @Test("A part of an event may lack what the document says, and nothing else", arguments: ingredients)
+    func parts(name: String, whole: any Encodable & Sendable, least: any Encodable & Sendable) throws {
+        let rules = document["components", "schemas", name]
+        let fields = try (least: JSONValue(encoding: least).object, whole: JSONValue(encoding: whole).object)
+        #expect(try schema.faults(.object(fields.least ?? [:]), rules) == [])
+        #expect(try schema.faults(.object(fields.whole ?? [:]), rules) == [])
         let required = (rules?["required"]?.array ?? []).compactMap(\.text)
-        #expect(Set(line.object.map { Array($0.keys) } ?? []) == Set(required))
-        #expect(Set(rules?["properties"]?.object?.keys.sorted() ?? []) == Set(required + ["name"]))
+        #expect(Set(fields.least.map { Array($0.keys) } ?? []) == Set(required))
+        #expect(
+            Set(fields.whole.map { Array($0.keys) } ?? []) == Set(rules?["properties"]?.object?.keys.sorted() ?? [])
+        )
     }
+
+    /// What events are made of: with everything, and with the least there may be.
+    private static let ingredients: [(String, any Encodable & Sendable, any Encodable & Sendable)] = [
+        (
+            "OrderLine", OrderLine(sku: "TEA", quantity: 2, unitPrice: 650, name: "Assam"),
+            OrderLine(sku: "TEA", quantity: 2, unitPrice: 650)
+        ),
+        ("Customer", customer, Customer(email: "ada@example.com", name: "Ada")),
+        ("Payer", customer, Customer(email: "ada@example.com", name: "Ada")),
+        ("Deductions", deductions, Deductions()),
+        ("PostalAddress", address, address),
+        ("Money", total, total),
+        ("Price", total, total),
+    ]
 
     @Test("The levels of stock are those that the document names")
     func levels() {
         let named = document["components", "schemas", "StockChanged", "properties", "level", "enum"]?.array ?? []
         #expect(named.compactMap(\.text) == StockLevel.allCases.map(\.rawValue))
+    }
+
+    @Test("The states of a dispute are those that the document names")
+    func disputes() {
+        let named = document["components", "schemas", "PaymentDisputed", "properties", "state", "enum"]?.array ?? []
+        #expect(named.compactMap(\.text) == DisputeState.allCases.map(\.rawValue))
     }
 
     @Test("The examples are events that Swift reads and writes again unchanged", arguments: samples.indices)
@@ -208,28 +277,52 @@ struct ContractsTests {
         #expect(queues.count == Self.topology.subscriptions.count)
     }
 
-    @Test("The document says of each queue what it takes only where there is Inventory")
-    func contexts() {
+    @Test(
+        "The document says of each queue what it takes only where there is a context",
+        arguments: Shop.Context.allCases
+    )
+    func contexts(context: Shop.Context) {
         for subscription in Self.topology.subscriptions {
+            func types(_ topology: Topology) -> Set<String> {
+                let types = topology.subscriptions.first { $0.subscriber == subscription.subscriber }?.types ?? []
+                return Set(types.map(\.rawValue))
+            }
             let channel = document["channels", subscription.subscriber + "Queue"]
-            let without = Shop.topology.subscriptions.first { $0.subscriber == subscription.subscriber }?.types ?? []
-            let further = (channel?["x-with-inventory-only"]?.array ?? []).compactMap { name in
+            let further = (channel?["x-with-context-only", context.rawValue]?.array ?? []).compactMap { name in
                 document.resolving(channel?["messages", name.text ?? ""])?["name"]?.text
             }
-            #expect(Set(further) == Set(subscription.types.map(\.rawValue)).subtracting(without.map(\.rawValue)))
+            #expect(Set(further) == types(Shop.topology(with: [context])).subtracting(types(Shop.topology)))
+            #expect(Set(further).count == channel?["x-with-context-only", context.rawValue].elements.count ?? 0)
+        }
+    }
+
+    @Test("What a queue takes in a shop with everything is what it takes without, and what each context adds")
+    func contextsTogether() {
+        for subscription in Self.topology.subscriptions {
+            let each = [Set<Shop.Context>()] + Shop.Context.allCases.map { [$0] }
+            let types = each.flatMap { Shop.topology(with: $0).subscriptions }
+                .filter { $0.subscriber == subscription.subscriber }.flatMap(\.types)
+            #expect(Set(types) == Set(subscription.types))
         }
     }
 
     @Test("Somebody subscribes to every type but those that are for followers, and only to types there are")
     func subscriptions() {
         let known = Set(Shop.events.map { $0.type })
-        let followed: Set = [ProductListed.type, ProductPriceChanged.type, StockChanged.type, OrderAccepted.type]
+        let followed: Set = [ProductListed.type, ProductPriceChanged.type, StockChanged.type]
         let taken = Set(Self.topology.subscriptions.flatMap(\.types))
         #expect(taken.isSubset(of: known))
         #expect(known.subtracting(taken) == followed)
-        let stock: Set = [StockReserved.type, StockRejected.type, StockConfirmed.type, StockReleased.type]
-        let takenWithout = Set(Shop.topology.subscriptions.flatMap(\.types))
-        #expect(known.subtracting(takenWithout) == followed.union(stock).union([OrderPlaced.type]))
+    }
+
+    @Test("In a shop without a context nobody subscribes to what it says", arguments: Shop.Context.allCases)
+    func absences(context: Shop.Context) {
+        let said = Shop.events.filter { $0.source == "/\(context.rawValue)-service" }.map { $0.type }
+        #expect(!said.isEmpty)
+        let others = Set(Shop.Context.allCases).subtracting([context])
+        let taken = Set(Shop.topology(with: others).subscriptions.flatMap(\.types))
+        #expect(taken.isDisjoint(with: said))
+        #expect(!Shop.topology(with: others).subscriptions.contains { $0.subscriber == context.rawValue })
     }
 
     @Test("The message properties are those of the profile")
@@ -352,7 +445,121 @@ struct ContractsTests {
         ),
         (StockConfirmed(orderID: ""), "data.orderID must have 1 to 255 characters"),
         (StockReleased(orderID: "o", reason: ""), "data.reason must have 1 to 255 characters"),
+        (
+            OrderConfirmed(orderID: "o", customer: Customer(email: "a@b", name: "A", id: ""), total: total),
+            "data.customer.id must have 1 to 255 characters"
+        ),
+        (
+            OrderConfirmed(orderID: "o", customer: Customer(email: "a@b", name: "A", locale: "english"), total: total),
+            "data.customer.locale must be a language tag (BCP 47) of 2 to 35 characters"
+        ),
+        (
+            OrderDispatched(
+                orderID: "o",
+                customer: Customer(email: "a@b", name: "A", locale: "en-" + String(repeating: "a", count: 9)),
+                trackingCode: "t"
+            ),
+            "data.customer.locale must be a language tag (BCP 47) of 2 to 35 characters"
+        ),
+        (OrderDispatched(orderID: "o", customer: customer, trackingCode: ""), textRule("trackingCode")),
+        (
+            OrderPlaced(
+                orderID: "o",
+                customer: customer,
+                lines: [OrderLine(sku: "TEA", quantity: 1, unitPrice: 1300)],
+                total: total,
+                deductions: Deductions(coupon: "")
+            ),
+            "data.deductions.coupon must have 1 to 64 characters"
+        ),
+        (
+            OrderAccepted(orderID: "o", total: total, deductions: Deductions(discount: 0)),
+            "data.deductions.discount must be from 1 to 999999999999"
+        ),
+        (
+            OrderAccepted(orderID: "o", total: total, customer: Customer(email: "a@b", name: "")),
+            "data.customer.name must have 1 to 200 characters"
+        ),
+        (
+            OrderCancelled(orderID: "o", customer: customer, total: total, deductions: Deductions(points: -1)),
+            "data.deductions.points must be from 1 to 999999999999"
+        ),
+        (
+            OrderShippingAddressChanged(orderID: "o", address: address, version: 0),
+            "data.version must be from 1 to 1000"
+        ),
+        (
+            OrderShippingAddressChanged(orderID: "", address: address, version: 1), textRule("orderID")
+        ),
+        (moved { $0.name = "" }, "data.address.name must have 1 to 200 characters"),
+        (moved { $0.lines = [] }, "data.address.lines must have 1 to 2 elements"),
+        (moved { $0.lines = ["1", "2", "3"] }, "data.address.lines must have 1 to 2 elements"),
+        (moved { $0.lines = ["1", ""] }, "data.address.lines[1] must have 1 to 200 characters"),
+        (
+            moved { $0.postalCode = String(repeating: "1", count: 21) },
+            "data.address.postalCode must have 1 to 20 characters"
+        ),
+        (moved { $0.city = "" }, "data.address.city must have 1 to 200 characters"),
+        (moved { $0.country = "gb" }, "data.address.country must be two capital letters (ISO 3166-1)"),
+        (
+            CouponRedeemed(orderID: "o", coupon: "", discount: total, expiresAt: "2026-01-01T01:00:00.000Z"),
+            "data.coupon must have 1 to 64 characters"
+        ),
+        (
+            CouponRedeemed(
+                orderID: "o",
+                coupon: "c",
+                discount: Money(amount: 0, currency: "EUR"),
+                expiresAt: "2026-01-01T01:00:00.000Z"
+            ),
+            "data.discount.amount must be from 1 to 999999999999"
+        ),
+        (
+            CouponRedeemed(orderID: "o", coupon: "c", discount: total, expiresAt: ""),
+            "data.expiresAt must be a time, RFC 3339"
+        ),
+        (CouponRejected(orderID: "o", reason: ""), textRule("reason")),
+        (CouponConfirmed(orderID: ""), textRule("orderID")),
+        (CouponReleased(orderID: "o", reason: ""), textRule("reason")),
+        (PointsSpent(orderID: "o", points: 0), "data.points must be from 1 to 999999999999"),
+        (PointsRejected(orderID: "o", reason: ""), textRule("reason")),
+        (PointsRestored(orderID: "o", points: -5), "data.points must be from 1 to 999999999999"),
+        (PointsChargeRequested(chargeID: "", total: total, paymentMethod: "pm"), textRule("chargeID")),
+        (PointsChargeRequested(chargeID: "c", total: total, paymentMethod: ""), textRule("paymentMethod")),
+        (
+            PointsChargeRequested(chargeID: "c", total: Money(amount: 0, currency: "EUR"), paymentMethod: "pm"),
+            "data.total.amount must be from 1 to 999999999999"
+        ),
+        (ShipmentDispatched(orderID: "o", trackingCode: "", addressVersion: 1), textRule("trackingCode")),
+        (
+            ShipmentDispatched(orderID: "o", trackingCode: "t", addressVersion: 1001),
+            "data.addressVersion must be from 1 to 1000"
+        ),
+        (ShipmentDelivered(orderID: ""), textRule("orderID")),
+        (ShipmentRefused(orderID: "o", reason: "", addressVersion: 1), textRule("reason")),
+        (
+            ShipmentRefused(orderID: "o", reason: "r", addressVersion: 0),
+            "data.addressVersion must be from 1 to 1000"
+        ),
+        (
+            PaymentDisputed(orderID: "o", disputeID: "", state: .won, reason: "r", total: total), textRule("disputeID")
+        ),
+        (
+            PaymentDisputed(orderID: "o", disputeID: "d", state: .lost, reason: "", total: total), textRule("reason")
+        ),
+        (PaymentTopUpCaptured(chargeID: "", paymentID: "pi_1", total: total), textRule("chargeID")),
+        (PaymentTopUpCaptured(chargeID: "c", paymentID: "", total: total), textRule("paymentID")),
+        (PaymentTopUpDeclined(chargeID: "c", reason: ""), textRule("reason")),
+        (PaymentTopUpRefunded(chargeID: "c", refundID: "", total: total), textRule("refundID")),
     ]
+
+    private static func textRule(_ field: String) -> String { "data.\(field) must have 1 to 255 characters" }
+
+    private static func moved(_ change: (inout PostalAddress) -> Void) -> OrderShippingAddressChanged {
+        var address = Self.address
+        change(&address)
+        return OrderShippingAddressChanged(orderID: "o", address: address, version: 1)
+    }
 
     @Test("What makes no sense is neither written nor read, and the fault names field and rule", arguments: nonsense)
     func refusals(event: any Event, detail: String) throws {
@@ -362,6 +569,35 @@ struct ContractsTests {
         let value = try JSONValue(encoding: event)
         #expect(throws: fault) { _ = try type.init(decodingData: value.bytes) }
         #expect(try schema.faults(value, document["components", "schemas", Self.name(type)]).count == 1)
+    }
+
+    @Test("Once there is a discount, no more is deducted than there is to pay; all of it may be")
+    func deductionsWithinTotal() throws {
+        func events(_ deductions: Deductions) -> [any Event] {
+            [
+                OrderAccepted(orderID: "o", total: Self.total, deductions: deductions),
+                OrderConfirmed(orderID: "o", customer: Self.customer, total: Self.total, deductions: deductions),
+                OrderRejected(
+                    orderID: "o",
+                    customer: Self.customer,
+                    reason: "r",
+                    total: Self.total,
+                    deductions: deductions
+                ),
+                OrderCancelled(orderID: "o", customer: Self.customer, total: Self.total, deductions: deductions),
+            ]
+        }
+        for event in events(Deductions(coupon: "c", discount: 300, points: 1000)) { _ = try event.encodedData() }
+        // Nobody has seen yet how many of the points that are asked for are needed.
+        for event in events(Deductions(coupon: "c", points: 5000)) { _ = try event.encodedData() }
+        for event in events(Deductions(coupon: "c", discount: 300, points: 1001)) {
+            #expect(throws: EventFault(.invalidData, "data.deductions must come to no more than data.total")) {
+                _ = try event.encodedData()
+            }
+        }
+        let messages = document["components", "messages"]?.object ?? [:]
+        let said = messages.filter { $0.value["x-deductions-within"]?.text == "total" }.keys
+        #expect(Set(said) == Set(events(Self.deductions).map { Self.name(Swift.type(of: $0)) }))
     }
 
     @Test("A text is as long as it has characters, as in the document, and not bytes")

@@ -17,8 +17,8 @@ final class RunningShop {
 
     /// Starts everything and waits until it is ready.
     ///
-    /// - Parameter hasInventory: whether orders wait for Inventory, which has all that they ask for.
-    init(_ setting: Setting, hasInventory: Bool) throws {
+    /// - Parameter contexts: what the shop has beside the usual, as `SHOP_CONTEXTS` names it; Inventory has all that is ordered.
+    init(_ setting: Setting, contexts: [String]) throws {
         self.setting = setting
         mailSink = try MailSink()
         orderPort = try Loopback.freePort()
@@ -28,22 +28,27 @@ final class RunningShop {
         try start("payment-service", port: payment, ["PAYMENT_PROVIDER_URL": "http://127.0.0.1:\(sandboxPort)"])
         try start("notification-service", port: notification, ["MAIL_SMTP_URL": "smtp://127.0.0.1:\(mailSink.port)"])
         var ports = [sandboxPort, payment, notification, orderPort]
-        if hasInventory {
-            let (inventory, operations) = (try Loopback.freePort(), try Loopback.freePort())
-            ports.append(inventory)
-            try start("inventory-service", port: inventory, operations: operations)
-            try start(
-                "order-service",
-                port: orderPort,
-                ["SHOP_CONTEXTS": "inventory", "ORDER_INVENTORY_URL": "http://127.0.0.1:\(operations)"]
-            )
-            for port in ports { try waitUntilReady(port) }
+        var order = ["SHOP_CONTEXTS": contexts.joined(separator: ",")]
+        var inventory: UInt16?
+        for context in contexts {
+            let (port, operations) = (try Loopback.freePort(), try Loopback.freePort())
+            ports.append(port)
+            var settings: [String: String] = [:]
+            switch context {
+            case "inventory":
+                inventory = port
+                order["ORDER_INVENTORY_URL"] = "http://127.0.0.1:\(operations)"
+            case "shipping": settings["SHIPPING_COURIER_URL"] = "http://127.0.0.1:\(sandboxPort)"
+            default: break
+            }
+            try start("\(context)-service", port: port, operations: operations, settings)
+        }
+        try start("order-service", port: orderPort, order)
+        for port in ports { try waitUntilReady(port) }
+        if let inventory {
             let client = try ShopClient(port: inventory)
             for product in ShopClient.products { try client.stock(product, pieces: 1_000_000) }
             try waitUntilSold()
-        } else {
-            try start("order-service", port: orderPort)
-            for port in ports { try waitUntilReady(port) }
         }
         if let folder = setting.brokerFolder, let pid = RunningShop.brokerProcess(folder) {
             members.append(Member(name: "broker", pid: pid))

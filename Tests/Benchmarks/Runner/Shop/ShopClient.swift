@@ -24,7 +24,8 @@ final class ShopClient {
     /// Places an order that will be confirmed; gives its address.
     func placeOrder(_ number: Int) throws -> String {
         let body = """
-            {"customer":{"email":"customer-\(number)@example.com","name":"Customer \(number)"},"currency":"EUR",\
+            {"customer":{"email":"customer-\(number)@example.com","name":"Customer \(number)",\
+            "id":"customer-\(number)"},"currency":"EUR",\
             "lines":[{"sku":"TEA-500","quantity":2,"unitPrice":650},{"sku":"CUP-1","quantity":1,"unitPrice":900}],\
             "paymentMethod":"pm_card_visa"}
             """

@@ -2,12 +2,14 @@ import Events
 import Messaging
 import ShopEvents
 
+@testable import Coupon
 @testable import Inventory
 @testable import Order
 @testable import Payment
+@testable import Points
 
-/// The whole shop as one value: the pure aggregates of Order, Inventory and Payment, what is under way between them, and what is
-/// true at the provider.
+/// The whole shop as one value: the pure aggregates of Order, Inventory, Coupon, Points and Payment, what is under way between them,
+/// and what is true at the provider.
 ///
 /// It has no time: whatever can happen by itself can happen at any moment. What is under way about one order from one service to
 /// another arrives in its order, which the engine promises; nothing else is ordered.
@@ -15,19 +17,38 @@ struct FlowWorld: Sendable {
     /// From whom to whom.
     enum Line: Int, CaseIterable, Sendable {
         case orderToInventory
+        case orderToCoupon
+        case orderToPoints
         case orderToPayment
         case inventoryToOrder
+        case couponToOrder
+        case pointsToOrder
         case paymentToOrder
+
+        /// Who hears what Order says on it; nil where Order hears.
+        var subscriber: String? {
+            switch self {
+            case .orderToInventory: "inventory"
+            case .orderToCoupon: "coupon"
+            case .orderToPoints: "points"
+            case .orderToPayment: "payment"
+            case .inventoryToOrder, .couponToOrder, .pointsToOrder, .paymentToOrder: nil
+            }
+        }
     }
 
     /// One order, and all that there is about it.
     struct Lane: Sendable {
         var order: Order
         var reservation: Reservation?
+        var redemption: Redemption?
+        var spending: Spending?
         /// The place in the line of those that wait.
         var number = 0
         var payment: Payment?
         var underWay: [[any Event]] = Line.allCases.map { _ in [] }
+        /// What those hear that Order speaks to.
+        var heard: [Set<EventType>] = Line.allCases.map { _ in [] }
         var hasDeadline = true
         /// The request lies in Payment's dead letters; an operator may retry it.
         var requestIsDead = false
@@ -54,27 +75,67 @@ struct FlowWorld: Sendable {
         static let all: Troubles = [.silence, .slowRefunds, .deadlines, .retries]
     }
 
+    /// What there is to be had in the beginning.
+    struct Goods: Sendable {
+        /// Pieces; nil in a shop without Inventory.
+        var pieces: Int?
+        /// Whether each order asks for the same coupon of the one customer.
+        var hasCoupon = false
+        /// The customer's points, of which each order asks for 200; nil where none does.
+        var points: Int64?
+
+        fileprivate var contexts: Set<Shop.Context> {
+            var contexts: Set<Shop.Context> = []
+            if pieces != nil { contexts.insert(.inventory) }
+            if hasCoupon { contexts.insert(.coupon) }
+            if points != nil { contexts.insert(.points) }
+            return contexts
+        }
+    }
+
     let troubles: Troubles
     var stock: Stock
+    var coupon: Coupon
+    /// The customer's points.
+    var balance: Int64
     var lanes: [Lane]
     private var arrivals = 0
 
     static let sku = "TEA-500"
+    static let wanted: Int64 = 200
     private static let terms = Reservation.Terms(keep: 10, wait: 1)
+    private static let couponTerms = Redemption.Terms(keep: 10, wait: 1)
+    private static let account = PointsAccount(customer: "ada", currency: "EUR")
 
     /// Orders of one piece each that have just been placed.
-    init(orders: Int, stock: Int, troubles: Troubles) {
+    init(orders: Int, _ goods: Goods, troubles: Troubles) {
         self.troubles = troubles
-        self.stock = Stock(onHand: stock)
-        let draft = OrderDraft(
-            customer: OrderFixtures.draft.customer,
+        stock = Stock(onHand: goods.pieces ?? 0)
+        let rule = CouponRule(discount: .amount(Money(amount: 100, currency: "EUR")))
+        coupon = Coupon(id: "c-1", definition: "spring", customer: "ada", rule: rule, issuedAt: 0, updatedAt: 0)
+        balance = goods.points ?? 0
+        var draft = OrderDraft(
+            customer: Customer(email: "ada@example.com", name: "Ada Lovelace", id: "ada"),
             lines: [OrderLine(sku: Self.sku, quantity: 1, unitPrice: 650, name: "Green tea")],
             total: Money(amount: 650, currency: "EUR"),
             paymentMethod: "pm_card_visa"
         )
-        lanes = (1...orders).map { number in
-            let (order, events) = Order.place(draft, id: "order-\(number)", awaitsStock: true, at: 0)
+        if goods.hasCoupon || goods.points != nil {
+            draft.deductions = Deductions(
+                coupon: goods.hasCoupon ? coupon.id : nil,
+                points: goods.points == nil ? nil : Self.wanted
+            )
+        }
+        let topology = Shop.topology(with: goods.contexts)
+        let awaitsStock = goods.pieces != nil
+        lanes = (1...orders).map { [draft] number in
+            let (order, events) = Order.place(draft, id: "order-\(number)", awaitsStock: awaitsStock, at: 0)
             var lane = Lane(order: order)
+            for line in Line.allCases {
+                guard let subscriber = line.subscriber else { continue }
+                let subscriptions = topology.subscriptions.filter { $0.subscriber == subscriber }
+                lane.heard[line.rawValue] = Set(subscriptions.flatMap(\.types))
+            }
             lane.say(events)
             return lane
         }
@@ -87,6 +148,8 @@ struct FlowWorld: Sendable {
         case deliver(Int, Line)
         case expiry(Int)
         case waitOver(Int)
+        case couponExpiry(Int)
+        case couponWaitOver(Int)
         case deadline(Int)
         case refundDone(Int)
         /// The customer changes their mind.
@@ -97,7 +160,7 @@ struct FlowWorld: Sendable {
         /// Whether it happens sooner or later, whatever people do.
         var comesByItself: Bool {
             switch self {
-            case .deliver, .expiry, .waitOver, .deadline, .refundDone: true
+            case .deliver, .expiry, .waitOver, .couponExpiry, .couponWaitOver, .deadline, .refundDone: true
             case .cancel, .retry: false
             }
         }
@@ -112,6 +175,8 @@ struct FlowWorld: Sendable {
             }
             if lane.reservation?.state == .held { steps.append(.expiry(index)) }
             if lane.reservation?.state == .waiting { steps.append(.waitOver(index)) }
+            if lane.redemption?.state == .held { steps.append(.couponExpiry(index)) }
+            if lane.redemption?.state == .waiting { steps.append(.couponWaitOver(index)) }
             if lane.hasDeadline, troubles.contains(.deadlines) { steps.append(.deadline(index)) }
             if lane.refundIsPending { steps.append(.refundDone(index)) }
             if lane.order.status == .placed || lane.order.status == .confirmed { steps.append(.cancel(index)) }
@@ -130,13 +195,22 @@ struct FlowWorld: Sendable {
             let event = world.lanes[index].underWay[line.rawValue].removeFirst()
             switch line {
             case .orderToInventory: try world.inventoryHears(event, index)
+            case .orderToCoupon: try world.couponHears(event, index)
+            case .orderToPoints: try world.pointsHears(event, index)
             case .orderToPayment: return try world.paymentHears(event, index)
-            case .inventoryToOrder, .paymentToOrder: try world.lanes[index].orderHears(event)
+            case .inventoryToOrder, .couponToOrder, .pointsToOrder, .paymentToOrder:
+                try world.lanes[index].orderHears(event)
             }
         case .expiry(let index):
             world.move(index) { reservation, _ in reservation.expire(at: 0) }
         case .waitOver(let index):
             world.move(index) { reservation, stocks in reservation.waitIsOver(given: stocks, Self.terms, at: 0) }
+        case .couponExpiry(let index):
+            world.redeem(index) { redemption, _ in redemption.expire(at: 0) }
+        case .couponWaitOver(let index):
+            world.redeem(index) { redemption, coupon in
+                redemption.waitIsOver(given: coupon, Self.couponTerms, at: 0)
+            }
         case .deadline(let index):
             world.lanes[index].hasDeadline = false
             switch world.lanes[index].order.expire(at: 0) {
@@ -207,6 +281,106 @@ struct FlowWorld: Sendable {
         }
     }
 
+    // MARK: Coupon
+
+    private mutating func couponHears(_ event: any Event, _ index: Int) throws {
+        switch event {
+        case let event as OrderPlaced:
+            let wish = Redemption.Wish(
+                coupon: event.deductions?.coupon ?? "",
+                customer: event.customer.id,
+                total: event.total
+            )
+            let (redemption, change) = Redemption.forOrder(
+                event.orderID,
+                wish,
+                given: coupon,
+                Self.couponTerms,
+                at: 0
+            )
+            lanes[index].redemption = redemption
+            lanes[index].number = arrivals
+            arrivals += 1
+            carryOut(change, index)
+        case is OrderConfirmed:
+            redeem(index) { redemption, coupon in redemption.orderConfirmed(given: coupon, at: 0) }
+        case is OrderCancelled, is OrderRejected:
+            redeem(index) { redemption, _ in redemption.orderEnded(at: 0) }
+        default: throw Unexpected(event: type(of: event).type)
+        }
+    }
+
+    private mutating func redeem(_ index: Int, _ transition: (inout Redemption, Coupon) -> Redemption.Change?) {
+        guard var redemption = lanes[index].redemption else { return }
+        let change = transition(&redemption, coupon)
+        lanes[index].redemption = redemption
+        if let change { carryOut(change, index) }
+    }
+
+    private mutating func carryOut(_ change: Redemption.Change, _ index: Int) {
+        if let move = change.move { coupon.apply(move, for: lanes[index].order.id, at: 0) }
+        let line = Line.couponToOrder.rawValue
+        switch change.announcement {
+        case nil: break
+        case .redeemed(let event): lanes[index].underWay[line].append(event)
+        case .rejected(let event): lanes[index].underWay[line].append(event)
+        case .confirmed(let event): lanes[index].underWay[line].append(event)
+        case .released(let event): lanes[index].underWay[line].append(event)
+        }
+        guard change.move != nil else { return }
+        let waiting = lanes.indices.filter { lanes[$0].redemption?.state == .waiting }
+        for other in waiting.sorted(by: { lanes[$0].number < lanes[$1].number }) {
+            redeem(other) { redemption, coupon in
+                redemption.reconsider(given: coupon, Self.couponTerms, at: 0)
+            }
+        }
+    }
+
+    // MARK: Points
+
+    private mutating func pointsHears(_ event: any Event, _ index: Int) throws {
+        let line = Line.pointsToOrder.rawValue
+        let change: Spending.Change?
+        switch event {
+        case let event as OrderAccepted:
+            guard let points = event.deductions?.points else { return }
+            if let spending = lanes[index].spending {
+                change = spending.acceptedAgain()
+            } else {
+                let (spending, first) = Spending.forOrder(
+                    event.orderID,
+                    points,
+                    of: event.customer?.id == nil ? nil : Self.account,
+                    given: balance,
+                    at: 0
+                )
+                lanes[index].spending = spending
+                change = first
+            }
+        case is OrderConfirmed: change = nil
+        case let event as OrderCancelled: change = pointsEnd(event.deductions, index)
+        case let event as OrderRejected: change = pointsEnd(event.deductions, index)
+        default: throw Unexpected(event: type(of: event).type)
+        }
+        balance += change?.posting?.change ?? 0
+        switch change?.announcement {
+        case nil: break
+        case .spent(let event): lanes[index].underWay[line].append(event)
+        case .rejected(let event): lanes[index].underWay[line].append(event)
+        case .restored(let event): lanes[index].underWay[line].append(event)
+        }
+    }
+
+    private mutating func pointsEnd(_ deductions: Deductions?, _ index: Int) -> Spending.Change? {
+        guard var spending = lanes[index].spending else {
+            if deductions?.points != nil { lanes[index].spending = .tombstone(lanes[index].order.id, at: 0) }
+            return nil
+        }
+        let change = spending.orderEnded(at: 0)
+        lanes[index].spending = spending
+        return change
+    }
+
     // MARK: Payment
 
     private func paymentHears(_ event: any Event, _ index: Int) throws -> [FlowWorld] {
@@ -235,21 +409,12 @@ struct FlowWorld: Sendable {
 // MARK: Order
 
 extension FlowWorld.Lane {
-    private static let topology = Shop.topology(with: [.inventory])
-    private static func types(of subscriber: String) -> Set<EventType> {
-        Set(topology.subscriptions.filter { $0.subscriber == subscriber }.flatMap(\.types))
-    }
-    private static let heardByInventory = types(of: "inventory")
-    private static let heardByPayment = types(of: "payment")
-
     /// Order's events are under way to those who subscribe to them.
     fileprivate mutating func say(_ events: [any Event]) {
         for event in events {
-            let type = type(of: event).type
-            if Self.heardByInventory.contains(type) {
-                underWay[FlowWorld.Line.orderToInventory.rawValue].append(event)
+            for line in heard.indices where heard[line].contains(type(of: event).type) {
+                underWay[line].append(event)
             }
-            if Self.heardByPayment.contains(type) { underWay[FlowWorld.Line.orderToPayment.rawValue].append(event) }
         }
     }
 
@@ -260,11 +425,19 @@ extension FlowWorld.Lane {
 
     fileprivate mutating func orderHears(_ event: any Event) throws {
         switch event {
-        case is StockReserved: took(try order.take(Order.StockReport.reserved, at: 0))
+        case is StockReserved: took(try order.take(Order.ReservationReport.reserved(), of: .stock, at: 0))
         case let event as StockRejected:
-            took(try order.take(Order.StockReport.rejected(reason: event.reason), at: 0))
-        case is StockConfirmed: took(try order.take(Order.StockReport.confirmed, at: 0))
-        case is StockReleased: took(try order.take(Order.StockReport.released, at: 0))
+            took(try order.take(Order.ReservationReport.rejected(reason: event.reason), of: .stock, at: 0))
+        case is StockConfirmed: took(try order.take(Order.ReservationReport.confirmed, of: .stock, at: 0))
+        case is StockReleased: took(try order.take(Order.ReservationReport.released, of: .stock, at: 0))
+        case let event as CouponRedeemed:
+            took(try order.take(.reserved(discount: event.discount.amount), of: .coupon, at: 0))
+        case let event as CouponRejected: took(try order.take(.rejected(reason: event.reason), of: .coupon, at: 0))
+        case is CouponConfirmed: took(try order.take(.confirmed, of: .coupon, at: 0))
+        case is CouponReleased: took(try order.take(.released, of: .coupon, at: 0))
+        case let event as PointsSpent: took(try order.take(.spent(event.points), at: 0))
+        case let event as PointsRejected: took(try order.take(.rejected(reason: event.reason), at: 0))
+        case let event as PointsRestored: took(try order.take(.restored(event.points), at: 0))
         case let event as PaymentCaptured: took(try order.take(Order.PaymentReport.captured(event.total), at: 0))
         case let event as PaymentDeclined:
             took(try order.take(Order.PaymentReport.declined(reason: event.reason), at: 0))
@@ -291,7 +464,7 @@ extension FlowWorld.Lane {
             lane.payment
             ?? Payment.requested(
                 orderID: order.id,
-                total: order.total,
+                total: order.due,
                 paymentMethod: order.paymentMethod,
                 at: 0
             )
@@ -383,7 +556,7 @@ extension FlowWorld {
     /// Two worlds with the same key go on alike; which of two orders is which makes no difference.
     var key: [UInt8] {
         let keys = lanes.map(\.key).sorted { $0.lexicographicallyPrecedes($1) }
-        return [UInt8(stock.onHand), UInt8(stock.reserved)] + keys.joined()
+        return [UInt8(stock.onHand), UInt8(stock.reserved), UInt8(balance / Self.wanted)] + keys.joined()
     }
 
     private static let types = Dictionary(
@@ -401,11 +574,12 @@ extension FlowWorld.Lane {
         let isLate = order.history.contains { $0.payment == .declined || $0.payment == .voided }
         let flags = [
             hasDeadline, requestIsDead, isReported, isCharged, isRefunded, refundIsPending, isLate,
-            payment?.charge != nil, payment?.refundID != nil,
+            payment?.charge != nil, payment?.refundID != nil, order.deductions?.discount != nil,
         ]
         var key = [
             UInt8(number), byte(order.status), byte(order.payment.status), byte(order.stock), byte(reservation?.state),
-            byte(payment?.state),
+            byte(payment?.state), byte(order.coupon), byte(order.points), byte(redemption?.state),
+            byte(spending?.state),
         ]
         key += flags.map { $0 ? 1 : 0 }
         for events in underWay {

@@ -39,11 +39,8 @@ private struct NotificationWorld {
                 onCommit: { _ in }
             )
         )
-        let from = try #require(EmailAddress("shop@warren.example"))
-        NotificationHandlers(
-            gateway: MailGateway(client: client, from: from),
-            logger: Logger("notification", level: .trace, sink: world.log)
-        ).register(on: world.subscriber)
+        try NotificationHandlers.usual(client, logger: Logger("notification", level: .trace, sink: world.log))
+            .register(on: world.subscriber)
         let result: Result<Void, any Error>
         do { result = .success(try await body(world)) } catch { result = .failure(error) }
         client.close()
@@ -86,6 +83,41 @@ private struct NotificationWorld {
     }
 }
 
+extension NotificationHandlers {
+    /// What tests write mails with.
+    static func usual(
+        _ client: SMTPClient,
+        connections: Int = 4,
+        limit: Int = 0,
+        logger: Logger = .silent
+    ) throws -> NotificationHandlers {
+        NotificationHandlers(
+            gateway: MailGateway(
+                client: client,
+                desk: MailDesk(connections: connections, logger: logger),
+                limit: RecipientLimit(most: limit),
+                from: try #require(EmailAddress("shop@warren.example")),
+                fromName: "Your shop"
+            ),
+            templates: try MailTemplates([try BuiltInTemplates.files()], fallback: "en"),
+            shop: "Your shop",
+            logger: logger
+        )
+    }
+}
+
+extension MailSink {
+    /// Lends a mail server.
+    static func with(_ body: (MailSink) async throws -> Void) async throws {
+        let folder = try TemporaryFolder("mail-sink")
+        let sink = try await MailSink(folder: folder)
+        let result: Result<Void, any Error>
+        do { result = .success(try await body(sink)) } catch { result = .failure(error) }
+        try await sink.stop()
+        try result.get()
+    }
+}
+
 /// How many deliveries have got their receipt.
 private final class NotificationReceipts: Sendable {
     let count = Atomic(0)
@@ -109,19 +141,12 @@ struct NotificationHandlerTests {
     private static let confirmed = OrderConfirmed(orderID: "o-1", customer: customer, total: total)
 
     private func withSink(_ body: (MailSink, NotificationWorld) async throws -> Void) async throws {
-        let folder = try TemporaryFolder("mail-sink")
-        let sink = try await MailSink(folder: folder)
-        let result: Result<Void, any Error>
-        do {
-            result = .success(try await NotificationWorld.with(smtp: sink.url) { try await body(sink, $0) })
-        } catch {
-            result = .failure(error)
+        try await MailSink.with { sink in
+            try await NotificationWorld.with(smtp: sink.url) { try await body(sink, $0) }
         }
-        try await sink.stop()
-        try result.get()
     }
 
-    @Test("Each of the four events is a mail to the customer and a row without an address")
+    @Test("Each of the five events is a mail to the customer and a row without an address")
     func mails() async throws {
         try await withSink { sink, world async throws in
             try await world.deliver(Self.confirmed, id: "e-1")
@@ -137,23 +162,30 @@ struct NotificationHandlerTests {
                 OrderRefunded(orderID: "o-1", customer: Self.customer, total: Self.total),
                 id: "e-4"
             )
+            try await world.deliver(
+                OrderDispatched(orderID: "o-1", customer: Self.customer, trackingCode: "TRK-1"),
+                id: "e-5"
+            )
             let mails = try await sink.mails()
-            #expect(mails.map(\.to) == Array(repeating: "ada@example.com", count: 4))
+            #expect(mails.map(\.to) == Array(repeating: "ada@example.com", count: 5))
             #expect(
                 mails.map(\.subject) == [
                     "Your order o-1 is confirmed", "Your order o-2 could not be accepted",
-                    "Your order o-1 is cancelled", "Your order o-1 is refunded",
+                    "Your order o-1 is cancelled", "Your order o-1 is refunded", "Your order o-1 is on its way",
                 ]
             )
-            #expect(mails.map(\.messageID) == (1...4).map { "e-\($0)@warren.example" })
+            #expect(mails.map(\.messageID) == (1...5).map { "e-\($0)@warren.example" })
+            #expect(try await sink.source(of: mails[0]).contains("\r\nFrom: Your shop <shop@warren.example>"))
+            #expect(try await sink.source(of: mails[0]).contains("multipart/alternative"))
             let rows = try await world.recorded()
             #expect(
                 Set(rows) == [
                     "confirmed o-1 <e-1@warren.example>", "rejected o-2 <e-2@warren.example>",
                     "cancelled o-1 <e-3@warren.example>", "refunded o-1 <e-4@warren.example>",
+                    "dispatched o-1 <e-5@warren.example>",
                 ]
             )
-            #expect(world.log.lines.count == 4)
+            #expect(world.log.lines.count == 5)
             #expect(world.log.lines.allSatisfy { !$0.contains("ada@") && !$0.contains("Lovelace") })
         }
     }
@@ -220,7 +252,8 @@ struct NotificationHandlerTests {
     @Test("Notification has a handler for every type that its queue takes")
     func complete() async throws {
         try await NotificationWorld.with(smtp: "smtp://127.0.0.1:1") { world async throws in
-            let subscription = Shop.topology.subscriptions.first { $0.subscriber == "notification" }
+            let shop = Shop.topology(with: Set(Shop.Context.allCases))
+            let subscription = shop.subscriptions.first { $0.subscriber == "notification" }
             #expect(world.subscriber.types == Set(try #require(subscription).types))
         }
     }

@@ -10,12 +10,19 @@ struct NotificationMailTests {
     static let customer = Customer(email: "ada@example.com", name: "Ada Lovelace")
     static let total = Money(amount: 123_450, currency: "EUR")
 
+    /// What is read by a customer who named no language.
+    private func english(_ content: MailContent) throws -> MailText {
+        MailText(content, in: try MailTemplates([try BuiltInTemplates.files()], fallback: "en"), shop: "Your shop")
+    }
+    private func english(_ event: OrderConfirmed) throws -> MailText { try english(MailContent(event)) }
+    private func english(_ event: OrderRejected) throws -> MailText { try english(MailContent(event)) }
+    private func english(_ event: OrderCancelled) throws -> MailText { try english(MailContent(event)) }
+    private func english(_ event: OrderRefunded) throws -> MailText { try english(MailContent(event)) }
+    private func english(_ event: OrderDispatched) throws -> MailText { try english(MailContent(event)) }
+
     @Test("A confirmed order is thanked for, with what was paid")
     func confirmed() throws {
-        let mail = try MailText(OrderConfirmed(orderID: "o-1", customer: Self.customer, total: Self.total))
-        #expect(mail.kind == "confirmed")
-        #expect(mail.orderID == "o-1")
-        #expect(mail.customer == Self.customer)
+        let mail = try english(OrderConfirmed(orderID: "o-1", customer: Self.customer, total: Self.total))
         #expect(mail.subject == "Your order o-1 is confirmed")
         #expect(
             mail.text == """
@@ -38,41 +45,103 @@ struct NotificationMailTests {
             ("out-of-stock", "there is not enough of what you ordered left"),
             ("stock-locked", "there is not enough of what you ordered left"),
             ("timed-out", "it took too long to find out whether we have what you ordered"),
+            ("not-chargeable", "what is left to pay of it cannot be charged"),
+            ("unknown-coupon", "we do not know your coupon"), ("coupon-not-valid", "your coupon is not valid now"),
+            ("coupon-below-minimum", "it comes to less than your coupon asks for"),
+            ("coupon-other-currency", "your coupon is for another currency"),
+            ("coupon-used", "your coupon was used already"),
+            ("coupon-used-up", "all coupons of that kind were used already"),
+            ("coupon-locked", "your coupon is in use for another order"),
+            ("insufficient-points", "you have not got enough points for it"),
             ("something-new", "something it needs is not available"),
         ]
     )
-    func rejected(reason: String, words: String) {
-        let mail = MailText(OrderRejected(orderID: "o-1", customer: Self.customer, reason: reason))
-        #expect(mail.kind == "rejected")
+    func rejected(reason: String, words: String) throws {
+        let mail = try english(OrderRejected(orderID: "o-1", customer: Self.customer, reason: reason))
         #expect(mail.subject == "Your order o-1 could not be accepted")
         #expect(mail.text.contains(words))
         #expect(mail.text.contains("Nothing was charged."))
     }
 
+    @Test("What coupon and points paid is said, and the card's part is what is left of it")
+    func deductions() throws {
+        func text(_ deductions: Deductions?) throws -> String {
+            let event = OrderConfirmed(
+                orderID: "o-1",
+                customer: Self.customer,
+                total: Self.total,
+                deductions: deductions
+            )
+            return try english(event).text
+        }
+        let both = try text(Deductions(coupon: "c", discount: 23_450, points: 50_000))
+        #expect(both.contains("We have received your payment of 500.00 EUR."))
+        #expect(both.contains("It came to 1,234.50 EUR. Your coupon took off 234.50 EUR. Your points paid 500.00 EUR."))
+        let free = try text(Deductions(coupon: "c", discount: 123_450))
+        #expect(free.contains("It is paid; nothing was charged to your card."))
+        #expect(!free.contains("received your payment") && !free.contains("points"))
+        #expect(try text(Deductions()) == text(nil))
+    }
+
+    @Test("A parcel on its way has the courier's name of it")
+    func dispatched() throws {
+        let mail = try english(OrderDispatched(orderID: "o-1", customer: Self.customer, trackingCode: "TRK-1"))
+        #expect(mail.subject == "Your order o-1 is on its way")
+        #expect(mail.text.contains("The courier calls the parcel TRK-1."))
+    }
+
+    @Test(
+        "A coupon and points of an order that ended are the customer's again, and the mail says so",
+        arguments: [
+            (Deductions(coupon: "c", points: 5), "Your coupon is yours again.\n\nYour points are yours again."),
+            (Deductions(coupon: "c"), "Your coupon is yours again."),
+            (Deductions(points: 5), "Your points are yours again."),
+            (nil, nil),
+        ] as [(Deductions?, String?)]
+    )
+    func returned(deductions: Deductions?, words: String?) throws {
+        let rejected = try english(
+            OrderRejected(orderID: "o", customer: Self.customer, reason: "timed-out", deductions: deductions)
+        )
+        let cancelled = try english(
+            OrderCancelled(orderID: "o", customer: Self.customer, total: Self.total, deductions: deductions)
+        )
+        for mail in [rejected, cancelled] {
+            #expect(mail.text.contains("yours again") == (words != nil))
+            if let words { #expect(mail.text.contains(words)) }
+        }
+    }
+
     @Test("An order whose goods were not kept long enough says so, and what becomes of a charge")
     func tooLate() throws {
         let reason = "reservation-expired"
-        let rejected = MailText(
+        let rejected = try english(
             OrderRejected(orderID: "o-1", customer: Self.customer, reason: reason, total: Self.total)
         )
         #expect(rejected.text.contains("your payment took longer than we could keep your goods for you"))
         #expect(rejected.text.contains("Should your payment go through all the same, you get it back."))
         #expect(!rejected.text.contains("Nothing was charged"))
-        let cancelled = try MailText(
+        let cancelled = try english(
             OrderCancelled(orderID: "o-1", customer: Self.customer, total: Self.total, reason: reason)
         )
-        #expect(cancelled.text.contains("what you ordered had gone to others. The order is cancelled."))
+        #expect(cancelled.text.contains("because your payment took longer than we could keep your goods for you."))
         #expect(cancelled.text.contains("you get the money back"))
+        let couponReason = "redemption-expired"
+        let coupon = try english(OrderRejected(orderID: "o-1", customer: Self.customer, reason: couponReason))
+        #expect(coupon.text.contains("longer than we could keep your coupon for it"))
+        #expect(coupon.text.contains("Should your payment go through all the same, you get it back."))
+        let couponGone = try english(
+            OrderCancelled(orderID: "o-1", customer: Self.customer, total: Self.total, reason: couponReason)
+        )
+        #expect(couponGone.text.contains("because your payment took longer than we could keep your coupon for it."))
     }
 
     @Test("A cancelled order and its refund are two mails")
     func cancelled() throws {
-        let cancelled = try MailText(OrderCancelled(orderID: "o-1", customer: Self.customer, total: Self.total))
-        #expect(cancelled.kind == "cancelled")
+        let cancelled = try english(OrderCancelled(orderID: "o-1", customer: Self.customer, total: Self.total))
         #expect(cancelled.subject == "Your order o-1 is cancelled")
         #expect(cancelled.text.contains("over 1,234.50 EUR is cancelled"))
-        let refunded = try MailText(OrderRefunded(orderID: "o-1", customer: Self.customer, total: Self.total))
-        #expect(refunded.kind == "refunded")
+        let refunded = try english(OrderRefunded(orderID: "o-1", customer: Self.customer, total: Self.total))
         #expect(refunded.subject == "Your order o-1 is refunded")
         #expect(refunded.text.contains("paid back 1,234.50 EUR"))
     }
@@ -80,7 +149,7 @@ struct NotificationMailTests {
     @Test("A refund of a charge that came to light after all says so")
     func lateCharge() throws {
         let event = OrderRefunded(orderID: "o-1", customer: Self.customer, total: Self.total, reason: "late-charge")
-        let mail = try MailText(event)
+        let mail = try english(event)
         #expect(mail.subject == "Your order o-1 is refunded")
         #expect(mail.text.contains("had gone through after all"))
         #expect(mail.text.contains("1,234.50 EUR"))
@@ -89,21 +158,21 @@ struct NotificationMailTests {
     @Test("Amounts follow their currency", arguments: [("JPY", "123,450 JPY"), ("BHD", "123.450 BHD")])
     func money(currency: String, text: String) throws {
         let total = Money(amount: 123_450, currency: currency)
-        #expect(try MailText(OrderRefunded(orderID: "o", customer: Self.customer, total: total)).text.contains(text))
+        #expect(try english(OrderRefunded(orderID: "o", customer: Self.customer, total: total)).text.contains(text))
     }
 
     @Test("No mail guesses at an amount in an unknown currency")
     func unknownCurrency() {
         let total = Money(amount: 1, currency: "EURO")
-        #expect(throws: MailText.UnknownCurrency()) {
-            try MailText(OrderConfirmed(orderID: "o", customer: Self.customer, total: total))
+        #expect(throws: MailContent.UnknownCurrency()) {
+            try english(OrderConfirmed(orderID: "o", customer: Self.customer, total: total))
         }
     }
 
     @Test("What an event carries stays on its line")
-    func injection() {
+    func injection() throws {
         let customer = Customer(email: "ada@example.com", name: "Ada\r\nBcc: x@y.example\u{2028}")
-        let mail = MailText(OrderRejected(orderID: "o\r\nX: y", customer: customer, reason: "r"))
+        let mail = try english(OrderRejected(orderID: "o\r\nX: y", customer: customer, reason: "r"))
         #expect(mail.subject == "Your order o  X: y could not be accepted")
         #expect(mail.text.hasPrefix("Dear Ada  Bcc: x@y.example ,\n\n"))
         #expect(!mail.text.contains("\r"))

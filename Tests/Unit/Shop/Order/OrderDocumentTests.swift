@@ -42,6 +42,12 @@ struct OrderDocumentTests {
         #expect(try schema.faults(body, rules("NewOrder")) == [])
     }
 
+    /// What only an order of a shop with the contexts has.
+    private static let guests: Set = [
+        "stockStatus", "couponStatus", "pointsStatus", "shippingStatus", "shippingAddress", "trackingCode",
+        "shippingReason", "deductions", "due",
+    ]
+
     @Test("An order in every state is shown as the schema says", arguments: OrderStep.allCases, OrderStep.allCases)
     func views(first: OrderStep, second: OrderStep) throws {
         var order = OrderFixtures.placed(at: 1_767_225_600_000)
@@ -50,8 +56,8 @@ struct OrderDocumentTests {
         let value = try JSONValue(encoding: OrderView(order))
         #expect(try schema.faults(value, rules("Order")) == [])
         let fields = Set((value.object ?? [:]).keys)
-        #expect(fields.union(["stockStatus"]) == Set((rules("Order")?["properties"]?.object ?? [:]).keys))
-        #expect(!fields.contains("stockStatus"), "a shop without Inventory asks for no stock")
+        #expect(fields.union(Self.guests) == Set((rules("Order")?["properties"]?.object ?? [:]).keys))
+        #expect(fields.isDisjoint(with: Self.guests), "a small shop says nothing of what it does not have")
         #expect(value["placedAt"]?.text == "2026-01-01T00:00:00.000Z")
     }
 
@@ -66,15 +72,49 @@ struct OrderDocumentTests {
         let tea = ProductEntry(sku: "TEA-500", name: "Green tea", price: Money(amount: 650, currency: "EUR"))
         let draft = try wish.priced(by: ["TEA-500": tea])
         var order = Order.place(draft, id: OrderFixtures.id, awaitsStock: true, at: 1_767_225_600_000).order
-        func check() throws {
-            let value = try JSONValue(encoding: OrderView(order))
-            #expect(try schema.faults(value, rules("Order")) == [])
-            let fields = Set((value.object ?? [:]).keys)
-            #expect(fields == Set((rules("Order")?["properties"]?.object ?? [:]).keys))
-        }
-        try check()
-        _ = try order.take(Order.StockReport.reserved, at: 1_767_225_600_001)
-        try check()
+        #expect(try fields(of: order) == all.subtracting(Self.guests).union(["stockStatus"]))
+        _ = try order.take(Order.ReservationReport.reserved(), of: .stock, at: 1_767_225_600_001)
+        #expect(try fields(of: order) == all.subtracting(Self.guests).union(["stockStatus"]))
+    }
+
+    @Test("So is one of a shop that has everything, up to its parcel")
+    func fullViews() throws {
+        var draft = OrderFixtures.draft
+        draft.customer.id = "ada"
+        draft.customer.locale = "ko-KR"
+        draft.deductions = Deductions(coupon: "c-1", points: 300)
+        var (order, _) = Order.place(
+            draft,
+            id: OrderFixtures.id,
+            awaitsStock: true,
+            isShipped: true,
+            at: 1_767_225_600_000
+        )
+        let late: Set = ["shippingAddress", "trackingCode", "shippingReason"]
+        #expect(try fields(of: order) == all.subtracting(late))
+        _ = try order.ship(to: OrderFixtures.address, at: 1_767_225_600_001)
+        _ = try order.take(.refused(reason: "unknown_address", addressVersion: 1), at: 1_767_225_600_002)
+        #expect(try fields(of: order) == all.subtracting(["trackingCode"]))
+        _ = try order.take(.reserved(), of: .stock, at: 1_767_225_600_003)
+        _ = try order.take(.reserved(discount: 130), of: .coupon, at: 1_767_225_600_004)
+        _ = try order.take(.spent(300), at: 1_767_225_600_005)
+        _ = try order.take(.captured(Money(amount: 870, currency: "EUR")), at: 1_767_225_600_006)
+        _ = try order.take(DisputeState.opened, at: 1_767_225_600_007)
+        _ = try order.take(.dispatched(trackingCode: "T-1", addressVersion: 1), at: 1_767_225_600_008)
+        #expect(try fields(of: order) == all.subtracting(["shippingReason"]))
+        let value = try JSONValue(encoding: OrderView(order))
+        #expect(value["due", "amount"]?.integer == 870)
+        #expect(value["deductions", "discount"]?.integer == 130)
+    }
+
+    /// All fields that the document knows.
+    private var all: Set<String> { Set((rules("Order")?["properties"]?.object ?? [:]).keys) }
+
+    /// The fields that an order is shown with, after they were held against the schema.
+    private func fields(of order: Order) throws -> Set<String> {
+        let value = try JSONValue(encoding: OrderView(order))
+        #expect(try schema.faults(value, rules("Order")) == [])
+        return Set((value.object ?? [:]).keys)
     }
 
     @Test("The names of states are the same")
@@ -83,8 +123,10 @@ struct OrderDocumentTests {
         #expect(status == Order.Status.allCases.map(\.rawValue))
         let payment = (rules("PaymentStatus")?["enum"]?.array ?? []).compactMap(\.text)
         #expect(payment == Order.PaymentStatus.allCases.map(\.rawValue))
-        let stock = (rules("StockStatus")?["enum"]?.array ?? []).compactMap(\.text)
-        #expect(stock == Order.StockStatus.allCases.map(\.rawValue))
+        #expect(api.names("ReservationStatus") == Order.ReservationStatus.allCases.map(\.rawValue))
+        #expect(api.names("PointsStatus") == Order.PointsStatus.allCases.map(\.rawValue))
+        #expect(api.names("ShippingStatus") == Order.ShippingStatus.allCases.map(\.rawValue))
+        #expect(api.names("DisputeState") == DisputeState.allCases.map(\.rawValue))
     }
 
     /// Orders on both sides of every rule, and whether they are right.

@@ -11,6 +11,13 @@ enum OrderFixtures {
         total: total,
         paymentMethod: "pm_card_visa"
     )
+    static let address = PostalAddress(
+        name: "Ada Lovelace",
+        lines: ["12 St James's Square"],
+        postalCode: "SW1Y 4JH",
+        city: "London",
+        country: "GB"
+    )
     static let id = "0198c0de-0000-7000-8000-000000000001"
 
     /// A body of `POST /orders` that is right.

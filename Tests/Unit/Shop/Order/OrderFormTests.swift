@@ -82,7 +82,7 @@ struct OrderFormTests {
         BadInput(#""pm_card_visa""#, #""\#(String(repeating: "p", count: 256))""#, "paymentMethod"),
         BadInput(#""pm_card_visa""#, "4242424242424242", "paymentMethod"),
         BadInput(#","paymentMethod":"pm_card_visa""#, "", "paymentMethod"),
-        BadInput(#""currency":"#, #""coupon":"X","currency":"#, "coupon"),
+        BadInput(#""currency":"#, #""voucher":"X","currency":"#, "voucher"),
         BadInput(
             "[\(line)]",
             #"[\#(line),{"sku":"","quantity":0,"unitPrice":-1,"x":1}]"#,

@@ -21,10 +21,11 @@ private enum StockStep: String, CaseIterable {
         let total = OrderFixtures.total
         switch self {
         case .cancel: return try order.cancel(at: 2000)
-        case .reserved: return try order.take(Order.StockReport.reserved, at: 2000)
-        case .noStock: return try order.take(Order.StockReport.rejected(reason: "out-of-stock"), at: 2000)
-        case .taken: return try order.take(Order.StockReport.confirmed, at: 2000)
-        case .released: return try order.take(Order.StockReport.released, at: 2000)
+        case .reserved: return try order.take(Order.ReservationReport.reserved(), of: .stock, at: 2000)
+        case .noStock:
+            return try order.take(Order.ReservationReport.rejected(reason: "out-of-stock"), of: .stock, at: 2000)
+        case .taken: return try order.take(Order.ReservationReport.confirmed, of: .stock, at: 2000)
+        case .released: return try order.take(Order.ReservationReport.released, of: .stock, at: 2000)
         case .captured: return try order.take(Order.PaymentReport.captured(total), at: 2000)
         case .declined: return try order.take(Order.PaymentReport.declined(reason: "lost_card"), at: 2000)
         case .voided: return try order.take(Order.PaymentReport.voided, at: 2000)
@@ -57,7 +58,7 @@ struct OrderStockTests {
             } catch {
                 switch error {
                 case .rejected: words = ["refused"]
-                case .contradiction, .otherAmount, .stockContradiction: words = ["contradiction"]
+                default: words = ["contradiction"]
                 }
             }
         }
@@ -140,8 +141,8 @@ struct OrderStockTests {
     @Test("In a shop without Inventory what it says is a contradiction")
     func notAsked() {
         var order = OrderFixtures.placed()
-        #expect(throws: Order.Refusal.stockContradiction(known: nil, reported: .reserved)) {
-            try order.take(Order.StockReport.reserved, at: 2000)
+        #expect(throws: Order.Refusal.reservationContradiction(.stock, known: nil, reported: .reserved)) {
+            try order.take(Order.ReservationReport.reserved(), of: .stock, at: 2000)
         }
         #expect(order == OrderFixtures.placed())
     }
@@ -149,17 +150,18 @@ struct OrderStockTests {
     @Test("A rejection for want of stock, and a cancel of what was paid too late, say why")
     func reasons() throws {
         var order = Self.placed()
-        guard case .changed(let events) = try order.take(.rejected(reason: "stock-locked"), at: 2000) else {
+        guard case .changed(let events) = try order.take(.rejected(reason: "stock-locked"), of: .stock, at: 2000) else {
             Issue.record("nothing changed")
             return
         }
         #expect((events.first as? OrderRejected)?.reason == "stock-locked")
         #expect((events.first as? OrderRejected)?.total == OrderFixtures.total)
         var late = Self.placed()
-        _ = try late.take(Order.StockReport.reserved, at: 2000)
+        _ = try late.take(Order.ReservationReport.reserved(), of: .stock, at: 2000)
         _ = try late.take(Order.PaymentReport.captured(OrderFixtures.total), at: 2000)
-        _ = try late.take(Order.StockReport.released, at: 2000)
-        guard case .changed(let ends) = try late.take(.rejected(reason: "reservation-expired"), at: 2000) else {
+        _ = try late.take(Order.ReservationReport.released, of: .stock, at: 2000)
+        guard case .changed(let ends) = try late.take(.rejected(reason: "reservation-expired"), of: .stock, at: 2000)
+        else {
             Issue.record("nothing changed")
             return
         }

@@ -101,7 +101,7 @@ struct OrderTests {
             case .rejected: words = ["refused"]
             case .contradiction: words = ["contradiction"]
             case .otherAmount: words = ["other amount"]
-            case .stockContradiction: words = ["stock contradiction"]
+            default: words = ["another contradiction"]
             }
         }
         words.insert("\(order.status.rawValue)/\(order.payment.status.rawValue)", at: 0)

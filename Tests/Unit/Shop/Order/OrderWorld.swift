@@ -19,7 +19,7 @@ final class OrderWorld: Sendable {
     let router: Router
     let clock = OrderClock()
 
-    private init(database: Database, hasInventory: Bool) {
+    private init(database: Database, contexts: Set<Shop.Context>) {
         self.database = database
         events = EventStore(
             database: database,
@@ -32,8 +32,14 @@ final class OrderWorld: Sendable {
             onCommit: { _ in }
         )
         let clock = clock
-        let products = hasInventory ? ProductPicture() : nil
-        let api = OrderAPI(database: database, events: events, products: products, now: { clock.read() })
+        let products = contexts.contains(.inventory) ? ProductPicture() : nil
+        let api = OrderAPI(
+            database: database,
+            events: events,
+            products: products,
+            contexts: contexts,
+            now: { clock.read() }
+        )
         var router = Router()
         for route in OrderAPI.routes {
             router.on(route.method, route.pattern) { request in try await route.answer(api, request) }
@@ -47,6 +53,11 @@ final class OrderWorld: Sendable {
     ///
     /// - Parameter hasInventory: whether the shop has one, which knows the prices and reserves first.
     static func with(hasInventory: Bool = false, _ body: (OrderWorld) async throws -> Void) async throws {
+        try await with(hasInventory ? [.inventory] : [], body)
+    }
+
+    /// Lends a world of a shop with these contexts.
+    static func with(_ contexts: Set<Shop.Context>, _ body: (OrderWorld) async throws -> Void) async throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: "order-\(UUIDv7.make())")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
@@ -56,7 +67,7 @@ final class OrderWorld: Sendable {
             logger: .silent
         )
         do {
-            try await body(OrderWorld(database: database, hasInventory: hasInventory))
+            try await body(OrderWorld(database: database, contexts: contexts))
         } catch {
             await database.close()
             throw error

@@ -162,6 +162,96 @@ final class PaymentDesk: Sendable {
         return try await ending { try await $0.refundCheck(check, commit: commit(false)) }
     }
 
+    /// Delivers a request to pay for points once.
+    @discardableResult
+    func requestPoints(_ charge: String, method: PaymentMethod = .visa) async throws -> Ending {
+        let event = PointsChargeRequested(
+            chargeID: charge,
+            total: Money(amount: 1250, currency: "EUR"),
+            paymentMethod: method.rawValue
+        )
+        return try await ending { try await $0.pointsRequested(event, commit: commit(false)) }
+    }
+
+    // MARK: Webhooks
+
+    static let secret = "whsec_test"
+
+    /// Sends a webhook as the provider does, or as somebody else does.
+    func webhook(
+        _ body: [UInt8],
+        signedWith secret: String? = PaymentDesk.secret,
+        seconds ago: Int64 = 0,
+        known: String = PaymentDesk.secret
+    ) async -> HTTPResponse {
+        let routes = Mutex(Router())
+        let api = WebhookAPI(
+            events: events,
+            signature: WebhookSignature(secret: known),
+            logger: .silent,
+            now: { [clock] in clock.now }
+        )
+        api.register { method, pattern, _, handler in routes.withLock { $0.on(method, pattern, handler) } }
+        var request = HTTPRequest(method: "POST", path: "/webhooks/provider")
+        request.headers["Content-Type"] = "application/json; charset=utf-8"
+        request.headers["Stripe-Signature"] = secret.flatMap(WebhookSignature.init(secret:))
+            .map { $0.sign(body, at: clock.now / 1000 - ago) }
+        request.body = body
+        return await routes.withLock { $0 }.respond(to: request, logger: .silent)
+    }
+
+    /// The provider's events so far, as their webhooks have them, oldest first.
+    func providerEvents() throws -> [[UInt8]] {
+        let events = sandbox.control { state, now in
+            state.settle(at: now)
+            return state.events.kept
+        }
+        return try events.map { try HTTPResponse.json($0).body }
+    }
+
+    /// Sends webhooks, and follows the notices of those that are taken.
+    /// - Returns: how each notice ended.
+    @discardableResult
+    func follow(_ bodies: [[UInt8]]) async throws -> [Ending] {
+        var endings: [Ending] = []
+        for body in bodies where await webhook(body).status == 202 {
+            endings.append(try await notice(try JSONDecoder().decode(WebhookMessage.self, from: Data(body))))
+        }
+        return endings
+    }
+
+    /// Follows a notice once.
+    func notice(_ message: WebhookMessage) async throws -> Ending {
+        try await notice(message.type, intent: message.intent ?? "", dispute: message.dispute)
+    }
+
+    /// The same, of whatever is said.
+    func notice(_ what: String, intent: String, dispute: String? = nil) async throws -> Ending {
+        let notice = ProviderNotice(eventID: "evt", what: what, intent: intent, dispute: dispute, subject: intent)
+        return try await ending { payments in
+            try await NoticeHandlers(
+                events: events,
+                books: gateway,
+                provider: gateway,
+                payments: payments,
+                logger: .silent,
+                now: { [clock] in clock.now }
+            ).noticed(notice, commit: commit(false))
+        }
+    }
+
+    /// What the ledger says that each account has; accounts with nothing are left out.
+    func balances() async throws -> [String: Int64] {
+        let balances = try await database.read { try PaymentLedger().balances(in: $0) }
+        return (balances["EUR"] ?? [:]).filter { $0.value != 0 }
+    }
+
+    /// A day's reconciliation, the clock's.
+    func reconciliation() async throws -> Reconciliation {
+        let day = clock.now / 86_400_000 * 86_400
+        return try await Reconciler(database: database, books: gateway).compare(dayFrom: day)
+    }
+
     /// The timeouts that have been scheduled, by their keys.
     func scheduled() async throws -> [String] {
         try await database.read { transaction in

@@ -4,15 +4,18 @@ struct Ledger: Sendable, Encodable {
     let intents: [PaymentIntent]
     /// Every refund, oldest first.
     let refunds: [Refund]
+    /// Every dispute, oldest first.
+    let disputes: [Dispute]
     /// Successful charges per order id, where there is one.
     let chargesByOrder: [String: Int]
     /// Refunds per order id, where the refunded intent has one.
     let refundsByOrder: [String: Int]
 
     /// Counts.
-    init(intents: [PaymentIntent], refunds: [Refund]) {
+    init(intents: [PaymentIntent], refunds: [Refund], disputes: [Dispute] = []) {
         self.intents = intents
         self.refunds = refunds
+        self.disputes = disputes
         var charges: [String: Int] = [:]
         var orders: [String: String] = [:]
         for intent in intents where !intent.order.isEmpty {

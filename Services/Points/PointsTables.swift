@@ -1,0 +1,9 @@
+import Database
+
+/// The service's own tables.
+enum PointsTables {
+    static let migrations = MigrationSet(
+        "points",
+        [Ledger.migration, OrderPointsStore.migration, ChargeStore.migration]
+    )
+}

@@ -1,0 +1,94 @@
+/// The webhooks that are still to be sent, and those that are under way; a value that knows no clock.
+///
+/// What is not answered by 2xx comes again, after one second and then twice as long each time up to a minute, for three days.
+struct WebhookOutbox: Sendable {
+    /// A message to send.
+    struct Item: Sendable, Equatable {
+        let number: Int
+        let event: ProviderEvent
+        /// Signed with a secret that is not the receiver's.
+        let isForged: Bool
+        var attempts = 0
+        var dueAt: Int64
+        let createdAt: Int64
+        var isUnderWay = false
+    }
+
+    /// For how long a message is tried, in milliseconds.
+    static let patience: Int64 = 3 * 24 * 3_600_000
+
+    private var items: [Item] = []
+    private var numbers = 0
+    private var faults = FaultPlan()
+    /// Whether everything waits until it is let go.
+    private(set) var isHeld = false
+
+    /// How many wait or are under way.
+    var count: Int { items.count }
+
+    /// Takes an event to be sent.
+    mutating func add(_ event: ProviderEvent, at now: Int64) {
+        let fault = faults.next(.webhook)
+        switch fault?.kind {
+        case .slow: append(event, at: now, dueAt: now + (fault?.delayMilliseconds ?? 0))
+        case .twice:
+            append(event, at: now)
+            append(event, at: now)
+        case .forged: append(event, at: now, isForged: true)
+        default: append(event, at: now)
+        }
+    }
+
+    private mutating func append(_ event: ProviderEvent, at now: Int64, dueAt: Int64? = nil, isForged: Bool = false) {
+        numbers += 1
+        items.append(Item(number: numbers, event: event, isForged: isForged, dueAt: dueAt ?? now, createdAt: now))
+    }
+
+    /// What is to be sent now.
+    mutating func take(_ limit: Int, at now: Int64) -> [Item] {
+        guard !isHeld else { return [] }
+        var taken: [Item] = []
+        for index in items.indices where !items[index].isUnderWay && items[index].dueAt <= now {
+            items[index].isUnderWay = true
+            items[index].attempts += 1
+            taken.append(items[index])
+            if taken.count == limit { break }
+        }
+        return taken
+    }
+
+    /// Notes how it went.
+    /// - Parameter isTaken: the receiver answered by 2xx.
+    mutating func finish(_ item: Item, isTaken: Bool, at now: Int64) {
+        guard let index = items.firstIndex(where: { $0.number == item.number }) else { return }
+        // Nobody takes a forgery; it is not tried for three days.
+        if isTaken || item.isForged || now - item.createdAt > Self.patience {
+            items.remove(at: index)
+            return
+        }
+        items[index].isUnderWay = false
+        items[index].dueAt = now + min(1000 << Int64(min(item.attempts - 1, 16)), 60_000)
+    }
+
+    /// Keeps everything back.
+    mutating func hold() { isHeld = true }
+
+    /// Lets go of everything that was kept back, also what would have been tried again later.
+    mutating func release(newestFirst: Bool, at now: Int64) {
+        isHeld = false
+        for index in items.indices { items[index].dueAt = min(items[index].dueAt, now) }
+        if newestFirst { items.reverse() }
+    }
+
+    /// Plans a fault for the next events.
+    mutating func plan(_ fault: Fault, count: Int) { faults.plan(fault, for: .webhook, count: count) }
+
+    /// Forgets planned faults, and lets go of what was held.
+    mutating func clear(at now: Int64) {
+        faults.clear()
+        release(newestFirst: false, at: now)
+    }
+
+    /// Forgets everything.
+    mutating func reset() { self = WebhookOutbox() }
+}
