@@ -15,6 +15,8 @@ import HTTP
 struct ControlAPI: Sendable {
     let provider: Provider
     let platform: DataPlatform
+    /// The courier, which has a control API of its own and is reset with the others.
+    var courier: Courier?
 
     private struct FaultRequest: Decodable {
         let operation: String
@@ -161,6 +163,7 @@ struct ControlAPI: Sendable {
     @Sendable private func reset(_ request: HTTPRequest) async throws -> HTTPResponse {
         try provider.reset()
         platform.reset()
+        courier?.reset()
         return HTTPResponse(status: 204)
     }
 }
