@@ -50,7 +50,6 @@ struct NotificationMailTests {
             ("coupon-below-minimum", "it comes to less than your coupon asks for"),
             ("coupon-other-currency", "your coupon is for another currency"),
             ("coupon-used", "your coupon was used already"),
-            ("coupon-used-up", "all coupons of that kind were used already"),
             ("coupon-locked", "your coupon is in use for another order"),
             ("insufficient-points", "you have not got enough points for it"),
             ("something-new", "something it needs is not available"),
