@@ -72,7 +72,14 @@ enum DoorRules {
                 "POST /orders/{id}/cancel": Route(.api, .publicAddress, 200),
                 "PUT /orders/{id}/shipping-address": Route(.api, .publicAddress, 422),
             ]
-        case .payment: ["GET /payments/{orderID}": Route(.api, .publicAddress, 404)]
+        case .payment:
+            [
+                "GET /payments/{orderID}": Route(.api, .publicAddress, 404),
+                // What is asked for is no day.
+                "GET /reconciliations/{day}": Route(.api, .publicAddress, 422),
+                // It has no secret to verify it by.
+                "POST /webhooks/provider": Route(.open, .publicAddress, 503),
+            ]
         case .inventory:
             [
                 "GET /products": Route(.api, .publicAddress, 200),
@@ -259,7 +266,8 @@ enum DoorRules {
 
     /// Customers have no business there.
     private static func isForBackEnds(_ name: String) -> Bool {
-        name.hasPrefix("GET /payments") || name.hasPrefix("GET /shipments") || name.contains("/reservations")
+        name.hasPrefix("GET /payments") || name.hasPrefix("GET /reconciliations") || name.hasPrefix("GET /shipments")
+            || name.contains("/reservations")
             || (name.contains("/products") && !name.hasPrefix("GET"))
             || (name.contains("/coupons/definitions") && !name.hasSuffix("/claims")) || name == "GET /ledger"
     }
