@@ -119,7 +119,7 @@ platform_has_heard() {
 
 scenario_unsure() {
     heading '4. The provider charges and then does not answer'
-    note 'Unknown is not failed: Payment asks again under the same key and finds that the charge was made.'
+    note 'Unknown is not failed: Payment hears of the charge by webhook, or asks again under the same key, whichever is first.'
     place pm_sandbox_timeout_once
     reach confirmed
     current_step='the ledger of the provider'
@@ -195,10 +195,16 @@ reservation_is() {
     [ "$(curl --silent --fail --max-time 30 "$inventory_url/reservations/$order" | jq -r .state)" = "$1" ]
 }
 
+# webhooks ACTION: whether the provider tells what it did at once (release) or not yet (hold).
+webhooks() {
+    curl --silent --fail --max-time 30 -o /dev/null "$sandbox_url/sandbox/webhooks" -H 'Content-Type: application/json' -d '{"action": "'"$1"'"}'
+}
+
 scenario_last_piece() {
     local first
     heading '8. Two customers and the last piece'
     note 'There is one kettle. It is kept for Ada while her bank takes its time; Bob waits a second, in case she does not pay.'
+    webhooks hold
     buy_kettle Ada pm_sandbox_timeout_once
     first=$order
     expect 'the kettle is reserved for her' 120 reservation_is held
@@ -209,6 +215,7 @@ scenario_last_piece() {
     done_well "because: $(curl --silent --fail --max-time 30 "$inventory_url/reservations/$order" | jq -er .reason)"
     expect_mail 'could not be accepted'
     done_well "Bob's payment is $(in_answer .payment.status): nothing was charged"
+    webhooks release
     order=$first
     reach confirmed
     done_well "Ada has it: its stock is $(in_answer .stockStatus)"
