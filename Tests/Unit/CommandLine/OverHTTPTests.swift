@@ -162,7 +162,8 @@ struct OverHTTPTests {
     func unreachable() async throws {
         let transport = NetworkTransport()
         defer { transport.close() }
-        let environment = ["WARREN_SERVICES": "order=http://127.0.0.1:1"]
+        let nobody = "http://127.0.0.1:1"
+        let environment = ["WARREN_SERVICES": "order=\(nobody)", "WARREN_ORDER_URL": nobody]
         let outcome = await warren("order list", environment: environment, http: transport)
         #expect(outcome.code == 7, "\(outcome.messages)")
     }
