@@ -178,7 +178,10 @@ extension EndToEnd {
             let parts = name.split(separator: " ")
             let path = parts[1].replacing("/orders/{id}", with: "/orders/\(service.order)")
                 .replacing("{orderID}", with: service.order).replacing("{id}", with: "1")
-                .replacing("{slug}", with: "invalid-request").replacing("{sku}", with: "1").replacing(
+                .replacing("{day}", with: "1").replacing("{slug}", with: "invalid-request").replacing(
+                    "{sku}",
+                    with: "1"
+                ).replacing(
                     "{customer}",
                     with: "1"
                 )

@@ -63,7 +63,11 @@ extension ShippingAPI {
         do {
             try signature.verify(request.headers["Courier-Signature"], of: request.body, at: now / 1000)
         } catch {
-            throw Problem(.signatureRefused, detail: "Nothing was taken: \(error.description).")
+            throw Problem(
+                .signatureRefused,
+                detail: "Nothing was taken: \(error.description).",
+                headers: ["WWW-Authenticate": "Courier-Signature"]
+            )
         }
         try request.checkNoQuery()
         let webhook = try request.decode(CourierWebhook.self)
