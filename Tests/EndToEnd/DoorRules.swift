@@ -287,7 +287,7 @@ enum DoorRules {
         guard let route else { return caller.host == nil ? 404 : 421 }
         if let refusal = verdicts[route.door.rawValue] { return refusal }
         // A webhook is for programs, whoever may read what is open.
-        if !name.hasPrefix("GET"), caller.name.hasPrefix("a page of another site") { return 403 }
+        if route.door == .open, !name.hasPrefix("GET"), caller.name.hasPrefix("a page") { return 403 }
         // Behind a proxy there may be anybody; a token says who.
         if isProxied, !hasTokens, route.door != .open { return 403 }
         if hasTokens, route.door == .api {
