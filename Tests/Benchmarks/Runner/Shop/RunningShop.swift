@@ -26,7 +26,12 @@ final class RunningShop {
         let (payment, notification) = (try Loopback.freePort(), try Loopback.freePort())
         try start("sandbox", port: sandboxPort)
         try start("payment-service", port: payment, ["PAYMENT_PROVIDER_URL": "http://127.0.0.1:\(sandboxPort)"])
-        try start("notification-service", port: notification, ["MAIL_SMTP_URL": "smtp://127.0.0.1:\(mailSink.port)"])
+        try start(
+            "notification-service",
+            port: notification,
+            // All orders are of a few customers.
+            ["MAIL_SMTP_URL": "smtp://127.0.0.1:\(mailSink.port)", "MAIL_RECIPIENT_LIMIT": "0"]
+        )
         var ports = [sandboxPort, payment, notification, orderPort]
         var order = ["SHOP_CONTEXTS": contexts.joined(separator: ",")]
         var inventory: UInt16?
