@@ -23,7 +23,7 @@ struct SchemaTests {
         var environment = [
             "WARREN_AMQP_URL": "amqp://guest:guest@127.0.0.1:1/", "WARREN_LOG_LEVEL": "error",
             // Without a secret it takes no webhook at all.
-            "PAYMENT_WEBHOOK_SECRET": "whsec_schema",
+            "PAYMENT_WEBHOOK_SECRET": "whsec_schema", "SHIPPING_WEBHOOK_SECRET": "whsec_schema",
             "WARREN_DATABASE_URL": "sqlite:\(folder.file("service.db").path)",
         ]
         for name in ["WARREN_HTTP_ADDRESS", "WARREN_OPERATIONS_ADDRESS"] {

@@ -59,15 +59,13 @@ extension ShippingAPI {
     ///
     /// Its id is remembered in the transaction that takes it, so one that could not be taken comes again and is.
     func takeWebhook(_ request: HTTPRequest) async throws -> HTTPResponse {
+        guard let signature else { throw Problem(.webhooksOff) }
         let now = now()
         do {
             try signature.verify(request.headers["Courier-Signature"], of: request.body, at: now / 1000)
         } catch {
-            throw Problem(
-                .signatureRefused,
-                detail: "Nothing was taken: \(error.description).",
-                headers: ["WWW-Authenticate": "Courier-Signature"]
-            )
+            logger.warning("Refused a webhook", [LogField("reason", error.description)])
+            throw Problem(.webhookSignature, detail: "Nothing was taken: \(error.description).")
         }
         try request.checkNoQuery()
         let webhook = try request.decode(CourierWebhook.self)

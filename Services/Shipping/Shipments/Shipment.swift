@@ -9,7 +9,7 @@ struct Shipment: Sendable, Equatable {
     enum State: String, Sendable, CaseIterable {
         /// It has an address; the order is not confirmed yet.
         case announced
-        /// The order is confirmed, and there is no address that the courier takes.
+        /// The order is confirmed, and the courier does not take its newest address, or there is none. It may hold an older one.
         case waiting
         /// The courier is to be told of the newest address, and perhaps has been.
         case requested
@@ -203,8 +203,10 @@ struct Shipment: Sendable, Equatable {
         switch state {
         case .requested: address.map { .book($0, version: version) } ?? .nothing
         case .booked, .dispatched: .lookUp
+        // An address that it was told of before the one that it refused may be where the parcel goes.
+        case .waiting: askedVersion == 0 ? .nothing : .lookUp
         case .callingOff: .callOff
-        case .announced, .waiting, .delivered, .calledOff, .returning: .nothing
+        case .announced, .delivered, .calledOff, .returning: .nothing
         }
     }
 

@@ -110,11 +110,31 @@ struct ShipmentTests {
             try shipment.take(.refused(version: 1, reason: "unknown_address"), at: 2) == [.refused(refused)]
         )
         #expect(shipment.state == .waiting)
-        #expect(shipment.step == .nothing)
+        #expect(shipment.step == .lookUp)
         shipment.addressChanged(to: Self.address(2), version: 2, at: 3)
         #expect(shipment.step == .book(Self.address(2), version: 2))
         #expect(try shipment.take(.refused(version: 1, reason: "unknown_address"), at: 4).isEmpty)
         #expect(shipment.state == .requested)
+    }
+
+    @Test("Where the courier refuses a newer address it is asked what it does with the older one, which may leave")
+    func refusedNewer() throws {
+        var shipment = try #require(try Self.play([.first, .confirmed]).0)
+        _ = try shipment.take(.booked(version: 1), at: 2)
+        shipment.addressChanged(to: Self.address(2), version: 2, at: 3)
+        #expect(try shipment.take(.refused(version: 2, reason: "unknown_address"), at: 4).count == 1)
+        #expect(shipment.step == .lookUp)
+        for word in [Shipment.Word.booked(version: 1), .unknown] {
+            #expect(try shipment.take(word, at: 5).isEmpty)
+            #expect(shipment.step == .lookUp, "it is asked again")
+        }
+        let left = try shipment.take(.dispatched(Shipment.Parcel(trackingCode: "T-1", version: 1)), at: 6)
+        let event = ShipmentDispatched(orderID: "o-1", trackingCode: "T-1", addressVersion: 1)
+        #expect(left == [.dispatched(event)])
+        var unaddressed = Shipment.confirmed("o-2", at: 0)
+        #expect(unaddressed.step == .nothing, "it was told of nothing")
+        unaddressed.ended(at: 1)
+        #expect(unaddressed.state == .calledOff)
     }
 
     @Test("An answer about an older address does not make the newest one known to the courier")

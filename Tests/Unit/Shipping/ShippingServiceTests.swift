@@ -127,12 +127,32 @@ struct ShippingServiceTests {
             try await service.receive(address(1))
             try await service.receive(confirmed)
             try await service.settle()
-            #expect(try await answer(api, webhook("shipment.dispatched", secret: "other")) == "401")
-            #expect(try await answer(api, webhook("shipment.dispatched", age: 600)) == "401")
+            #expect(try await answer(api, webhook("shipment.dispatched", secret: "other")) == "400")
+            #expect(try await answer(api, webhook("shipment.dispatched", age: 600)) == "400")
             #expect(try await service.published(ShipmentDispatched.self).isEmpty)
             // The one that nobody could take before is taken now: its id was not remembered.
             #expect(try await answer(api, webhook("shipment.dispatched")).contains("taken"))
             #expect(try await answer(api, webhook("shipment.delivered", id: "wh_2", code: "OTHER")) == "409")
+        }
+    }
+
+    @Test("Without a secret no webhook is taken, whatever it is signed with")
+    func noSecret() async throws {
+        try await withShipping { service, _ in
+            try await service.receive(address(1))
+            try await service.receive(confirmed)
+            try await service.settle()
+            let api = ShippingAPI(
+                database: service.database,
+                events: service.events,
+                desk: DispatchDesk(checkInterval: 1000, logger: .silent),
+                signature: nil,
+                logger: .silent
+            )
+            for secret in ["whsec", "whsec_sandbox"] {
+                #expect(try await answer(api, webhook("shipment.dispatched", secret: secret)) == "503")
+            }
+            #expect(try await service.published(ShipmentDispatched.self).isEmpty)
         }
     }
 
