@@ -5,53 +5,30 @@ import ShopEvents
 /// The query of `GET /products`.
 struct ProductQuery: Sendable, Equatable {
     /// As it was sent.
-    private(set) var query: String?
+    let query: String?
     /// The words of the query; all of them are looked for.
-    private(set) var words: [String] = []
+    let words: [String]
     /// The name of the last product of the page before; empty for the first page.
-    private(set) var after = ""
-    private(set) var limit = 50
+    let after: String
+    let limit: Int
 
     /// Reads the query.
     ///
     /// - Throws: a `Problem` (422) that names every parameter at fault.
     init(_ items: [(name: String, value: String)]) throws {
-        let faults = FaultCollector()
-        var seen: Set<String> = []
-        for (name, value) in items {
-            guard seen.insert(name).inserted else {
-                faults.add(String(name.prefix(64)), "is given twice")
-                continue
-            }
-            switch name {
-            case "query":
-                query = value
-                let length = InventoryLimits.queryLength
-                if !length.contains(value.unicodeScalars.count) {
-                    faults.add(name, "must have at most \(length.upperBound) characters")
-                } else {
-                    words = SearchWords.of(value).sorted()
-                    if words.count > InventoryLimits.queryWords {
-                        faults.add(name, "must have at most \(InventoryLimits.queryWords) words")
-                    }
-                }
-            case "after":
-                after = value
-                if !OrderLine.isSKU(value) { faults.add(name, "must be the `next` of an earlier answer") }
-            case "limit":
-                if value.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = Int(value),
-                    InventoryLimits.pageSize.contains(number)
-                {
-                    limit = number
-                } else {
-                    let range = InventoryLimits.pageSize
-                    faults.add(name, "must be a whole number from \(range.lowerBound) to \(range.upperBound)")
-                }
-            default:
-                faults.add(String(name.prefix(64)), "is not a known parameter")
-            }
+        let reader = QueryReader(items, knows: ["query", "after", "limit"])
+        query = reader.text("query")
+        let length = InventoryLimits.queryLength
+        let text = reader.value("query", "must have at most \(length.upperBound) characters") { text in
+            length.contains(text.unicodeScalars.count) ? text : nil
         }
-        guard faults.faults.isEmpty else { throw Problem.invalidRequest(faults.faults) }
+        words = SearchWords.of(text ?? "").sorted()
+        if words.count > InventoryLimits.queryWords {
+            reader.faults.add("query", "must have at most \(InventoryLimits.queryWords) words")
+        }
+        after = reader.cursor { OrderLine.isSKU($0) ? $0 : nil } ?? ""
+        limit = reader.limit(in: InventoryLimits.pageSize)
+        try reader.check()
     }
 
     /// The address of the page that follows.
