@@ -53,7 +53,7 @@ struct NoticeHandlers: Sendable {
             case .pending, .declined, .voided:
                 try await settle(payment, notice.intent, commit)
             case .captured, .refunding, .refunded:
-                guard let paymentID = payment.paymentID else { return }
+                guard !notice.isOfCharge, let paymentID = payment.paymentID else { return }
                 try await look(at: payment, paymentID)
             }
         } catch let failure as ProviderFailure {

@@ -16,6 +16,9 @@ struct ProviderNotice: Event, Equatable {
     /// The order, where the provider or the database said so; else the intent.
     let subject: String
 
+    /// Whether it is about the charge alone: of one that is known it says nothing more.
+    var isOfCharge: Bool { what.hasPrefix("payment_intent.") }
+
     /// Under which key it is scheduled.
     var key: String { "webhook:\(eventID)" }
 }

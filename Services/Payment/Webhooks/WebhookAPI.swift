@@ -65,8 +65,11 @@ struct WebhookAPI: Sendable {
         return try .json(Answer(duplicate: !isNew, relevant: true), status: isNew ? 202 : 200)
     }
 
-    /// Whether the provider's events of that type are about what Payment has charged.
+    /// Whether the provider's events of that type say that a charge is decided, or that something has become of its money.
     private static func isRelevant(_ type: String) -> Bool {
-        ["payment_intent.", "charge.", "refund."].contains { type.hasPrefix($0) }
+        switch type {
+        case "payment_intent.succeeded", "payment_intent.payment_failed", "payment_intent.canceled": true
+        default: ["charge.refund", "charge.dispute.", "refund."].contains { type.hasPrefix($0) }
+        }
     }
 }

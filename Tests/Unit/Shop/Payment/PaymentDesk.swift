@@ -226,12 +226,17 @@ final class PaymentDesk: Sendable {
     }
 
     /// The same, of whatever is said.
-    func notice(_ what: String, intent: String, dispute: String? = nil) async throws -> Ending {
+    func notice(
+        _ what: String,
+        intent: String,
+        dispute: String? = nil,
+        books: (any ProviderBooks)? = nil
+    ) async throws -> Ending {
         let notice = ProviderNotice(eventID: "evt", what: what, intent: intent, dispute: dispute, subject: intent)
         return try await ending { payments in
             try await NoticeHandlers(
                 events: events,
-                books: gateway,
+                books: books ?? gateway,
                 provider: gateway,
                 payments: payments,
                 logger: .silent,

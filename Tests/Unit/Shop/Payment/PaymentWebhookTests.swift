@@ -56,6 +56,10 @@ import Testing
         arguments: [
             (#"{"id":"evt_1","type":"customer.created","data":{"object":{"object":"customer","id":"cus_1"}}}"#, 200),
             (#"{"id":"evt_1","type":"payout.paid","data":{"object":{"object":"payment_intent","id":"pi_1"}}}"#, 200),
+            (
+                #"{"id":"evt_1","type":"payment_intent.created","data":{"object":{"object":"payment_intent","id":"pi_1"}}}"#,
+                200
+            ),
             (#"{"id":"evt 1","type":"refund.updated","data":{"object":{"object":"refund"}}}"#, 422),
             (#"{"type":"refund.updated","data":{"object":{}}}"#, 422), (#"{"id":"#, 400), ("", 400),
         ]
@@ -103,7 +107,7 @@ import Testing
         try await PaymentDesk.open { desk async throws in
             let form = ["amount": "1250", "currency": "eur", "payment_method": "pm_card_visa", "confirm": "true"]
             _ = desk.atProvider { $0.createIntent(form, key: nil, at: $1) }
-            #expect(try await desk.follow(desk.providerEvents()) == [.done, .done])
+            #expect(try await desk.follow(desk.providerEvents()) == [.done])
             let other = form.merging(["metadata[order_id]": "order-1"]) { $1 }
             _ = desk.atProvider { $0.createIntent(other, key: nil, at: $1) }
             let body = try #require(try desk.providerEvents().last)
@@ -122,6 +126,18 @@ import Testing
             }
             #expect(try await desk.payment()?.state == .captured)
             #expect(try await desk.told() == ["captured"])
+        }
+    }
+
+    @Test("Of a charge that is known a word about the charge asks the provider nothing; one about its money does")
+    func knownCharge() async throws {
+        try await PaymentDesk.open { desk async throws in
+            try await desk.request()
+            let intent = try #require(try await desk.payment()?.paymentID)
+            let books = ClosedBooks()
+            #expect(try await desk.notice("payment_intent.succeeded", intent: intent, books: books) == .done)
+            let looked = try await desk.notice("refund.updated", intent: intent, books: books)
+            #expect(looked == .permanent("payment.provider-contradiction"))
         }
     }
 
@@ -166,6 +182,19 @@ import Testing
             #expect(desk.moved() == [1, 1])
             #expect(try await desk.balances().isEmpty)
         }
+    }
+}
+
+/// Books that nobody may look into.
+private struct ClosedBooks: ProviderBooks {
+    private var closed: ProviderFailure { .contradiction("the books are closed") }
+
+    func order(ofIntent id: String) async throws -> String? { throw closed }
+    func charge(of payment: Payment, intent id: String) async throws -> ChargeStatus { throw closed }
+    func refunds(of payment: Payment, paymentID: String) async throws -> [ProviderObject] { throw closed }
+    func find(_ kind: ProviderObject.Kind, _ id: String) async throws -> ProviderObject? { throw closed }
+    func all(_ kind: ProviderObject.Kind, from start: Int64, to end: Int64) async throws -> [ProviderObject] {
+        throw closed
     }
 }
 
