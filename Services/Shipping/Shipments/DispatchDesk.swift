@@ -65,7 +65,7 @@ struct DispatchDesk: Sendable {
         var shipment = before
         let announcements = try shipment.take(word, at: now)
         // The turn in which it was said is over: there is another one even where nothing has changed.
-        try write(shipment, from: before, isTurn: true, at: now, in: transaction)
+        try write(shipment, from: before, after: word, at: now, in: transaction)
         for announcement in announcements {
             switch announcement {
             case .dispatched(let event): try transaction.append(event)
@@ -79,14 +79,14 @@ struct DispatchDesk: Sendable {
     private func write(
         _ shipment: Shipment,
         from before: Shipment,
-        isTurn: Bool = false,
+        after word: Shipment.Word? = nil,
         at now: Int64,
         in transaction: Transaction
     ) throws {
-        guard shipment != before || isTurn else { return }
+        guard shipment != before || word != nil else { return }
         if shipment != before { try store.update(shipment, from: before, in: transaction) }
         let key = CourierTurn.key(of: shipment.orderID)
-        switch shipment.step {
+        switch word.map(shipment.step(after:)) ?? shipment.step {
         case .nothing: try transaction.cancelScheduled(key: key)
         case .book, .callOff: try transaction.schedule(CourierTurn(orderID: shipment.orderID), at: now, key: key)
         case .lookUp:

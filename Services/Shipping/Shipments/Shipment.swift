@@ -210,6 +210,12 @@ struct Shipment: Sendable, Equatable {
         }
     }
 
+    /// What the courier is to be asked for after it has said that: one that holds no address beside those that it refused can send
+    /// nothing until it is told of another.
+    func step(after word: Word) -> Step {
+        state == .waiting && word == .unknown ? .nothing : step
+    }
+
     /// Takes the courier's word, as often and as late as it comes.
     ///
     /// - Returns: what has to be told.

@@ -11,7 +11,7 @@ final class Connection {
         case writing
         /// The answer has gone out and nothing more will: what still arrives is dropped, for to close with unread bytes is to
         /// reset, and the client might never read the answer.
-        case lingering(dropped: Int)
+        case lingering(dropped: Int, until: UInt64)
     }
 
     let id: UInt64

@@ -31,7 +31,8 @@ final class Connections {
     private var acceptsAgain: UInt64?
     private var notices = Notices()
 
-    private static let lingering: UInt64 = 2_000_000_000
+    /// How long one that was answered may be silent before it is ended, and how long it may go on sending.
+    private static let lingering: (silence: UInt64, whole: UInt64) = (2_000_000_000, 30_000_000_000)
     private static let silence: UInt64 = 1_000_000_000
     private static let pause: UInt64 = 100_000_000
 
@@ -330,20 +331,21 @@ final class Connections {
         advance(connection)
     }
 
-    /// Ends the connection once the client has done so, or soon.
+    /// Ends the connection once the client has done so, is silent, or sends for too long.
     private func linger(_ connection: Connection) {
-        connection.phase = .lingering(dropped: 0)
+        connection.phase = .lingering(dropped: 0, until: now + Self.lingering.whole)
         guard shutdown(connection.socket, Int32(SHUT_WR)) == 0 else { return end(connection) }
-        setDeadline(now + Self.lingering, of: connection)
+        setDeadline(now + Self.lingering.silence, of: connection)
         watch(connection, UInt32(EPOLLIN.rawValue))
     }
 
     private func drop(_ connection: Connection) {
-        guard case .lingering(let dropped) = connection.phase else { return }
+        guard case .lingering(let dropped, let end) = connection.phase else { return }
         let count = recv(on: connection)
         if count < 0 && (errno == EAGAIN || errno == EINTR) { return }
-        guard count > 0, dropped + count <= max(limits.bodySize, 1 << 20) * 8 else { return end(connection) }
-        connection.phase = .lingering(dropped: dropped + count)
+        guard count > 0, dropped + count <= max(limits.bodySize, 1 << 20) * 8 else { return self.end(connection) }
+        connection.phase = .lingering(dropped: dropped + count, until: end)
+        setDeadline(min(now + Self.lingering.silence, end), of: connection)
     }
 
     // MARK: - Ending

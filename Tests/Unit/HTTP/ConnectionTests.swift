@@ -126,14 +126,35 @@ struct ConnectionTests {
         }
         try await withServer(limits: limits, routes: ServerTests.routes) { port in
             let slow = try await RawSocket.connect(port)
-            let idle = try await RawSocket.connect(port)
             try await slow.send("GET /hello HTTP/1.1\r\nHo")
             let answer = try await slow.receiveAll()
             #expect(answer.hasPrefix("HTTP/1.1 408 "))
             #expect(answer.components(separatedBy: "HTTP/1.1 ").count == 2)
             #expect(answer.contains("\r\nConnection: close\r\n"))
+            #expect(try await RawSocket.connect(port).receiveAll().isEmpty)
+        }
+    }
+
+    @Test("One that has been answered and is idle then is closed without a word")
+    func idleAfterAnswer() async throws {
+        try await withServer(limits: Self.limits { $0.idle = .seconds(5) }, routes: ServerTests.routes) { port in
+            let idle = try await RawSocket.connect(port)
             #expect(try await Self.ask(idle)?.hasPrefix("HTTP/1.1 200 ") == true)
             #expect(try await idle.receiveAll().isEmpty)
+        }
+    }
+
+    @Test("Who goes on sending slowly after the 413 is not reset for as long as something comes")
+    func slowBodyAfterRefusal() async throws {
+        try await withServer(limits: Self.limits { $0.bodySize = 10 }, routes: ServerTests.routes) { port in
+            let socket = try await RawSocket.connect(port)
+            try await socket.send("POST /length HTTP/1.1\r\nHost: x\r\nContent-Length: 11\r\n\r\n")
+            for _ in 0..<6 {
+                // Longer, all in all, than one that says nothing may stay.
+                try await Task.sleep(for: .milliseconds(500))
+                try await socket.send("x")
+            }
+            #expect(try await socket.receiveAll().hasPrefix("HTTP/1.1 413 "))
         }
     }
 

@@ -176,6 +176,25 @@ struct ShippingServiceTests {
         }
     }
 
+    @Test("Where the only address is refused the courier is asked once more, and then when there is another")
+    func refusedAddress() async throws {
+        try await withShipping { service, _ in
+            courier.answer(.success(.refused(version: 1, reason: "unknown_address")))
+            try await service.receive(address(1))
+            try await service.receive(confirmed)
+            try await service.settle()
+            courier.answer(.success(.unknown))
+            try await service.advance(by: .seconds(6 * 3_600))
+            #expect(courier.asked == ["book 1", "look up"])
+            #expect(try await service.backlog().scheduled == 0)
+            courier.answer(nil)
+            try await service.receive(address(2))
+            try await service.settle()
+            #expect(courier.asked.last == "book 2")
+            #expect(try await service.backlog().scheduled == 1)
+        }
+    }
+
     @Test("A courier that lies leaves a dead letter, and nothing is told")
     func lies() async throws {
         try await withShipping { service, _ in

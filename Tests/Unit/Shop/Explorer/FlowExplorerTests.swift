@@ -32,7 +32,14 @@ private struct FlowExplorer {
         let step: FlowWorld.Step?
     }
 
-    func explore(orders: Int) -> Report {
+    /// On a thread of its own: it computes for seconds, and the threads of the pool are everybody's.
+    func explore(orders: Int) async -> Report {
+        await withCheckedContinuation { done in
+            Thread.detachNewThread { done.resume(returning: walk(orders: orders)) }
+        }
+    }
+
+    private func walk(orders: Int) -> Report {
         var report = Report()
         let start = FlowWorld(orders: orders, goods, troubles: troubles)
         var seen: Set = [start.key]
@@ -219,16 +226,16 @@ struct FlowExplorerTests {
     private static let without: Set = ["cancelled/voided/rejected", "rejected/voided/rejected"]
 
     @Test("One order and a piece for it: cancelled, late, unpaid, unanswered and retried at any moment")
-    func one() {
-        let report = FlowExplorer(goods: .init(pieces: 1), troubles: .all).explore(orders: 1)
+    func one() async {
+        let report = await FlowExplorer(goods: .init(pieces: 1), troubles: .all).explore(orders: 1)
         #expect(report.faults == [])
         #expect(report.worlds == 847)
         #expect(report.outcomes == Self.confirmed.union(Self.cancelled).union(Self.rejected))
     }
 
     @Test("One order and nothing in stock")
-    func none() {
-        let report = FlowExplorer(goods: .init(pieces: 0), troubles: .all).explore(orders: 1)
+    func none() async {
+        let report = await FlowExplorer(goods: .init(pieces: 0), troubles: .all).explore(orders: 1)
         #expect(report.faults == [])
         #expect(report.worlds == 32)
         #expect(report.outcomes == Self.without)
@@ -236,9 +243,9 @@ struct FlowExplorerTests {
 
     /// With all troubles there are 656,321 worlds (`WARREN_TEST_EXPLORER=full`, five minutes), and they end the same ways.
     @Test("Two orders and the last piece: the one that is paid too late for it gets its money back")
-    func two() {
+    func two() async {
         let isFull = ProcessInfo.processInfo.environment["WARREN_TEST_EXPLORER"] == "full"
-        let report = FlowExplorer(
+        let report = await FlowExplorer(
             goods: .init(pieces: 1),
             troubles: isFull ? [.silence, .slowRefunds, .deadlines] : []
         )
@@ -252,9 +259,9 @@ struct FlowExplorerTests {
     }
 
     @Test("One order with a coupon and points, and no Inventory: with all troubles")
-    func couponAndPoints() {
+    func couponAndPoints() async {
         for points: Int64 in [0, 200] {
-            let report = FlowExplorer(goods: .init(hasCoupon: true, points: points), troubles: .all)
+            let report = await FlowExplorer(goods: .init(hasCoupon: true, points: points), troubles: .all)
                 .explore(orders: 1)
             #expect(report.faults == [])
             #expect(report.worlds == (points == 0 ? 361 : 2_835))
@@ -264,10 +271,10 @@ struct FlowExplorerTests {
 
     /// With all troubles too, by hand (`WARREN_TEST_EXPLORER=full`).
     @Test("One order with stock, coupon and points")
-    func everything() {
+    func everything() async {
         let isFull = ProcessInfo.processInfo.environment["WARREN_TEST_EXPLORER"] == "full"
         let goods = FlowWorld.Goods(pieces: 1, hasCoupon: true, points: 200)
-        let report = FlowExplorer(goods: goods, troubles: isFull ? .all : [], limit: 700_000).explore(orders: 1)
+        let report = await FlowExplorer(goods: goods, troubles: isFull ? .all : [], limit: 700_000).explore(orders: 1)
         #expect(report.faults == [])
         #expect(isFull || report.worlds == 6_770)
         #expect(report.outcomes.contains("confirmed/captured/confirmed/confirmed/spent"))
@@ -276,8 +283,8 @@ struct FlowExplorerTests {
     }
 
     @Test("Two orders of one customer and one coupon: one of them gets it, or none")
-    func oneCoupon() {
-        let report = FlowExplorer(goods: .init(hasCoupon: true), troubles: []).explore(orders: 2)
+    func oneCoupon() async {
+        let report = await FlowExplorer(goods: .init(hasCoupon: true), troubles: []).explore(orders: 2)
         #expect(report.faults == [])
         #expect(report.worlds == 37_442)
         #expect(report.outcomes.isSuperset(of: Self.confirmed.union(["rejected/voided/rejected"])))
@@ -285,8 +292,8 @@ struct FlowExplorerTests {
     }
 
     @Test("Two orders of one customer, and points for one of them")
-    func onePoints() {
-        let report = FlowExplorer(goods: .init(points: 200), troubles: []).explore(orders: 2)
+    func onePoints() async {
+        let report = await FlowExplorer(goods: .init(points: 200), troubles: []).explore(orders: 2)
         #expect(report.faults == [])
         #expect(report.worlds == 2_842)
         #expect(

@@ -305,6 +305,17 @@ private struct ClosedBooks: ProviderBooks {
         }
     }
 
+    @Test("What has been decided about a dispute stays, whatever is said of it afterwards")
+    func decided() {
+        let money = Money(amount: 1250, currency: "EUR")
+        for decision in [DisputeState.won, .lost] {
+            var contest = Contest(id: "dp", orderID: "o", reason: "fraudulent", total: money, state: .opened)
+            let news = ([.opened, decision] + DisputeState.allCases).map { contest.take($0) }
+            #expect(news == [false, true] + DisputeState.allCases.map { _ in false })
+            #expect(contest.state == decision)
+        }
+    }
+
     @Test("The decision about a dispute is heard of before its beginning: it alone is told")
     func decisionFirst() async throws {
         try await PaymentDesk.open { desk async throws in
