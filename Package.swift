@@ -95,7 +95,9 @@ let documents: [String: [String]] = [
 /// What customers read unless a user has written it anew.
 let mailTemplates = ["en", "ko"].flatMap { language in
     ["reasons.\(language).txt"]
-        + ["confirmed", "rejected", "cancelled", "refunded", "dispatched"].flatMap { mail in
+        + [
+            "confirmed", "rejected", "cancelled", "refunded", "dispatched", "partly-cancelled", "partly-refunded",
+        ].flatMap { mail in
             ["\(mail).\(language).txt", "\(mail).\(language).html"]
         }
 }

@@ -15,6 +15,12 @@ struct AnalyticsHandlers: Sendable {
         subscriber.on(OrderCancelled.self) { event, delivery in
             try await tell(try OrderRecord(delivery.envelope, orderID: event.orderID, total: event.total))
         }
+        subscriber.on(OrderLinesCancelled.self) { event, delivery in
+            try await tell(try OrderRecord(delivery.envelope, orderID: event.orderID, total: event.total))
+        }
+        subscriber.on(OrderPartlyRefunded.self) { event, delivery in
+            try await tell(try OrderRecord(delivery.envelope, orderID: event.orderID, total: event.total))
+        }
         subscriber.on(OrderRefunded.self) { event, delivery in
             try await tell(
                 try OrderRecord(delivery.envelope, orderID: event.orderID, total: event.total, reason: event.reason)

@@ -8,7 +8,8 @@ import json, os, pathlib, sys, time, urllib.error, urllib.parse, urllib.request
 
 order, platform = os.environ.get("ORDER_URL", "http://127.0.0.1:9081"), os.environ.get("PLATFORM_URL", "http://127.0.0.1:8090")
 token, key = os.environ.get("ORDER_TOKEN"), os.environ.get("PLATFORM_KEY", "sk_test_sandbox")
-types = [f"dev.warren.order.{moment}" for moment in ("confirmed", "cancelled", "refunded")]
+types = [f"dev.warren.order.{moment}" for moment in
+         ("confirmed", "lines-cancelled", "cancelled", "partly-refunded", "refunded")]
 place = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else "position.txt")
 
 def call(url, bearer, body=None):

@@ -28,6 +28,10 @@ struct InventoryHandlers: Sendable {
         subscriber.on(OrderRejected.self) { event, delivery in
             try await delivery.commit { try room.orderEnded(event.orderID, at: now(), in: $0) }
         }
+        subscriber.on(OrderLinesCancelled.self) { event, delivery in
+            let lines = event.lines.map { Reservation.Line(sku: $0.sku, quantity: $0.quantity) }
+            try await delivery.commit { try room.linesCancelled(event.orderID, lines, at: now(), in: $0) }
+        }
         subscriber.on(ReservationExpiryDue.self) { event, delivery in
             try await delivery.commit {
                 try room.expiryDue(event.reservationID, of: event.owner, at: now(), in: $0)

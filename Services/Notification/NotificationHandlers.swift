@@ -17,6 +17,12 @@ struct NotificationHandlers: Sendable {
         subscriber.on(OrderRejected.self) { event, delivery in try await send(delivery) { MailContent(event) } }
         subscriber.on(OrderCancelled.self) { event, delivery in try await send(delivery) { try MailContent(event) } }
         subscriber.on(OrderDispatched.self) { event, delivery in try await send(delivery) { MailContent(event) } }
+        subscriber.on(OrderLinesCancelled.self) { event, delivery in
+            try await send(delivery) { try MailContent(event) }
+        }
+        subscriber.on(OrderPartlyRefunded.self) { event, delivery in
+            try await send(delivery) { try MailContent(event) }
+        }
         subscriber.on(OrderRefunded.self) { event, delivery in try await send(delivery) { try MailContent(event) } }
     }
 

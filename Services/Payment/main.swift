@@ -59,6 +59,7 @@ await runService(service) { context in
     let logger = context.logger.labelled("payment")
     let payments = PaymentHandlers(events: context.events, provider: gateway, logger: logger)
     payments.register(on: context.subscriber)
+    PartRefundHandlers(events: context.events, provider: gateway, logger: logger).register(on: context.subscriber)
     NoticeHandlers(events: context.events, books: gateway, provider: gateway, payments: payments, logger: logger)
         .register(on: context.subscriber)
     PaymentAPI(database: context.database).register { context.route($0, $1, $2) }

@@ -116,6 +116,56 @@ struct PointsDesk: Sendable {
         }
     }
 
+    /// Some of an order's lines are cancelled: what they had spent comes back first, and their share of what was earned is taken
+    /// back from that.
+    func linesCancelled(_ event: OrderLinesCancelled, at now: Int64, in transaction: Transaction) throws {
+        let reference = "\(event.orderID)/\(event.number)"
+        var (givenBack, takenBack) = (Int64(0), Int64(0))
+        if let points = event.points {
+            guard let before = try orders.spending(of: event.orderID, in: transaction) else {
+                throw HandlerError.permanent(
+                    "points.unknown-order",
+                    "points are to go back of an order that has spent none here: Points may be restored from a backup"
+                )
+            }
+            var spending = before
+            guard let posting = spending.linesCancelled(giving: points, reference, at: now) else {
+                throw HandlerError.permanent(
+                    "points.other-amount",
+                    "\(points) points of order \(event.orderID) are to go back, and it has spent fewer, or they went back already"
+                )
+            }
+            try orders.update(spending, from: before, in: transaction)
+            try ledger.write(posting, at: now, in: transaction)
+            givenBack = points
+        }
+        if let before = try orders.earning(of: event.orderID, in: transaction) {
+            var earning = before
+            let balance = try before.account.map { try ledger.balance(of: $0, in: transaction) } ?? 0
+            let cancelled = event.lines.reduce(0) { $0 + $1.unitPrice * Int64($1.quantity) }
+            let posting = earning.linesCancelled(
+                leaving: event.total.amount,
+                of: cancelled,
+                reference,
+                given: balance,
+                at: now
+            )
+            if let posting {
+                try orders.update(earning, from: before, in: transaction)
+                try write(posting, at: now, in: transaction)
+                takenBack = earning.takenBack - before.takenBack
+            }
+        }
+        guard givenBack > 0 || takenBack > 0 else { return }
+        try orders.insertPart(
+            reference,
+            of: event.orderID,
+            givenBack: givenBack,
+            takenBack: takenBack,
+            in: transaction
+        )
+    }
+
     private func carryOut(_ change: Spending.Change, at now: Int64, in transaction: Transaction) throws {
         if let posting = change.posting { try ledger.write(posting, at: now, in: transaction) }
         switch change.announcement {

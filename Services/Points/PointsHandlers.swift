@@ -26,6 +26,9 @@ struct PointsHandlers: Sendable {
         subscriber.on(OrderRejected.self) { event, delivery in
             try await delivery.commit { try desk.orderRejected(event, at: now(), in: $0) }
         }
+        subscriber.on(OrderLinesCancelled.self) { event, delivery in
+            try await delivery.commit { try desk.linesCancelled(event, at: now(), in: $0) }
+        }
         subscriber.on(PaymentTopUpCaptured.self) { event, delivery in
             try await delivery.commit { try desk.topUpCaptured(event, at: now(), in: $0) }
         }

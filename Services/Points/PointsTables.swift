@@ -4,6 +4,6 @@ import Database
 enum PointsTables {
     static let migrations = MigrationSet(
         "points",
-        [Ledger.migration, OrderPointsStore.migration, ChargeStore.migration]
+        [Ledger.migration, OrderPointsStore.migration, ChargeStore.migration, OrderPointsStore.partMigration]
     )
 }

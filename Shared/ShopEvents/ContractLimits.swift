@@ -26,4 +26,6 @@ public enum ContractLimits {
     public static let points: ClosedRange<Int64> = 1...999_999_999_999
     /// Addresses of one order.
     public static let addressVersion = 1...1_000
+    /// Partial cancellations of one order.
+    public static let partNumber = 1...1_000
 }

@@ -264,7 +264,7 @@ public struct OrderRefunded: Event, Equatable {
     public var orderID: String
     /// Who ordered.
     public var customer: Customer
-    /// What was paid back.
+    /// What was paid back, without what partial cancellations had given back.
     public var total: Money
     /// Why it went back, as a stable code; nil after a cancel.
     ///
@@ -302,6 +302,75 @@ public struct OrderShippingAddressChanged: Event, Equatable {
         self.orderID = orderID
         self.address = address
         self.version = version
+    }
+}
+
+/// Some of what was ordered is cancelled; the rest of the order stays as it is.
+public struct OrderLinesCancelled: Event, Equatable {
+    /// On the wire `dev.warren.order.lines-cancelled`.
+    public static let type: EventType = "dev.warren.order.lines-cancelled"
+    /// Order.
+    public static let source: String? = "/order-service"
+    /// The order.
+    public var orderID: String
+    /// Who ordered.
+    public var customer: Customer
+    /// Which partial cancellation of the order it is, from 1.
+    public var number: Int
+    /// What is cancelled.
+    public var lines: [OrderLine]
+    /// The sum of the lines that are left.
+    public var total: Money
+    /// What the card gets back: its share of what is cancelled; nil where that is nothing.
+    public var refund: Money?
+    /// How many points are the customer's again; nil where none are.
+    public var points: Int64?
+    /// The order.
+    public var subject: String { orderID }
+
+    /// Makes the event.
+    public init(
+        orderID: String,
+        customer: Customer,
+        number: Int,
+        lines: [OrderLine],
+        total: Money,
+        refund: Money? = nil,
+        points: Int64? = nil
+    ) {
+        self.orderID = orderID
+        self.customer = customer
+        self.number = number
+        self.lines = lines
+        self.total = total
+        self.refund = refund
+        self.points = points
+    }
+}
+
+/// The customer has the money of a partial cancellation back.
+public struct OrderPartlyRefunded: Event, Equatable {
+    /// On the wire `dev.warren.order.partly-refunded`.
+    public static let type: EventType = "dev.warren.order.partly-refunded"
+    /// Order.
+    public static let source: String? = "/order-service"
+    /// The order.
+    public var orderID: String
+    /// Who ordered.
+    public var customer: Customer
+    /// The partial cancellation.
+    public var number: Int
+    /// What was paid back for it.
+    public var total: Money
+    /// The order.
+    public var subject: String { orderID }
+
+    /// Makes the event.
+    public init(orderID: String, customer: Customer, number: Int, total: Money) {
+        self.orderID = orderID
+        self.customer = customer
+        self.number = number
+        self.total = total
     }
 }
 

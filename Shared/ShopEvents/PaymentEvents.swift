@@ -91,6 +91,32 @@ public struct PaymentRefunded: Event, Equatable {
     }
 }
 
+/// A part of a captured payment went back to the customer, for a partial cancellation.
+public struct PaymentPartlyRefunded: Event, Equatable {
+    /// On the wire `dev.warren.payment.partly-refunded`.
+    public static let type: EventType = "dev.warren.payment.partly-refunded"
+    /// Payment.
+    public static let source: String? = "/payment-service"
+    /// The order that had been paid.
+    public var orderID: String
+    /// The partial cancellation, `OrderLinesCancelled.number`.
+    public var number: Int
+    /// The provider's id of the refund, `re_…`.
+    public var refundID: String
+    /// What was paid back.
+    public var total: Money
+    /// The order that had been paid.
+    public var subject: String { orderID }
+
+    /// Makes the event.
+    public init(orderID: String, number: Int, refundID: String, total: Money) {
+        self.orderID = orderID
+        self.number = number
+        self.refundID = refundID
+        self.total = total
+    }
+}
+
 /// A payment was called off before anything was charged; it is not to be charged any more.
 ///
 /// A charge that comes to light all the same is told (`PaymentCaptured`) and given back (`PaymentRefunded`).

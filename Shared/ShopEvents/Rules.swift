@@ -203,6 +203,40 @@ extension OrderRefunded {
     }
 }
 
+extension OrderLinesCancelled {
+    /// - Throws: `EventFault` that names the field whose rule is broken.
+    public func validate() throws(EventFault) {
+        try Rule.text(orderID, "orderID")
+        try customer.validate()
+        try Rule.range(number, ContractLimits.partNumber, "number")
+        try Rule.count(lines.count, ContractLimits.lineCount, "lines")
+        for index in lines.indices { try lines[index].validate(at: index) }
+        try total.validate()
+        try refund?.validate("refund")
+        if let points { try Rule.range(points, ContractLimits.points, "points") }
+    }
+}
+
+extension OrderPartlyRefunded {
+    /// - Throws: `EventFault` that names the field whose rule is broken.
+    public func validate() throws(EventFault) {
+        try Rule.text(orderID, "orderID")
+        try customer.validate()
+        try Rule.range(number, ContractLimits.partNumber, "number")
+        try total.validate()
+    }
+}
+
+extension PaymentPartlyRefunded {
+    /// - Throws: `EventFault` that names the field whose rule is broken.
+    public func validate() throws(EventFault) {
+        try Rule.text(orderID, "orderID")
+        try Rule.range(number, ContractLimits.partNumber, "number")
+        try Rule.text(refundID, "refundID")
+        try total.validate()
+    }
+}
+
 extension PaymentCaptured {
     /// - Throws: `EventFault` that names the field whose rule is broken.
     public func validate() throws(EventFault) {

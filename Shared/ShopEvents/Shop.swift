@@ -36,8 +36,9 @@ public enum Shop {
         ProductListed.self, ProductPriceChanged.self, StockChanged.self, OrderPlaced.self,
         OrderShippingAddressChanged.self, StockReserved.self, StockRejected.self, CouponRedeemed.self,
         CouponRejected.self, OrderAccepted.self, PointsSpent.self, PointsRejected.self, OrderPaymentRequested.self,
-        OrderConfirmed.self, OrderRejected.self, OrderCancelled.self, OrderRefunded.self, OrderDispatched.self,
-        PaymentCaptured.self, PaymentDeclined.self, PaymentRefundRequested.self, PaymentRefunded.self,
+        OrderConfirmed.self, OrderRejected.self, OrderCancelled.self, OrderRefunded.self,
+        OrderLinesCancelled.self, OrderPartlyRefunded.self, OrderDispatched.self, PaymentCaptured.self,
+        PaymentDeclined.self, PaymentRefundRequested.self, PaymentRefunded.self, PaymentPartlyRefunded.self,
         PaymentVoided.self, PaymentDisputed.self, StockConfirmed.self, StockReleased.self, CouponConfirmed.self,
         CouponReleased.self, PointsRestored.self, ShipmentDispatched.self, ShipmentDelivered.self,
         ShipmentRefused.self, PointsChargeRequested.self, PaymentTopUpCaptured.self, PaymentTopUpDeclined.self,
@@ -57,12 +58,16 @@ public enum Shop {
             .init("order", to: payments + guests.flatMap(\.answers)),
             .init(
                 "payment",
-                to: [OrderPaymentRequested.type, OrderCancelled.type] + (waits ? [OrderRejected.type] : [])
+                to: [OrderPaymentRequested.type, OrderCancelled.type, OrderLinesCancelled.type]
+                    + (waits ? [OrderRejected.type] : [])
                     + (contexts.contains(.points) ? [PointsChargeRequested.type] : [])
             ),
             .init(
                 "notification",
-                to: [OrderConfirmed.type, OrderRejected.type, OrderCancelled.type, OrderRefunded.type]
+                to: [
+                    OrderConfirmed.type, OrderRejected.type, OrderCancelled.type, OrderRefunded.type,
+                    OrderLinesCancelled.type, OrderPartlyRefunded.type,
+                ]
                     + (contexts.contains(.shipping) ? [OrderDispatched.type] : [])
             ),
         ]
@@ -71,7 +76,7 @@ public enum Shop {
 
     private static let payments = [
         PaymentCaptured.type, PaymentDeclined.type, PaymentRefundRequested.type, PaymentRefunded.type,
-        PaymentVoided.type, PaymentDisputed.type,
+        PaymentPartlyRefunded.type, PaymentVoided.type, PaymentDisputed.type,
     ]
 }
 
@@ -90,9 +95,10 @@ extension Shop.Context {
     fileprivate var hears: [EventType] {
         let ends = [OrderConfirmed.type, OrderRejected.type, OrderCancelled.type]
         return switch self {
-        case .inventory, .coupon: [OrderPlaced.type] + ends
+        case .inventory: [OrderPlaced.type] + ends + [OrderLinesCancelled.type]
+        case .coupon: [OrderPlaced.type] + ends
         case .points:
-            [OrderAccepted.type] + ends
+            [OrderAccepted.type] + ends + [OrderLinesCancelled.type]
                 + [PaymentTopUpCaptured.type, PaymentTopUpDeclined.type, PaymentTopUpRefunded.type]
         case .shipping: [OrderShippingAddressChanged.type] + ends
         }

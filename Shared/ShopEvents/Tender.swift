@@ -23,6 +23,9 @@ public enum Tender {
         return .multiple(of: step)
     }
 
+    /// What an amount of that currency has to be a multiple of, in minor units.
+    public static func step(in code: String) -> Int64 { steps[code] ?? 1 }
+
     /// Whether there are amounts of that currency that are taken; the code is ISO 4217's, in capital letters.
     public static func takes(_ code: String) -> Bool {
         Currency(code: code) != nil && !refused.contains(code)

@@ -73,6 +73,45 @@ extension EndToEnd {
             }
         }
 
+        @Test("gives back the share of what is cancelled, to card and points, and the rest when all is, each once")
+        func partlyCancelled() async throws {
+            try await open { shop in
+                let coupon = try await shop.claimCoupon()
+                let id = try await shop.buy(4, coupon: coupon, points: 400, isShipped: false)
+                try await shop.waitFor("confirmed", order: id)
+                try await shop.waitForField("stockStatus", "confirmed", order: id)
+                try await shop.waitForField("couponStatus", "confirmed", order: id)
+                // 50.00 EUR less 5.00 and 4.00.
+                try await shop.waitForPoints(1000 - 400 + 41)
+                let kept = JSONValue.object(["lines": [["sku": "tea-500", "quantity": 3]]])
+                let answer = try await shop.probe(.order).put("/orders/\(id)/lines", kept)
+                #expect(answer.status == 202, "\(answer.text)")
+                let again = try await shop.probe(.order).put("/orders/\(id)/lines", kept)
+                #expect(again.status == 200, "\(again.text)")
+                try await shop.waitForMail("A part of your order", about: id)
+                let order = try await eventually("the part of order \(id) is refunded", within: .seconds(90)) {
+                    let order = try await shop.order(id)
+                    return order["cancelled"].elements.first?["refundStatus"].text == "completed" ? order : nil
+                }
+                #expect(order["status"].text == "confirmed")
+                #expect(order["cancelled"].elements.first?["refund"]["amount"].integer == 1025)
+                #expect(order["cancelled"].elements.first?["points"].integer == 100)
+                try await shop.waitForPoints(641 + 100 - 10)
+                _ = try await eventually("a piece is back", within: .seconds(90)) {
+                    try await shop.books() == "17 on hand, 0 reserved" ? true : nil
+                }
+                #expect(try await shop.refunds(of: id) == 1)
+                try await shop.cancel(id)
+                try await shop.waitForPayment("refunded", order: id)
+                try await shop.waitForField("pointsStatus", "restored", order: id)
+                try await shop.waitForStock("released", order: id)
+                try await shop.waitForPoints(1000)
+                #expect(try await shop.books() == "20 on hand, 0 reserved")
+                #expect(try await shop.refunds(of: id) == 2)
+                try await shop.expectNothingIsLost()
+            }
+        }
+
         @Test("takes orders while Coupon is away; those that have one wait for it, and no other does")
         func couponAway() async throws {
             try await open { shop in

@@ -44,9 +44,21 @@ public struct HTTPProbe: Sendable {
 
     /// POST of a JSON value, or of nothing.
     public func post(_ path: String, _ body: JSONValue? = nil, headers: [String: String] = [:]) async throws -> Reply {
-        guard let body else { return try await send("POST", path, headers: headers) }
+        try await send("POST", path, body, headers: headers)
+    }
+
+    /// Sends a `PUT`.
+    public func put(_ path: String, _ body: JSONValue) async throws -> Reply { try await send("PUT", path, body) }
+
+    private func send(
+        _ method: String,
+        _ path: String,
+        _ body: JSONValue?,
+        headers: [String: String] = [:]
+    ) async throws -> Reply {
+        guard let body else { return try await send(method, path, headers: headers) }
         return try await send(
-            "POST",
+            method,
             path,
             headers: ["Content-Type": "application/json"].merging(headers) { _, given in given },
             body: body.bytes

@@ -16,8 +16,11 @@ class Placed:
 
     def __init__(self, order, answer, coupon):
         self.order, self.id, self.coupon = order, answer["id"], coupon
+        self.lines = answer["lines"]
         # Its cancellation was taken.
         self.is_cancelled = False
+        # How many of each article the customer was told that they keep; None where nobody told them.
+        self.kept = None
         # Addresses that the shop took, by the order in which it did.
         self.addresses = [order.address] if order.address else []
 
@@ -208,13 +211,15 @@ class Customers:
         """The customer's next deed, after a pause, and then the others."""
         if not steps:
             return
-        pause, deed, address = steps[0]
+        pause, deed, detail = steps[0]
 
         def task():
             if deed == "cancel":
                 self.cancel(placed)
+            elif deed == "keep":
+                self.keep(placed, detail)
             else:
-                self.change_address(placed, address)
+                self.change_address(placed, detail)
             self.step(placed, steps[1:])
 
         self.later(self.now + pause, task)
@@ -227,6 +232,24 @@ class Customers:
                 self.strange.append(f"cancelling {placed.id} was answered {answer}")
         if status in (200, 202):
             placed.is_cancelled = True
+
+    def keep(self, placed, shares):
+        """Wants that share of each line, and no more; an order that is not decided is asked again for a while."""
+        lines = [
+            {"sku": line["sku"], "quantity": int(line["quantity"] * share)} for line, share in zip(placed.lines, shares)
+        ]
+        path, patience = f"/orders/{quoted(placed.id)}/lines", self.now + 8
+        while True:
+            status, answer = self.until("order", "PUT", path, {"lines": lines}, expected=(409,))
+            if status != 409 or kind_of(answer) != "order-undecided" or self.now > patience:
+                break
+            time.sleep(0.3)
+        known = ("order-undecided", "order-rejected", "order-ended", "order-dispatched", "order-left-empty")
+        if status == 409 and kind_of(answer) not in known:
+            with self.lock:
+                self.strange.append(f"{placed.id} with {lines} was answered {answer}")
+        if status in (200, 202):
+            placed.kept = {line["sku"]: line["quantity"] for line in lines}
 
     def change_address(self, placed, address):
         path = f"/orders/{quoted(placed.id)}/shipping-address"

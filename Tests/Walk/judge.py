@@ -10,7 +10,7 @@ import json
 # One hundredth of what the card pays: Points' default.
 EARNED_PER_POINT = 100
 ENDS = ("order.confirmed", "order.rejected", "order.cancelled")
-MAILED = (*ENDS, "order.refunded", "order.dispatched")
+MAILED = (*ENDS, "order.refunded", "order.lines-cancelled", "order.partly-refunded", "order.dispatched")
 
 
 class Judge:
@@ -59,6 +59,12 @@ class Judge:
                 yield f"{id} is {status}"
             elif said[status] != 1 or (said["rejected"] and said["cancelled"]) or any(count > 1 for count in said.values()):
                 yield f"{id} is {status} and said {dict(said)}"
+            for part in order.get("cancelled", []):
+                if part["refundStatus"] == "requested":
+                    yield f"{id}: the money of its part {part['number']} is not back"
+            placed = self.customers.placed.get(id)
+            if placed and placed.kept is not None and nonzero(placed.kept) != nonzero(self.left(order)):
+                yield f"{id} has {nonzero(self.left(order))} left, and its customer was told {nonzero(placed.kept)}"
             if id in self.customers.placed and self.customers.placed[id].is_cancelled and status != "cancelled":
                 yield f"{id} is {status}, and its customer was told that it is cancelled"
             if payment in ("requested", "refunding") or (status != "confirmed" and payment == "captured"):
@@ -74,6 +80,20 @@ class Judge:
             if wrong:
                 yield f"{id} is {status} and {wrong}"
 
+    def left(self, order):
+        """How many of each article are left of an order."""
+        left = collections.Counter()
+        for line in order["lines"]:
+            left[line["sku"]] += line["quantity"]
+        for part in order.get("cancelled", []):
+            for line in part["lines"]:
+                left[line["sku"]] -= line["quantity"]
+        return left
+
+    def parts(self, order):
+        """What has gone back to the card for partial cancellations, one amount each."""
+        return [part["refund"]["amount"] for part in order.get("cancelled", []) if "refund" in part]
+
     def due(self, order):
         return order["due"]["amount"] if "due" in order else order["total"]["amount"]
 
@@ -84,6 +104,11 @@ class Judge:
             lines = sum(line["quantity"] * line["unitPrice"] for line in order["lines"])
             if lines != total:
                 yield f"{id} has lines of {lines} and a total of {total}"
+            if any(count < 0 for count in self.left(order).values()):
+                yield f"{id} has less than nothing left: {dict(self.left(order))}"
+            gone = sum(line["quantity"] * line["unitPrice"] for part in order.get("cancelled", []) for line in part["lines"])
+            if sum(self.parts(order)) != self.due(order) * gone // total:
+                yield f"{id} is due {self.due(order)} of {total}, {gone} of it are cancelled, and {self.parts(order)} go back"
             for line in order["lines"]:
                 if line["unitPrice"] not in self.customers.prices[line["sku"]]:
                     yield f"{id} has {line['sku']} at {line['unitPrice']}, which was never its price"
@@ -114,8 +139,7 @@ class Judge:
         for id, order in self.orders.items():
             wanted = collections.Counter()
             if id in self.confirmed:
-                for line in order["lines"]:
-                    wanted[line["sku"]] -= line["quantity"]
+                wanted.subtract(self.left(order))
             found = nonzero(moved.pop(id, {}))
             if found != nonzero(wanted):
                 yield f"{id} is {order['status']} and moved {found} instead of {nonzero(wanted)}"
@@ -127,8 +151,7 @@ class Judge:
         yield from (f"{id} moved stock and is no order" for id in moved)
         taken = collections.Counter()
         for id in self.confirmed:
-            for line in self.orders[id]["lines"]:
-                taken[line["sku"]] += line["quantity"]
+            taken.update(self.left(self.orders[id]))
         for row in self.books.rows("inventory", "SELECT sku, on_hand, reserved FROM products"):
             left = given[row["sku"]] - taken[row["sku"]]
             if row["on_hand"] != left or row["reserved"]:
@@ -194,7 +217,8 @@ class Judge:
         sums, own, books = collections.Counter(), collections.Counter(), collections.defaultdict(collections.Counter)
         for entry in entries:
             sums[entry["posting"]] += entry["points"]
-            books[entry["reference"]][entry["book"]] += entry["points"]
+            # A partial cancellation's is that of the order, with its number.
+            books[entry["reference"].partition("/")[0]][entry["book"]] += entry["points"]
             if entry["book"] == "customer":
                 own[entry["customer"]] += entry["points"]
         yield from (f"posting {number} comes to {sum}" for number, sum in sums.items() if sum)
@@ -205,9 +229,14 @@ class Judge:
         for id, order in self.orders.items():
             wanted = {"spent": 0, "earned": 0}
             if id in self.confirmed:
-                wanted["spent"] = order.get("deductions", {}).get("points", 0)
+                parts = order.get("cancelled", [])
+                wanted["spent"] = order.get("deductions", {}).get("points", 0) - sum(part.get("points", 0) for part in parts)
                 if order["customer"].get("id"):
-                    wanted["earned"] = -(self.due(order) // EARNED_PER_POINT)
+                    earned, total = self.due(order) // EARNED_PER_POINT, order["total"]["amount"]
+                    for part in parts:
+                        gone = sum(line["quantity"] * line["unitPrice"] for line in part["lines"])
+                        earned, total = earned - earned * gone // total, total - gone
+                    wanted["earned"] = -earned
             moved = {book: books[id][book] for book in wanted}
             if moved != wanted:
                 yield f"{id} is {order['status']}, and its points are {moved} instead of {wanted}"
@@ -246,13 +275,14 @@ class Judge:
         for id, order in self.orders.items():
             paid, back = charged.pop(id, []), refunded.pop(id, [])
             account = f"{id} is {order['status']}, due {self.due(order)}, charged {paid} and refunded {back}"
-            if len(paid) > 1 or len(back) > 1:
+            parts, kept = self.parts(order), id in self.confirmed
+            if len(paid) > 1 or len(back) > len(parts) + (0 if kept else 1):
                 yield account
             elif paid and paid != [self.due(order)]:
                 yield account
-            elif sum(paid) - sum(back) != (self.due(order) if id in self.confirmed else 0):
+            elif sum(paid) - sum(back) != (self.due(order) - sum(parts) if kept else 0):
                 yield account
-            elif back and order["payment"]["status"] != "refunded":
+            elif back and not kept and order["payment"]["status"] != "refunded":
                 yield f"{account}, and its payment is {order['payment']['status']}"
         charges = {row["id"] for row in self.books.rows("points", "SELECT id FROM charges")}
         for id, paid in charged.items():

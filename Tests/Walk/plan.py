@@ -99,7 +99,7 @@ class Order:
     address: dict = None
     # How often the request is sent once more under its key, whatever the answer was.
     repeats: int = 0
-    # (pause, "cancel" or "address", the address)
+    # (pause, "cancel", "address" or "keep", the address or the share of each line that stays)
     steps: list = dataclasses.field(default_factory=list)
 
     @property
@@ -135,6 +135,7 @@ class Plan:
         self.opening = self.make_opening(random.Random(f"{seed} opening"))
         chance = random.Random(f"{seed} orders")
         self.orders = [self.make_order(chance, number, rate) for number in range(orders)]
+        self.divide_orders(random.Random(f"{seed} parts"))
         self.deeds = self.make_deeds(random.Random(f"{seed} deeds"), orders)
         self.faults = sorted(self.make_faults(), key=lambda fault: fault.at)
 
@@ -209,6 +210,14 @@ class Plan:
             if chance.random() < 0.2:
                 order.steps.insert(place + 1, (chance.choice(PAUSES), "cancel", None))
         return order
+
+    def divide_orders(self, chance):
+        """Some customers want less of what they have ordered; once each, for a second wish may cross the first one's answer."""
+        for order in self.orders:
+            if chance.random() < 0.35:
+                shares = [chance.choice((0, 0, 0.4, 0.7, 1)) for _ in order.lines]
+                place = chance.randrange(len(order.steps) + 1)
+                order.steps.insert(place, (chance.choice(PAUSES), "keep", shares))
 
     def make_deeds(self, chance, orders):
         """Deliveries, new prices, claims and charges among the orders: one for every four orders."""

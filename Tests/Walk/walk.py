@@ -142,7 +142,8 @@ def run(shop, plan, options):
     states = [order["status"] for order in judge.orders.values()]
     counts = ", ".join(f"{states.count(state)} {state}" for state in sorted(set(states)))
     print(
-        f"{len(states)} orders: {counts}; {sum(weather.counts.values())} faults, {len(quiet.retried)} dead letters retried, "
+        f"{len(states)} orders: {counts}, {sum(1 for order in judge.orders.values() if 'cancelled' in order)} cancelled in part; "
+        f"{sum(weather.counts.values())} faults, {len(quiet.retried)} dead letters retried, "
         f"{len(judge.mails)} mails, {'quiet after %.0f s' % settled if settled is not None else 'never quiet'}, "
         f"{time.monotonic() - began:.0f} s"
     )

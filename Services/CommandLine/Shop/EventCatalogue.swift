@@ -50,11 +50,31 @@ enum EventCatalogue {
             OrderRejected(orderID: order, customer: customer, reason: "payment-declined"),
             OrderCancelled(orderID: order, customer: customer, total: total),
             OrderRefunded(orderID: order, customer: customer, total: total),
+            OrderLinesCancelled(
+                orderID: order,
+                customer: customer,
+                number: 1,
+                lines: [OrderLine(sku: "book-1", quantity: 1, unitPrice: 999)],
+                total: Money(amount: 1000, currency: "EUR"),
+                refund: Money(amount: 999, currency: "EUR")
+            ),
+            OrderPartlyRefunded(
+                orderID: order,
+                customer: customer,
+                number: 1,
+                total: Money(amount: 999, currency: "EUR")
+            ),
             OrderDispatched(orderID: order, customer: customer, trackingCode: "example"),
             PaymentCaptured(orderID: order, paymentID: "pi_example", total: total),
             PaymentDeclined(orderID: order, reason: "insufficient_funds"),
             PaymentRefundRequested(orderID: order, refundID: "re_example", total: total),
             PaymentRefunded(orderID: order, refundID: "re_example", total: total),
+            PaymentPartlyRefunded(
+                orderID: order,
+                number: 1,
+                refundID: "re_example",
+                total: Money(amount: 999, currency: "EUR")
+            ),
             PaymentVoided(orderID: order),
             PaymentDisputed(
                 orderID: order,

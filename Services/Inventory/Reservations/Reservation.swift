@@ -81,6 +81,8 @@ struct Reservation: Sendable, Equatable {
     struct Change: Sendable, Equatable {
         /// What becomes of the stock of each line.
         var move: StockMove?
+        /// Which lines that concerns; nil for all that the reservation has.
+        var lines: [Line]?
         /// What others are to hear.
         var announcement: Announcement?
     }
@@ -126,7 +128,7 @@ struct Reservation: Sendable, Equatable {
     let id: String
     let owner: Owner
     /// Each product once.
-    let lines: [Line]
+    private(set) var lines: [Line]
     private(set) var state: State
     private(set) var reason: Reason?
     /// When it ends, or ended, by itself: milliseconds since 1970.
@@ -322,6 +324,25 @@ extension Reservation {
         }
         become(.released, .orderEnded, at: now)
         return change(move, .released(StockReleased(orderID: id, reason: Reason.orderEnded.rawValue)))
+    }
+
+    /// Some of the order's lines are cancelled: those pieces are back.
+    ///
+    /// Order cancels lines only once it has heard that they are taken for good; what is not is left alone.
+    mutating func linesCancelled(_ cancelled: [Line], at now: Int64) -> Change? {
+        guard owner == .order, state == .confirmed else { return nil }
+        var back: [Line] = []
+        for line in Line.addedUp(cancelled) {
+            guard let place = lines.firstIndex(where: { $0.sku == line.sku }) else { continue }
+            let count = min(line.quantity, lines[place].quantity)
+            guard count > 0 else { continue }
+            back.append(Line(sku: line.sku, quantity: count))
+            lines[place] = Line(sku: line.sku, quantity: lines[place].quantity - count)
+        }
+        guard !back.isEmpty else { return nil }
+        lines.removeAll { $0.quantity == 0 }
+        updatedAt = now
+        return Change(move: .putBack, lines: back)
     }
 
     /// It was not confirmed in time.

@@ -89,7 +89,7 @@ struct ReservationStore: Sendable {
     func update(_ reservation: Reservation, from before: Stored, in transaction: Transaction) throws {
         let changed = try transaction.execute(
             """
-            UPDATE reservations SET state = $3, reason = $4, expires_at = $5, updated_at = $6
+            UPDATE reservations SET state = $3, reason = $4, expires_at = $5, updated_at = $6, lines = $7
             WHERE number = $1 AND state = $2
             """,
             before.number,
@@ -97,7 +97,8 @@ struct ReservationStore: Sendable {
             reservation.state.rawValue,
             reservation.reason?.rawValue,
             reservation.expiresAt,
-            reservation.updatedAt
+            reservation.updatedAt,
+            String(decoding: try StrictJSON.encode(reservation.lines), as: UTF8.self)
         )
         guard changed == 1 else { throw ChangedMeanwhile(id: reservation.id) }
         if before.reservation.state == .waiting, reservation.state != .waiting {

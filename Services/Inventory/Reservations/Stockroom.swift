@@ -75,6 +75,24 @@ struct Stockroom: Sendable {
         }
     }
 
+    /// Some of an order's lines are cancelled.
+    func linesCancelled(
+        _ orderID: String,
+        _ lines: [Reservation.Line],
+        at now: Int64,
+        in transaction: Transaction
+    ) throws {
+        try visit(at: now, in: transaction) { visit in
+            guard let stored = try visit.find(orderID, of: .order) else {
+                logger.warning("An order without a reservation has lines cancelled", [LogField("order.id", orderID)])
+                return
+            }
+            var reservation = stored.reservation
+            guard let change = reservation.linesCancelled(lines, at: now) else { return }
+            try visit.write(reservation, change, from: stored)
+        }
+    }
+
     // MARK: Timeouts
 
     /// A reservation was to be confirmed by now.

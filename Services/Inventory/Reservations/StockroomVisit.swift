@@ -83,13 +83,15 @@ struct StockroomVisit {
         from before: Reservation?
     ) throws {
         try transaction.moveDeadline(of: reservation, from: before)
-        if let move = change.move { try carryOut(move, of: reservation) }
+        if let move = change.move {
+            try carryOut(move, change.lines ?? reservation.lines, reference: reservation.id)
+        }
         try announce(change)
         log(reservation)
     }
 
-    private mutating func carryOut(_ move: StockMove, of reservation: Reservation) throws {
-        for line in reservation.lines {
+    private mutating func carryOut(_ move: StockMove, _ lines: [Reservation.Line], reference: String) throws {
+        for line in lines {
             // No product is ever removed: what was reserved of it is there.
             guard var product = try product(line.sku) else { continue }
             product.stock.apply(move, line.quantity)
@@ -100,7 +102,7 @@ struct StockroomVisit {
                 move == .putBack ? .returned : .confirmed,
                 of: move.onHand * line.quantity,
                 line.sku,
-                reference: reservation.id,
+                reference: reference,
                 at: now,
                 in: transaction
             )

@@ -78,6 +78,29 @@ struct MailContent: Sendable, Equatable {
         self.init(.refunded, event.orderID, event.customer, ["total": total, "late": late])
     }
 
+    /// Some of the order was cancelled.
+    init(_ event: OrderLinesCancelled) throws(UnknownCurrency) {
+        let currency = try MailContent.currency(of: event.total)
+        let items = event.lines.map { "\($0.quantity) × \($0.name ?? $0.sku)" }.joined(separator: ", ")
+        self.init(
+            .partlyCancelled,
+            event.orderID,
+            event.customer,
+            [
+                "items": items,
+                "total": currency.text(ofMinorUnits: event.total.amount),
+                "refund": event.refund.map { currency.text(ofMinorUnits: $0.amount) },
+                "points": event.points.map(String.init),
+            ]
+        )
+    }
+
+    /// The money of a partial cancellation went back.
+    init(_ event: OrderPartlyRefunded) throws(UnknownCurrency) {
+        let total = try MailContent.currency(of: event.total).text(ofMinorUnits: event.total.amount)
+        self.init(.partlyRefunded, event.orderID, event.customer, ["total": total])
+    }
+
     /// The order's parcel is on its way.
     init(_ event: OrderDispatched) {
         self.init(.dispatched, event.orderID, event.customer, ["tracking": event.trackingCode])

@@ -22,6 +22,10 @@ enum BuiltInTemplates {
         ("refunded.en.html", PackageResources.refunded_en_html),
         ("dispatched.en.txt", PackageResources.dispatched_en_txt),
         ("dispatched.en.html", PackageResources.dispatched_en_html),
+        ("partly-cancelled.en.txt", PackageResources.partly_cancelled_en_txt),
+        ("partly-cancelled.en.html", PackageResources.partly_cancelled_en_html),
+        ("partly-refunded.en.txt", PackageResources.partly_refunded_en_txt),
+        ("partly-refunded.en.html", PackageResources.partly_refunded_en_html),
         ("reasons.en.txt", PackageResources.reasons_en_txt),
         ("confirmed.ko.txt", PackageResources.confirmed_ko_txt),
         ("confirmed.ko.html", PackageResources.confirmed_ko_html),
@@ -33,6 +37,10 @@ enum BuiltInTemplates {
         ("refunded.ko.html", PackageResources.refunded_ko_html),
         ("dispatched.ko.txt", PackageResources.dispatched_ko_txt),
         ("dispatched.ko.html", PackageResources.dispatched_ko_html),
+        ("partly-cancelled.ko.txt", PackageResources.partly_cancelled_ko_txt),
+        ("partly-cancelled.ko.html", PackageResources.partly_cancelled_ko_html),
+        ("partly-refunded.ko.txt", PackageResources.partly_refunded_ko_txt),
+        ("partly-refunded.ko.html", PackageResources.partly_refunded_ko_html),
         ("reasons.ko.txt", PackageResources.reasons_ko_txt),
     ]
 }

@@ -20,6 +20,7 @@ struct OrderAPI: Sendable {
         Route(method: "GET", pattern: "/orders") { try await $0.list($1) },
         Route(method: "GET", pattern: "/orders/{id}") { try await $0.show($1) },
         Route(method: "POST", pattern: "/orders/{id}/cancel") { try await $0.cancel($1) },
+        Route(method: "PUT", pattern: "/orders/{id}/lines") { try await $0.keep($1) },
         Route(method: "PUT", pattern: "/orders/{id}/shipping-address") { try await $0.ship($1) },
     ]
 
@@ -180,6 +181,17 @@ struct OrderAPI: Sendable {
         }
     }
 
+    /// `PUT /orders/{id}/lines`: 202 when something is cancelled, 200 when no more than that was left.
+    private func keep(_ request: HTTPRequest) async throws -> HTTPResponse {
+        let id = request.parameters["id"] ?? ""
+        let caller = try request.knownCaller
+        try request.checkNoQuery()
+        let quantities = try request.decode(LinesForm.self).checked()
+        return try await change(id, caller) { order, time throws(Order.Refusal) in
+            try order.keep(quantities, by: caller.text, at: time)
+        }
+    }
+
     /// `PUT /orders/{id}/shipping-address`: 202 when the parcel is to go there, 200 when it was already.
     private func ship(_ request: HTTPRequest) async throws -> HTTPResponse {
         let id = request.parameters["id"] ?? ""
@@ -260,11 +272,25 @@ extension Order.Refusal {
                 .orderRejected,
                 detail: "A rejected order cannot be cancelled: nothing is charged, or it goes back."
             )
-        case .ended: Problem(.orderEnded, detail: "A cancelled or rejected order is not sent anywhere.")
+        case .ended: Problem(.orderEnded, detail: "The order is cancelled or rejected.")
         case .dispatched: Problem(.orderDispatched, detail: "The parcel is on its way.")
         case .notShipped: Problem(.orderNotShipped, detail: "This order is not sent by this shop.")
         case .tooManyAddresses:
             Problem(.orderEnded, detail: "This order was given more addresses than an order can have.")
+        case .undecided:
+            Problem(
+                .orderUndecided,
+                detail: "Some of it can be cancelled once it is confirmed; all of it can be cancelled at any time.",
+                headers: ["Retry-After": "1"]
+            )
+        case .moreThanLeft(let sku, let left):
+            Problem.invalidRequest([
+                Problem.Fault(field: "lines", detail: "asks for more of \(sku) than are left of it: \(left)")
+            ])
+        case .nothingLeft:
+            Problem(.orderLeftEmpty, detail: "Nothing of any price would be left: cancel the order.")
+        case .tooManyParts:
+            Problem(.orderEnded, detail: "This order was cancelled in more parts than an order can be.")
         case .contradiction, .otherAmount, .reservationContradiction, .pointsContradiction, .shippingContradiction:
             self  // No request asks for what these refuse.
         }

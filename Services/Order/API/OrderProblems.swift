@@ -3,8 +3,8 @@ import HTTP
 extension ProblemKind {
     /// What Order answers beside what every service can.
     static let ofOrder = [
-        idempotencyKeyInUse, idempotencyKeyReused, orderDispatched, orderEnded, orderNotShipped, orderRejected,
-        priceChanged,
+        idempotencyKeyInUse, idempotencyKeyReused, orderDispatched, orderEnded, orderLeftEmpty, orderNotShipped,
+        orderRejected, orderUndecided, priceChanged,
     ]
 
     static let idempotencyKeyInUse = ProblemKind(
@@ -34,9 +34,20 @@ extension ProblemKind {
     static let orderEnded = ProblemKind(
         "order-ended",
         status: 409,
-        title: "The order is not sent anywhere",
-        meaning: "The order is cancelled or rejected, or was given a thousand addresses. Its address was not changed.",
-        mend: "Place a new order with the right address."
+        title: "The order has ended",
+        meaning: """
+            The order is cancelled or rejected, or was given a thousand addresses, or was cancelled in a thousand parts. Nothing \
+            was changed.
+            """,
+        mend: "Place a new order."
+    )
+
+    static let orderLeftEmpty = ProblemKind(
+        "order-left-empty",
+        status: 409,
+        title: "Nothing would be left of the order",
+        meaning: "The lines that are to stay cost nothing, or there are none. Nothing was cancelled.",
+        mend: "Cancel the whole order with `POST /orders/{id}/cancel`."
     )
 
     static let orderNotShipped = ProblemKind(
@@ -58,6 +69,20 @@ extension ProblemKind {
         mend: """
             Nothing is left to do; `GET /orders/{id}` shows why it was rejected. Place a new order, with another payment method \
             where that was declined.
+            """
+    )
+
+    static let orderUndecided = ProblemKind(
+        "order-undecided",
+        status: 409,
+        title: "The order is not decided yet",
+        meaning: """
+            Somebody has still to say yes to the order, or takes for good what it reserved, or gives its money back: none of it can \
+            be cancelled alone until that is done. Nothing was cancelled.
+            """,
+        mend: """
+            Try again in a moment; `GET /orders/{id}` shows `confirmed` when it is decided. The whole order can be cancelled at \
+            any time, with `POST /orders/{id}/cancel`.
             """
     )
 

@@ -15,6 +15,17 @@ struct OrderView: Encodable {
         let by: String?
     }
 
+    /// A partial cancellation.
+    struct Part: Encodable {
+        let number: Int
+        let lines: [OrderLine]
+        /// What the card gets back; absent where that is nothing.
+        let refund: Money?
+        /// The points that are the customer's again; absent where none are.
+        let points: Int64?
+        let refundStatus: Order.RefundStatus
+    }
+
     let id: String
     let status: Order.Status
     let payment: Order.Payment
@@ -33,8 +44,11 @@ struct OrderView: Encodable {
     /// The courier's code where it does not take the parcel to the address.
     let shippingReason: String?
     let customer: Customer
+    /// As they were ordered.
     let lines: [OrderLine]
     let total: Money
+    /// What was cancelled of the lines, oldest first; absent where nothing was.
+    let cancelled: [Part]?
     /// What pays beside the card; absent where nothing does.
     let deductions: Deductions?
     /// What the card pays; absent where that is the total.
@@ -57,6 +71,16 @@ struct OrderView: Encodable {
         customer = order.customer
         lines = order.lines
         total = order.total
+        let parts = order.parts.enumerated().map { index, part in
+            Part(
+                number: index + 1,
+                lines: part.lines,
+                refund: part.refund.map { Money(amount: $0, currency: order.total.currency) },
+                points: part.points,
+                refundStatus: part.refundStatus
+            )
+        }
+        cancelled = parts.isEmpty ? nil : parts
         deductions = order.deductions
         due = order.deductions == nil ? nil : order.due
         placedAt = Timestamp(milliseconds: order.placedAt).description

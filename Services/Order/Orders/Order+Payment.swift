@@ -119,7 +119,7 @@ extension Order {
             payment: payment.becoming(.refunded),
             at: now
         )
-        let refunded = OrderRefunded(orderID: id, customer: customer, total: due, reason: reason)
+        let refunded = OrderRefunded(orderID: id, customer: customer, total: refundLeft, reason: reason)
         return .changed(isOpen ? [cancelled(), refunded] : [refunded])
     }
 }

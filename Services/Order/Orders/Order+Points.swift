@@ -35,8 +35,8 @@ extension Order {
     /// - Throws: `Refusal.pointsContradiction` or `.otherAmount`: an operator has to look at it.
     mutating func take(_ report: PointsReport, at now: Int64) throws(Refusal) -> Outcome {
         switch report {
-        case .spent(let points), .restored(let points):
-            guard points == deductions?.points else { throw .otherAmount }
+        case .spent(let points): guard points == deductions?.points else { throw .otherAmount }
+        case .restored(let points): guard points == pointsLeft else { throw .otherAmount }
         case .rejected: break
         }
         let isWaiting = status == .placed

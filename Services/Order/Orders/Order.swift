@@ -11,7 +11,8 @@ import ShopEvents
 ///        └──declined, no stock, too late──▶ rejected
 ///
 /// What the shop reserves comes first: the payment is asked for when stock and coupon are reserved (`Order+Reservations`) and the
-/// points are spent (`Order+Points`). Its parcel has a state of its own (`Order+Shipping`).
+/// points are spent (`Order+Points`). Its parcel has a state of its own (`Order+Shipping`), and some of its lines may be cancelled
+/// before the others (`Order+Parts`).
 ///
 /// The payment runs beside it: `requested` becomes `captured`, `declined` or `voided`, and `captured` becomes
 /// `refunded`, by way of `refunding` where that takes time. A charge may come to light after `declined` and `voided`; it
@@ -79,6 +80,8 @@ struct Order: Sendable, Equatable {
     var deductions: Deductions?
     /// Nil in a shop that does not ship.
     private(set) var shipment: Shipment?
+    /// What was cancelled of it, oldest first.
+    private(set) var parts: [Part]
     /// Oldest first; every change adds exactly one entry.
     private(set) var history: [HistoryEntry]
 
@@ -96,6 +99,7 @@ struct Order: Sendable, Equatable {
         points: PointsStatus? = nil,
         deductions: Deductions? = nil,
         shipment: Shipment? = nil,
+        parts: [Part] = [],
         history: [HistoryEntry]
     ) {
         self.id = id
@@ -110,6 +114,7 @@ struct Order: Sendable, Equatable {
         self.points = points
         self.deductions = deductions
         self.shipment = shipment
+        self.parts = parts
         self.history = history
     }
 
@@ -187,6 +192,7 @@ struct Order: Sendable, Equatable {
         reservation: (kind: Reservation, status: ReservationStatus)? = nil,
         points: PointsStatus? = nil,
         shipment: Shipment? = nil,
+        parts: [Part]? = nil,
         by caller: String? = nil,
         at now: Int64
     ) {
@@ -199,6 +205,7 @@ struct Order: Sendable, Equatable {
         }
         if let points { self.points = points }
         if let shipment { self.shipment = shipment }
+        if let parts { self.parts = parts }
         let entry = HistoryEntry(
             at: max(now, updatedAt),
             event: event,
@@ -241,6 +248,14 @@ extension Order {
         case dispatched
         /// An order can be given only so many addresses.
         case tooManyAddresses
+        /// An order that is not decided, or whose stock, coupon or money is on its way, cannot be divided.
+        case undecided
+        /// There are not so many of an article to keep.
+        case moreThanLeft(sku: String, left: Int)
+        /// Nothing of any price would be left of the order.
+        case nothingLeft
+        /// An order can be cancelled only in so many parts.
+        case tooManyParts
     }
 
     /// Cancels the order, whatever its payment is doing; Payment gives back or calls off the charge when it hears of it, and the

@@ -28,6 +28,11 @@ struct OrderHandlers: Sendable {
         subscriber.on(PaymentRefunded.self) { event, delivery in
             try await take(.refunded(event.total), of: event.orderID, delivery)
         }
+        subscriber.on(PaymentPartlyRefunded.self) { event, delivery in
+            try await take(event.orderID, delivery) { order, now throws(Order.Refusal) in
+                try order.take(refundOfPart: event.number, event.total, at: now)
+            }
+        }
         subscriber.on(PaymentVoided.self) { event, delivery in
             try await take(.voided, of: event.orderID, delivery)
         }
@@ -208,7 +213,8 @@ extension Order.Refusal {
             )
         case .otherAmount:
             .permanent("order.other-amount", "the amount reported is not that of order \(orderID)")
-        case .rejected, .ended, .dispatched, .notShipped, .tooManyAddresses:
+        case .rejected, .ended, .dispatched, .notShipped, .tooManyAddresses, .undecided, .moreThanLeft, .nothingLeft,
+            .tooManyParts:
             // Refused to customers alone; no event asks for it.
             .permanent("order.refused", "order \(orderID) cannot be changed so")
         }

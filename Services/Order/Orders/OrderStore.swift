@@ -74,6 +74,7 @@ struct OrderStore: Sendable {
                 ALTER TABLE orders ADD COLUMN dispute TEXT;
                 """
             ),
+            .init("what was cancelled of orders", "ALTER TABLE orders ADD COLUMN parts TEXT"),
         ]
     )
 
@@ -127,7 +128,8 @@ struct OrderStore: Sendable {
             """
             UPDATE orders
             SET version = $1, status = $2, payment_status = $3, payment_reason = $4, updated_at = $5, stock_status = $8,
-                coupon_status = $9, points_status = $10, deductions = $11, shipment = $12, dispute = $13
+                coupon_status = $9, points_status = $10, deductions = $11, shipment = $12, dispute = $13,
+                parts = $14
             WHERE id = $6 AND version = $7
             """,
             order.version,
@@ -142,7 +144,8 @@ struct OrderStore: Sendable {
             order.points?.rawValue,
             try order.deductions.map(JSONColumn.encode),
             try order.shipment.map(JSONColumn.encode),
-            order.payment.dispute?.rawValue
+            order.payment.dispute?.rawValue,
+            order.parts.isEmpty ? nil : try JSONColumn.encode(order.parts)
         )
         guard changed == 1 else { throw ChangedMeanwhile(orderID: order.id) }
         try appendHistory(of: order, in: transaction)
@@ -185,6 +188,7 @@ struct OrderStore: Sendable {
             points: try OrderStore.optional(row, "points_status"),
             deductions: try OrderStore.json(row, "deductions"),
             shipment: try OrderStore.json(row, "shipment"),
+            parts: try OrderStore.json(row, "parts") ?? [],
             history: history
         )
     }

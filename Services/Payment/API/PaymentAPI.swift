@@ -11,6 +11,14 @@ struct PaymentAPI: Sendable {
 
     /// A payment as clients see it; what does not apply is left out.
     private struct Answer: Encodable {
+        /// What went back for a partial cancellation, or will.
+        struct Part: Encodable {
+            let number: Int
+            let state: String
+            let total: Money
+            let refundID: String?
+        }
+
         let orderID: String
         let purpose: String
         let state: String
@@ -18,10 +26,12 @@ struct PaymentAPI: Sendable {
         let paymentID: String?
         let refundID: String?
         let declineReason: String?
+        /// Absent where there are none.
+        let parts: [Part]?
         let createdAt: String
         let updatedAt: String
 
-        init(_ payment: Payment) {
+        init(_ payment: Payment, _ parts: [PartRefund]) {
             orderID = payment.orderID
             purpose = payment.purpose.rawValue
             state = payment.state.rawValue
@@ -29,6 +39,12 @@ struct PaymentAPI: Sendable {
             paymentID = payment.paymentID
             refundID = payment.refundID
             declineReason = payment.declineReason
+            self.parts =
+                parts.isEmpty
+                ? nil
+                : parts.map {
+                    Part(number: $0.number, state: $0.state.rawValue, total: $0.money, refundID: $0.refundID)
+                }
             createdAt = Timestamp(milliseconds: payment.createdAt).description
             updatedAt = Timestamp(milliseconds: payment.updatedAt).description
         }
@@ -46,9 +62,14 @@ struct PaymentAPI: Sendable {
         }
         try request.checkNoQuery()
         let orderID = request.parameters["orderID"] ?? ""
-        guard let payment = try await database.read({ try PaymentStore().find(orderID, in: $0) }) else {
+        let found = try await database.read { transaction in
+            try PaymentStore().find(orderID, in: transaction).map {
+                ($0, try PartRefundStore().all(of: orderID, in: transaction))
+            }
+        }
+        guard let (payment, parts) = found else {
             throw Problem(.notFound, detail: "There is no payment for this order.")
         }
-        return try .json(Answer(payment))
+        return try .json(Answer(payment, parts))
     }
 }

@@ -18,6 +18,12 @@ extension Payment {
             let prefix = self == .order ? "warren" : "warren-points"
             return "\(prefix)-\(deed.rawValue)-\(PercentEncoding.encode(id))"
         }
+
+        /// The idempotency key of the refund of one part.
+        func key(part number: Int, _ id: String) -> String {
+            let prefix = self == .order ? "warren" : "warren-points"
+            return "\(prefix)-part-refund-\(number)-\(PercentEncoding.encode(id))"
+        }
     }
 
     /// What the provider is asked to do under a key.

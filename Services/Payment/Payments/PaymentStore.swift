@@ -44,6 +44,7 @@ struct PaymentStore: Sendable {
                 "ALTER TABLE payments ADD COLUMN purpose TEXT NOT NULL DEFAULT 'order'"
             ),
         ] + WebhookStore.migrations + [ContestStore.migration] + PaymentLedger.migrations
+            + [PartRefundStore.migration]
     )
 
     /// The payment of an order, if there is one.

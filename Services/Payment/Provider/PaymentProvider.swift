@@ -19,7 +19,11 @@ protocol PaymentProvider: Sendable {
     func cancel(intent: String, of payment: Payment) async throws
     /// Gives back what is left of a payment's charge, once per key.
     func refund(_ payment: Payment, paymentID: String, key: String) async throws -> RefundStatus
-    /// What the provider knows of the refunds of a payment's charge.
+    /// Gives a part of a payment's charge back, once per key.
+    func refund(_ part: PartRefund, of payment: Payment, paymentID: String) async throws -> RefundStatus
+    /// What the provider knows of the refund of a part.
+    func lookUpRefund(of part: PartRefund, of payment: Payment, paymentID: String) async throws -> RefundStatus
+    /// What the provider knows of the refunds of a payment's charge, other than of its parts.
     func lookUpRefund(of payment: Payment, paymentID: String) async throws -> RefundStatus
 }
 

@@ -74,16 +74,40 @@ struct ProviderConversation: Sendable {
         guard let paymentID = payment.paymentID, let key = payment.refundKey else {
             throw HandlerError.changedMeanwhile
         }
+        return try await refund(payment, lookUpFirst: lookUpFirst) {
+            try await provider.lookUpRefund(of: payment, paymentID: paymentID)
+        } asking: {
+            try await provider.refund(payment, paymentID: paymentID, key: key)
+        }
+    }
+
+    /// Gives a part of the money back, or finds out that it was done or is under way.
+    /// - Parameter lookUpFirst: an earlier attempt may have reached the provider.
+    func refund(_ part: PartRefund, of payment: Payment, lookUpFirst: Bool) async throws -> Refund {
+        guard let paymentID = payment.paymentID else { throw HandlerError.changedMeanwhile }
+        return try await refund(payment, lookUpFirst: lookUpFirst) {
+            try await provider.lookUpRefund(of: part, of: payment, paymentID: paymentID)
+        } asking: {
+            try await provider.refund(part, of: payment, paymentID: paymentID)
+        }
+    }
+
+    private func refund(
+        _ payment: Payment,
+        lookUpFirst: Bool,
+        by lookUp: () async throws -> RefundStatus,
+        asking ask: () async throws -> RefundStatus
+    ) async throws -> Refund {
         let status = try await explained(payment) {
             if lookUpFirst {
-                let status = try await provider.lookUpRefund(of: payment, paymentID: paymentID)
+                let status = try await lookUp()
                 if status != .none { return status }
             }
             do {
-                return try await provider.refund(payment, paymentID: paymentID, key: key)
+                return try await ask()
             } catch let failure as ProviderFailure {
                 guard case .lookUp = failure.kind else { throw failure }
-                let status = try await provider.lookUpRefund(of: payment, paymentID: paymentID)
+                let status = try await lookUp()
                 guard status != .none else { throw failure }
                 return status
             }

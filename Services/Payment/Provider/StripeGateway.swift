@@ -123,6 +123,42 @@ struct StripeGateway: PaymentProvider {
         return try Self.status(of: refunds, units: StripeAmount(payment.total)?.units ?? 0)
     }
 
+    func refund(_ part: PartRefund, of payment: Payment, paymentID: String) async throws -> RefundStatus {
+        guard let amount = StripeAmount(part.money) else {
+            throw ProviderFailure(
+                kind: .refused,
+                errorClass: "payment.amount-not-chargeable",
+                reason: "the provider cannot express the amount"
+            )
+        }
+        let parameters = [
+            ("payment_intent", paymentID), ("amount", String(amount.units)), ("metadata[order_id]", payment.orderID),
+            ("metadata[part]", String(part.number)),
+        ]
+        let answer = try await post(.refund, "/v1/refunds", parameters, key: part.key)
+        let refund = try answer.value(StripeRefund.self).checked(for: payment, paymentID: paymentID)
+        guard refund.part == part.number, refund.units == amount.units else {
+            throw ProviderFailure.contradiction(
+                "the refund is of part \(refund.part ?? 0) and \(refund.units) units, and part \(part.number) is of \(amount.units)"
+            )
+        }
+        return refund.status
+    }
+
+    func lookUpRefund(of part: PartRefund, of payment: Payment, paymentID: String) async throws -> RefundStatus {
+        let units = StripeAmount(part.money)?.units
+        let refunds = try await allRefunds(of: payment, paymentID: paymentID)
+        let own = refunds.filter { $0.part == part.number }
+        let standing = own.filter { $0.status != .failed }
+        guard standing.count <= 1, own.allSatisfy({ $0.units == units }) else {
+            throw ProviderFailure.contradiction("part \(part.number) is refunded twice, or with another amount")
+        }
+        guard standing.isEmpty, let failed = own.first else { return standing.first?.status ?? .none }
+        // One that failed is made good by hand, in the provider's dashboard, which writes nothing beside it.
+        let later = refunds.prefix { $0.id != failed.id }
+        return later.first { $0.part == nil && $0.units == units && $0.status != .failed }?.status ?? .failed
+    }
+
     /// Every refund of a payment's charge, newest first, each held against it.
     func allRefunds(of payment: Payment, paymentID: String) async throws -> [StripeRefund.Checked] {
         var refunds: [StripeRefund.Checked] = []
@@ -151,13 +187,15 @@ struct StripeGateway: PaymentProvider {
         var (back, left) = (Int64(0), units)
         var last: String?
         var pending: RefundStatus?
+        var isPart = true
         for refund in refunds {
             switch refund.status {
             case .refunded(let id):
                 back += refund.units
                 last = last ?? id
             case .pending:
-                pending = pending ?? refund.status
+                // That of a part is another's to wait for, as long as something else is left to give back.
+                if pending == nil || isPart { (pending, isPart) = (refund.status, refund.part != nil) }
             case .failed, .none:
                 continue
             }
@@ -168,8 +206,8 @@ struct StripeGateway: PaymentProvider {
             }
         }
         if let last, back == units { return .refunded(refundID: last) }
-        if let pending { return pending }
-        return refunds.contains { $0.status == .failed } ? .failed : .none
+        if let pending, left == 0 || !isPart { return pending }
+        return refunds.contains { $0.status == .failed && $0.part == nil } ? .failed : .none
     }
 
     /// Escapes a value for a quoted string of the search language.

@@ -94,6 +94,8 @@ struct StripeRefund: Decodable {
     let status: String?
     let paymentIntent: String?
     let orderID: String?
+    /// Which partial cancellation of the order it is for; nil for any other refund.
+    let part: Int?
 
     private enum CodingKeys: String, CodingKey {
         case object
@@ -113,7 +115,9 @@ struct StripeRefund: Decodable {
         currency = try? fields.decode(String.self, forKey: .currency)
         status = try? fields.decode(String.self, forKey: .status)
         paymentIntent = try? fields.decode(String.self, forKey: .paymentIntent)
-        orderID = try? fields.decode(StripeMetadata.self, forKey: .metadata).orderID
+        let metadata = try? fields.decode(StripeMetadata.self, forKey: .metadata)
+        orderID = metadata?.orderID
+        part = metadata?.part.flatMap { Int($0) }
     }
 
     /// A refund that is what was asked about.
@@ -122,6 +126,8 @@ struct StripeRefund: Decodable {
         /// In Stripe's units, from 1 to the payment's total.
         let units: Int64
         let status: RefundStatus
+        /// Which partial cancellation it is for; nil for any other refund.
+        let part: Int?
     }
 
     /// The refund, if it is one of a payment's charge.
@@ -147,16 +153,18 @@ struct StripeRefund: Decodable {
             }
         if known == nil { check.fail("status", status) }
         try check.finish()
-        return Checked(id: id, units: amount ?? 0, status: known ?? .none)
+        return Checked(id: id, units: amount ?? 0, status: known ?? .none, part: part)
     }
 }
 
 /// What Payment has written beside an object of the provider's.
 private struct StripeMetadata: Decodable {
     let orderID: String
+    let part: String?
 
     private enum CodingKeys: String, CodingKey {
         case orderID = "order_id"
+        case part
     }
 }
 

@@ -19,6 +19,7 @@ struct NoticeHandlers: Sendable {
     private let logger: Logger
     private let now: @Sendable () -> Int64
     private let store = PaymentStore()
+    private let parts = PartRefundStore()
     private let ledger = PaymentLedger()
 
     init(
@@ -112,10 +113,15 @@ struct NoticeHandlers: Sendable {
             throw ProviderFailure.contradiction("more is refunded than was charged")
         }
         let isWhole = back == payment.total.amount
-        let (store, ledger, now) = (store, ledger, now())
-        let after = try await events.write { transaction in
+        let (store, parts, ledger, now) = (store, parts, ledger, now())
+        let (after, own) = try await events.write { transaction in
             guard var payment = try store.find(payment.orderID, in: transaction) else {
                 throw HandlerError.changedMeanwhile
+            }
+            let own = try parts.all(of: payment.orderID, in: transaction)
+            for part in own where part.state == .pending {
+                guard let refund = refunds.first(where: { $0.id == part.refundID }), refund.hasMoved else { continue }
+                try parts.settle(part.orderID, part.number, refund.id, of: payment, at: now, in: transaction)
             }
             try ledger.post(refunds, of: payment, at: now, in: transaction)
             let before = payment.state
@@ -125,8 +131,11 @@ struct NoticeHandlers: Sendable {
                 try store.update(payment, from: before, in: transaction)
                 try transaction.announce(announcement, for: payment.purpose)
             }
-            return payment
+            return (payment, own)
         }
+        let owed = own.reduce(0) { $0 + $1.money.amount }
+        let failed = Set(refunds.lazy.filter(\.hasFailed).map(\.id))
+        let hasFailedPart = own.contains { part in part.refundID.map(failed.contains) ?? false }
         let isUnderWay = refunds.contains { $0.standing == .notMoved }
         switch after.state {
         case .refunding, .refunded:
@@ -136,7 +145,13 @@ struct NoticeHandlers: Sendable {
                 "payment.refund-failed",
                 "a refund has failed, also where it had succeeded before: refund it at the provider, then retry"
             )
-        case .captured where back > 0:
+        case .captured where hasFailedPart && !isUnderWay && back < owed:
+            throw HandlerError.permanent(
+                "payment.refund-failed",
+                "the refund of a partial cancellation has failed, also where it had succeeded before: refund it at the provider, then "
+                    + "retry"
+            )
+        case .captured where back > owed:
             logger.warning(
                 "A part of a payment was refunded at the provider",
                 [

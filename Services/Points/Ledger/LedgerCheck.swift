@@ -101,10 +101,11 @@ struct LedgerCheck: Sendable, Equatable {
             SELECT p.number FROM postings p
                 LEFT JOIN spendings s ON s.order_id = p.reference
                 LEFT JOIN earnings n ON n.order_id = p.reference
+                LEFT JOIN order_parts x ON x.reference = p.reference
             WHERE (p.kind = 'spent' AND COALESCE(s.state, '') NOT IN ('spent', 'restored'))
-                OR (p.kind = 'restored' AND COALESCE(s.state, '') <> 'restored')
+                OR (p.kind = 'restored' AND COALESCE(s.state, '') <> 'restored' AND COALESCE(x.given_back, 0) = 0)
                 OR (p.kind = 'earned' AND COALESCE(n.state, '') NOT IN ('earned', 'taken-back'))
-                OR (p.kind = 'taken-back' AND COALESCE(n.state, '') <> 'taken-back')
+                OR (p.kind = 'taken-back' AND COALESCE(n.state, '') <> 'taken-back' AND COALESCE(x.taken_back, 0) = 0)
             ORDER BY p.number LIMIT 100
             """
         )
@@ -136,10 +137,14 @@ struct LedgerCheck: Sendable, Equatable {
                 LEFT JOIN spendings s ON s.order_id = p.reference
                 LEFT JOIN earnings n ON n.order_id = p.reference
                 LEFT JOIN charges c ON c.id = p.reference
+                LEFT JOIN order_parts x ON x.reference = p.reference
+                LEFT JOIN (
+                    SELECT order_id, SUM(given_back) AS given_back, SUM(taken_back) AS taken_back
+                    FROM order_parts GROUP BY order_id) AS gone ON gone.order_id = p.reference
             WHERE (p.kind = 'spent' AND e.book = 'spent' AND e.points <> s.points)
-                OR (p.kind = 'restored' AND e.book = 'spent' AND e.points <> -s.points)
+                OR (p.kind = 'restored' AND e.book = 'spent' AND e.points <> COALESCE(-x.given_back, COALESCE(gone.given_back, 0) - s.points))
                 OR (p.kind = 'earned' AND e.book = 'earned' AND e.points <> -n.points)
-                OR (p.kind = 'taken-back' AND e.book = 'earned' AND e.points <> n.points)
+                OR (p.kind = 'taken-back' AND e.book = 'earned' AND e.points <> COALESCE(x.taken_back, n.points - COALESCE(gone.taken_back, 0)))
                 OR (p.kind = 'bought' AND e.book = 'sold' AND e.points <> -c.amount)
                 OR (p.kind = 'refunded' AND e.book = 'sold' AND e.points <> c.amount)
             ORDER BY p.number LIMIT 100

@@ -34,6 +34,8 @@ struct Earning: Sendable, Equatable {
     let account: PointsAccount?
     /// How many were given; 0 where the order had ended before.
     let points: Int64
+    /// How many of them were taken back when lines of the order were cancelled.
+    private(set) var takenBack: Int64 = 0
     private(set) var state: State
     /// Milliseconds since 1970.
     let createdAt: Int64
@@ -76,6 +78,29 @@ struct Earning: Sendable, Equatable {
         guard state == .earned, let account else { return nil }
         state = .takenBack
         updatedAt = now
-        return .taking(points, from: account, into: .earned, given: balance, .takenBack, orderID)
+        return .taking(points - takenBack, from: account, into: .earned, given: balance, .takenBack, orderID)
+    }
+
+    /// Some of the order's lines are cancelled: their share of what it earned is taken back, rounded down.
+    ///
+    /// - Parameters:
+    ///   - left: the sum of the lines that are left.
+    ///   - cancelled: the sum of those that are not.
+    ///   - reference: of the partial cancellation.
+    ///   - balance: what the customer has, with the points that the partial cancellation has given back.
+    /// - Returns: nil where that is no point, or nothing is earned any more.
+    mutating func linesCancelled(
+        leaving left: Int64,
+        of cancelled: Int64,
+        _ reference: String,
+        given balance: Int64,
+        at now: Int64
+    ) -> Posting? {
+        guard state == .earned, let account, left > 0, cancelled > 0 else { return nil }
+        let share = (left + cancelled).dividingFullWidth((points - takenBack).multipliedFullWidth(by: cancelled))
+        guard share.quotient > 0 else { return nil }
+        takenBack += share.quotient
+        updatedAt = now
+        return .taking(share.quotient, from: account, into: .earned, given: balance, .takenBack, reference)
     }
 }

@@ -35,6 +35,47 @@ struct OrderPointsStore: Sendable {
         """
     )
 
+    /// What a partial cancellation has given back and taken back; `reference` is that of its postings.
+    static let partMigration = MigrationSet.Migration(
+        "partial cancellations",
+        """
+        CREATE TABLE order_parts (
+            reference TEXT NOT NULL PRIMARY KEY,
+            order_id TEXT NOT NULL,
+            given_back BIGINT NOT NULL CHECK (given_back >= 0),
+            taken_back BIGINT NOT NULL CHECK (taken_back >= 0)
+        );
+        CREATE INDEX order_parts_by_order ON order_parts (order_id);
+        """
+    )
+
+    // MARK: Partial cancellations
+
+    /// Writes what a partial cancellation has moved.
+    func insertPart(
+        _ reference: String,
+        of orderID: String,
+        givenBack: Int64,
+        takenBack: Int64,
+        in transaction: Transaction
+    ) throws {
+        try transaction.execute(
+            "INSERT INTO order_parts (reference, order_id, given_back, taken_back) VALUES ($1, $2, $3, $4)",
+            reference,
+            orderID,
+            givenBack,
+            takenBack
+        )
+    }
+
+    /// The sum of a column over all partial cancellations of an order.
+    private func sum(_ column: String, of orderID: String, in transaction: Transaction) throws -> Int64 {
+        try transaction.first(
+            "SELECT CAST(COALESCE(SUM(\(column)), 0) AS BIGINT) AS sum FROM order_parts WHERE order_id = $1",
+            orderID
+        ).map { try $0["sum"] } ?? 0
+    }
+
     // MARK: Spendings
 
     /// What an order has spent.
@@ -44,6 +85,7 @@ struct OrderPointsStore: Sendable {
                 orderID: orderID,
                 account: try Self.account(row),
                 points: try row["points"],
+                givenBack: try sum("given_back", of: orderID, in: transaction),
                 state: try row.value("state"),
                 createdAt: try row["created_at"],
                 updatedAt: try row["updated_at"]
@@ -91,6 +133,7 @@ struct OrderPointsStore: Sendable {
                 orderID: orderID,
                 account: try Self.account(row),
                 points: try row["points"],
+                takenBack: try sum("taken_back", of: orderID, in: transaction),
                 state: try row.value("state"),
                 createdAt: try row["created_at"],
                 updatedAt: try row["updated_at"]

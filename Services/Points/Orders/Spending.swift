@@ -49,13 +49,24 @@ struct Spending: Sendable, Equatable {
     let account: PointsAccount?
     /// How many were asked for; 0 where it had ended before.
     let points: Int64
+    /// How many of them went back when lines of the order were cancelled.
+    private(set) var givenBack: Int64
     private(set) var state: State
     /// Milliseconds since 1970.
     let createdAt: Int64
     private(set) var updatedAt: Int64
 
     /// Restores it from its store.
-    init(orderID: String, account: PointsAccount?, points: Int64, state: State, createdAt: Int64, updatedAt: Int64) {
+    init(
+        orderID: String,
+        account: PointsAccount?,
+        points: Int64,
+        givenBack: Int64 = 0,
+        state: State,
+        createdAt: Int64,
+        updatedAt: Int64
+    ) {
+        self.givenBack = givenBack
         self.orderID = orderID
         self.account = account
         self.points = points
@@ -119,9 +130,20 @@ extension Spending {
         state = .restored
         updatedAt = now
         return Change(
-            posting: .giving(points, to: account, outOf: .spent, .restored, orderID),
-            announcement: .restored(PointsRestored(orderID: orderID, points: points))
+            posting: .giving(points - givenBack, to: account, outOf: .spent, .restored, orderID),
+            announcement: .restored(PointsRestored(orderID: orderID, points: points - givenBack))
         )
+    }
+
+    /// Some of the order's lines are cancelled, and so many points are the customer's again; nobody hears of it.
+    ///
+    /// - Parameter reference: of the partial cancellation.
+    /// - Returns: nil where nothing is spent any more, or as many points would go back as are spent, or more.
+    mutating func linesCancelled(giving back: Int64, _ reference: String, at now: Int64) -> Posting? {
+        guard state == .spent, let account, back < points - givenBack else { return nil }
+        givenBack += back
+        updatedAt = now
+        return .giving(back, to: account, outOf: .spent, .restored, reference)
     }
 
     private func rejection(_ reason: Reason) -> Announcement {

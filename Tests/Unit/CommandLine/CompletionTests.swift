@@ -28,7 +28,8 @@ struct CompletionTests {
         #expect(try await offers(["warren", "dlq", ""]) == deeds)
         #expect(try await offers(["warren", "dlq", "--service", "payment", "re"]) == ["retry", "restore"])
         #expect(try await offers(["warren", "trigger", "provider"]) == ["provider-error", "provider-timeout"])
-        #expect(try await offers(["warren", "publish", "order.p"]) == ["order.placed", "order.payment-requested"])
+        let events = ["order.placed", "order.payment-requested", "order.partly-refunded"]
+        #expect(try await offers(["warren", "publish", "order.p"]) == events)
     }
 
     @Test("in bash offers options, inherited ones too, and their words")

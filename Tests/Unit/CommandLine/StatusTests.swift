@@ -136,8 +136,8 @@ struct DescribeTests {
         let heard = outcome.records.filter { $0["queue"]?.text == "payment" }.compactMap { $0["type"]?.text }
         #expect(
             heard == [
-                "dev.warren.order.payment-requested", "dev.warren.order.cancelled", "dev.warren.order.rejected",
-                "dev.warren.points.charge-requested",
+                "dev.warren.order.payment-requested", "dev.warren.order.cancelled",
+                "dev.warren.order.lines-cancelled", "dev.warren.order.rejected", "dev.warren.points.charge-requested",
             ]
         )
         for context in ["inventory", "coupon", "points", "shipping"] {

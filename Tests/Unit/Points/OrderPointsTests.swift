@@ -1,5 +1,6 @@
 import Database
 import Events
+import Messaging
 import MessagingTestKit
 import ShopEvents
 import Testing
@@ -51,6 +52,55 @@ struct OrderPointsTests {
     }
 
     static let refused = "rejected order-ended"
+
+    @Test("Lines are cancelled: their points come back, what they earned goes, and the rest when all is cancelled")
+    func linesCancelled() async throws {
+        try await PointsWorld.with { world in
+            try await world.buy(1_000)
+            try await world.tell(.accepted)
+            try await world.tell(.confirmed)
+            // 200 are left, and 42 of 4,200 that the card paid were earned.
+            #expect(try await world.balance() == 242)
+            try await world.cancelLines(1, worth: 1_000, leaving: 4_000, points: 160)
+            #expect(try await world.balance() == 242 + 160 - 8)
+            try await world.cancelLines(2, worth: 1_000, leaving: 3_000, points: 160)
+            #expect(try await world.balance() == 394 + 160 - 8)
+            #expect(try await world.said() == ["spent"], "Order knows what it has asked for")
+            try await world.tell(.cancelled)
+            #expect(try await world.said() == ["spent", "restored"])
+            #expect(try await world.balance() == 1_000)
+            let restored = try await world.service.published(PointsRestored.self)
+            #expect(restored == [PointsRestored(orderID: "o-1", points: 480)])
+        }
+    }
+
+    @Test("What was earned is taken back by its share, rounded down, of orders without points too")
+    func linesCancelledWithoutPoints() async throws {
+        try await PointsWorld.with { world in
+            try await world.tell(.confirmed, points: nil)
+            #expect(try await world.balance() == 50)
+            for number in 1...3 { try await world.cancelLines(number, worth: 99, leaving: 5_000 - 99 * Int64(number)) }
+            #expect(try await world.balance() == 48, "99 of 5,000 are less than a point of 50; 99 of 4,901 are one")
+            try await world.cancelLines(4, worth: 4_000, leaving: 703)
+            #expect(try await world.balance() == 8)
+            try await world.cancelLines(5, of: "o-9", worth: 100, leaving: 100)
+            try await world.tell(.cancelled, points: nil)
+            #expect(try await world.balance() == 0)
+        }
+    }
+
+    @Test("More points than an order has spent, or of one that spent none, are an operator's, and none move")
+    func linesCancelledWrongly() async throws {
+        try await PointsWorld.with(deadLetters: 2) { world in
+            try await world.buy(1_000)
+            try await world.tell(.accepted)
+            try await world.cancelLines(1, worth: 1_000, leaving: 4_000, points: 800)
+            try await world.cancelLines(1, of: "o-2", worth: 1_000, leaving: 4_000, points: 1)
+            #expect(try await world.balance() == 200)
+            let letters = try await world.service.deadLetters()
+            #expect(Set(letters.map(\.errorClass)) == ["points.other-amount", "points.unknown-order"])
+        }
+    }
 
     @Test(
         "An order that asks for points: each pair in both orders, and each twice",

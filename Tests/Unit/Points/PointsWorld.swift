@@ -19,7 +19,7 @@ final class PointsWorld: Sendable {
     static let migrations = [PointsTables.migrations]
     static let hears = [
         OrderAccepted.type, OrderConfirmed.type, OrderCancelled.type, OrderRejected.type, PaymentTopUpCaptured.type,
-        PaymentTopUpDeclined.type, PaymentTopUpRefunded.type,
+        PaymentTopUpDeclined.type, PaymentTopUpRefunded.type, OrderLinesCancelled.type,
     ]
 
     let service: TestService
@@ -156,6 +156,26 @@ final class PointsWorld: Sendable {
                 )
             )
         }
+    }
+
+    /// Some lines of an order are cancelled.
+    func cancelLines(
+        _ number: Int,
+        of order: String = "o-1",
+        worth cancelled: Int64,
+        leaving left: Int64,
+        points: Int64? = nil
+    ) async throws {
+        try await service.receive(
+            OrderLinesCancelled(
+                orderID: order,
+                customer: Self.customer("ada"),
+                number: number,
+                lines: [OrderLine(sku: "TEA", quantity: 1, unitPrice: cancelled)],
+                total: Money(amount: left, currency: "EUR"),
+                points: points
+            )
+        )
     }
 
     func captured(_ charge: String, _ points: Int64, currency: String = "EUR") async throws {

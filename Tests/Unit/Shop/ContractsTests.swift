@@ -70,11 +70,22 @@ struct ContractsTests {
             deductions: deductions
         ),
         OrderRefunded(orderID: "o", customer: customer, total: total, reason: "late-charge"),
+        OrderLinesCancelled(
+            orderID: "o",
+            customer: customer,
+            number: 1,
+            lines: [OrderLine(sku: "TEA", quantity: 1, unitPrice: 650, name: "Tea")],
+            total: Money(amount: 650, currency: "EUR"),
+            refund: Money(amount: 400, currency: "EUR"),
+            points: 250
+        ),
+        OrderPartlyRefunded(orderID: "o", customer: customer, number: 1, total: total),
         OrderDispatched(orderID: "o", customer: customer, trackingCode: "t"),
         PaymentCaptured(orderID: "o", paymentID: "pi_1", total: total),
         PaymentDeclined(orderID: "o", reason: "insufficient_funds"),
         PaymentRefundRequested(orderID: "o", refundID: "re_1", total: total),
         PaymentRefunded(orderID: "o", refundID: "re_1", total: total),
+        PaymentPartlyRefunded(orderID: "o", number: 1, refundID: "re_1", total: total),
         PaymentVoided(orderID: "o"),
         PaymentDisputed(orderID: "o", disputeID: "dp_1", state: .opened, reason: "fraudulent", total: total),
         StockConfirmed(orderID: "o"),
@@ -94,7 +105,7 @@ struct ContractsTests {
     private static let optional = [
         "OrderPlaced": ["deductions"], "OrderAccepted": ["customer", "deductions"], "OrderConfirmed": ["deductions"],
         "OrderRejected": ["total", "deductions"], "OrderCancelled": ["reason", "deductions"],
-        "OrderRefunded": ["reason"],
+        "OrderRefunded": ["reason"], "OrderLinesCancelled": ["refund", "points"],
     ]
 
     private static func name(_ type: any Event.Type) -> String { String(describing: type) }
@@ -462,6 +473,39 @@ struct ContractsTests {
             "data.customer.locale must be a language tag (BCP 47) of 2 to 35 characters"
         ),
         (OrderDispatched(orderID: "o", customer: customer, trackingCode: ""), textRule("trackingCode")),
+        (
+            OrderLinesCancelled(orderID: "o", customer: customer, number: 1, lines: [], total: total),
+            "data.lines must have 1 to 100 elements"
+        ),
+        (
+            OrderLinesCancelled(
+                orderID: "o",
+                customer: customer,
+                number: 1,
+                lines: [OrderLine(sku: "TEA", quantity: 0, unitPrice: 1)],
+                total: total
+            ),
+            "data.lines[0].quantity must be from 1 to 10000"
+        ),
+        (
+            OrderLinesCancelled(
+                orderID: "o",
+                customer: customer,
+                number: 1,
+                lines: [OrderLine(sku: "TEA", quantity: 1, unitPrice: 1)],
+                total: total,
+                refund: Money(amount: 0, currency: "EUR")
+            ),
+            "data.refund.amount must be from 1 to 999999999999"
+        ),
+        (
+            OrderPartlyRefunded(orderID: "o", customer: customer, number: 0, total: total),
+            "data.number must be from 1 to 1000"
+        ),
+        (
+            PaymentPartlyRefunded(orderID: "o", number: 1, refundID: "", total: total),
+            textRule("refundID")
+        ),
         (
             OrderPlaced(
                 orderID: "o",

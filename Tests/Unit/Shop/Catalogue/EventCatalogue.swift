@@ -82,7 +82,8 @@ struct EventCatalogue {
             let only = contexts.isEmpty ? "" : " (in a shop with \(contexts))"
             lines.append("- **\(hearer.name.capitalizingFirst)**\(only): \(hearer.why)")
         }
-        let added = message(type)?["x-added"]?.object ?? [:]
+        let since = message(type)?["x-since"]?.text
+        let added = (message(type)?["x-added"]?.object ?? [:]).filter { $0.value.text != since }
         for (date, fields) in Dictionary(grouping: added.keys, by: { added[$0]?.text ?? "" }).sorted(by: {
             $0.key < $1.key
         }) {

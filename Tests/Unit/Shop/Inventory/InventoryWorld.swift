@@ -143,6 +143,18 @@ final class InventoryWorld: Sendable {
         try await deliver(OrderCancelled(orderID: order, customer: Self.customer, total: Self.total))
     }
 
+    func cancelLines(_ order: String, _ lines: [(String, Int)]) async throws {
+        try await deliver(
+            OrderLinesCancelled(
+                orderID: order,
+                customer: Self.customer,
+                number: 1,
+                lines: lines.map { OrderLine(sku: $0.0, quantity: $0.1, unitPrice: 650) },
+                total: Self.total
+            )
+        )
+    }
+
     func reject(_ order: String) async throws {
         try await deliver(OrderRejected(orderID: order, customer: Self.customer, reason: "payment-declined"))
     }

@@ -135,6 +135,44 @@ struct StockroomTests {
         }
     }
 
+    @Test("Some lines are cancelled once they are taken: those pieces are back, once, and then the others")
+    func linesCancelled() async throws {
+        try await InventoryWorld.with { world in
+            try await world.stock("TEA", 10)
+            try await world.stock("CUP", 4)
+            try await world.place("o-1", [("TEA", 3), ("CUP", 2), ("TEA", 1)])
+            try await world.cancelLines("o-1", [("TEA", 1)])
+            #expect(try await world.shelf("TEA") == [10, 4], "nothing was taken yet")
+            try await world.confirm("o-1")
+            try await world.cancelLines("o-1", [("TEA", 2), ("CUP", 2), ("TEA", 1), ("POT", 1)])
+            #expect(try await world.shelf("TEA") == [9, 0])
+            #expect(try await world.shelf("CUP") == [4, 0])
+            #expect(try await world.said(of: "o-1").count == 2, "nobody hears of it but by the level")
+            try await world.cancelLines("o-1", [("TEA", 5), ("CUP", 1)])
+            #expect(try await world.shelf("TEA") == [10, 0], "no more than was taken")
+            #expect(try await world.shelf("CUP") == [4, 0])
+            try await world.cancel("o-1")
+            try await world.cancelLines("o-1", [("TEA", 1)])
+            #expect(try await world.shelf("TEA") == [10, 0])
+            #expect(try await world.said(of: "o-1").last == "stock.released order-ended")
+            try await world.cancelLines("o-2", [("TEA", 1)])
+            #expect(try await world.shelf("TEA") == [10, 0], "an order of which nothing is known")
+        }
+    }
+
+    @Test("Some lines are cancelled: who waits for such pieces gets them")
+    func linesCancelledForOthers() async throws {
+        try await InventoryWorld.with { world in
+            try await world.stock("TEA", 3)
+            try await world.place("o-1", [("TEA", 2)])
+            try await world.confirm("o-1")
+            try await world.place("o-0", [("TEA", 1)])
+            try await world.place("o-2", [("TEA", 1)])
+            try await world.cancelLines("o-1", [("TEA", 1)])
+            #expect(try await world.said(of: "o-2") == ["stock.reserved"])
+        }
+    }
+
     @Test("Expired, then cancelled; cancelled, then expired: nothing is given back twice")
     func expireCancel() async throws {
         try await InventoryWorld.with { world in

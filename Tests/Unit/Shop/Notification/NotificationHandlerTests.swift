@@ -146,7 +146,7 @@ struct NotificationHandlerTests {
         }
     }
 
-    @Test("Each of the five events is a mail to the customer and a row without an address")
+    @Test("Each of the seven events is a mail to the customer and a row without an address")
     func mails() async throws {
         try await withSink { sink, world async throws in
             try await world.deliver(Self.confirmed, id: "e-1")
@@ -166,15 +166,30 @@ struct NotificationHandlerTests {
                 OrderDispatched(orderID: "o-1", customer: Self.customer, trackingCode: "TRK-1"),
                 id: "e-5"
             )
+            try await world.deliver(
+                OrderLinesCancelled(
+                    orderID: "o-3",
+                    customer: Self.customer,
+                    number: 1,
+                    lines: [OrderLine(sku: "TEA", quantity: 1, unitPrice: 300)],
+                    total: Self.total
+                ),
+                id: "e-6"
+            )
+            try await world.deliver(
+                OrderPartlyRefunded(orderID: "o-3", customer: Self.customer, number: 1, total: Self.total),
+                id: "e-7"
+            )
             let mails = try await sink.mails()
-            #expect(mails.map(\.to) == Array(repeating: "ada@example.com", count: 5))
+            #expect(mails.map(\.to) == Array(repeating: "ada@example.com", count: 7))
             #expect(
                 mails.map(\.subject) == [
                     "Your order o-1 is confirmed", "Your order o-2 could not be accepted",
                     "Your order o-1 is cancelled", "Your order o-1 is refunded", "Your order o-1 is on its way",
+                    "A part of your order o-3 is cancelled", "A part of your order o-3 is refunded",
                 ]
             )
-            #expect(mails.map(\.messageID) == (1...5).map { "e-\($0)@warren.example" })
+            #expect(mails.map(\.messageID) == (1...7).map { "e-\($0)@warren.example" })
             #expect(try await sink.source(of: mails[0]).contains("\r\nFrom: Your shop <shop@warren.example>"))
             #expect(try await sink.source(of: mails[0]).contains("multipart/alternative"))
             let rows = try await world.recorded()
@@ -182,10 +197,11 @@ struct NotificationHandlerTests {
                 Set(rows) == [
                     "confirmed o-1 <e-1@warren.example>", "rejected o-2 <e-2@warren.example>",
                     "cancelled o-1 <e-3@warren.example>", "refunded o-1 <e-4@warren.example>",
-                    "dispatched o-1 <e-5@warren.example>",
+                    "dispatched o-1 <e-5@warren.example>", "partly-cancelled o-3 <e-6@warren.example>",
+                    "partly-refunded o-3 <e-7@warren.example>",
                 ]
             )
-            #expect(world.log.lines.count == 5)
+            #expect(world.log.lines.count == 7)
             #expect(world.log.lines.allSatisfy { !$0.contains("ada@") && !$0.contains("Lovelace") })
         }
     }

@@ -82,6 +82,33 @@ struct NotificationMailTests {
         #expect(try text(Deductions()) == text(nil))
     }
 
+    @Test("A partial cancellation says what is cancelled, what is left, and what goes back, where something does")
+    func partlyCancelled() throws {
+        let lines = [
+            OrderLine(sku: "TEA", quantity: 2, unitPrice: 300, name: "Green tea"),
+            OrderLine(sku: "CUP", quantity: 1, unitPrice: 0),
+        ]
+        var event = OrderLinesCancelled(
+            orderID: "o-1",
+            customer: Self.customer,
+            number: 1,
+            lines: lines,
+            total: Money(amount: 650, currency: "EUR")
+        )
+        let plain = try english(MailContent(event))
+        #expect(plain.subject == "A part of your order o-1 is cancelled")
+        #expect(plain.text.contains("from your order o-1: 2 × Green tea, 1 × CUP. What is left comes to 6.50 EUR."))
+        #expect(!plain.text.contains("back") && !plain.text.contains("points"))
+        event.refund = Money(amount: 600, currency: "EUR")
+        event.points = 40
+        let full = try english(MailContent(event)).text
+        #expect(full.contains("You get 6.00 EUR back") && full.contains("40 of your points are yours again."))
+        let money = Money(amount: 600, currency: "EUR")
+        let back = OrderPartlyRefunded(orderID: "o-1", customer: Self.customer, number: 1, total: money)
+        let refunded = try english(MailContent(back))
+        #expect(refunded.text.contains("we have paid back 6.00 EUR for what was cancelled of your order o-1."))
+    }
+
     @Test("A parcel on its way has the courier's name of it")
     func dispatched() throws {
         let mail = try english(OrderDispatched(orderID: "o-1", customer: Self.customer, trackingCode: "TRK-1"))

@@ -62,6 +62,18 @@ struct TemplateTests {
                 try MailContent(OrderRefunded(orderID: "o-1", customer: customer, total: total)),
                 try MailContent(OrderRefunded(orderID: "o-1", customer: customer, total: total, reason: "late-charge")),
                 MailContent(OrderDispatched(orderID: "o-1", customer: customer, trackingCode: "TRK-1")),
+                try MailContent(
+                    OrderLinesCancelled(
+                        orderID: "o-1",
+                        customer: customer,
+                        number: 1,
+                        lines: [OrderLine(sku: "TEA", quantity: 1, unitPrice: 300)],
+                        total: total,
+                        refund: total,
+                        points: 20
+                    )
+                ),
+                try MailContent(OrderPartlyRefunded(orderID: "o-1", customer: customer, number: 1, total: total)),
             ]
             for content in contents {
                 let mail = MailText(content, in: templates, shop: "Laden")

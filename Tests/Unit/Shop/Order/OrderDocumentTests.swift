@@ -46,6 +46,8 @@ struct OrderDocumentTests {
     private static let guests: Set = [
         "stockStatus", "couponStatus", "pointsStatus", "shippingStatus", "shippingAddress", "trackingCode",
         "shippingReason", "deductions", "due",
+        // And only one of which something was cancelled.
+        "cancelled",
     ]
 
     @Test("An order in every state is shown as the schema says", arguments: OrderStep.allCases, OrderStep.allCases)
@@ -90,16 +92,20 @@ struct OrderDocumentTests {
             isShipped: true,
             at: 1_767_225_600_000
         )
-        let late: Set = ["shippingAddress", "trackingCode", "shippingReason"]
+        let late: Set = ["shippingAddress", "trackingCode", "shippingReason", "cancelled"]
         #expect(try fields(of: order) == all.subtracting(late))
         _ = try order.ship(to: OrderFixtures.address, at: 1_767_225_600_001)
         _ = try order.take(.refused(reason: "unknown_address", addressVersion: 1), at: 1_767_225_600_002)
-        #expect(try fields(of: order) == all.subtracting(["trackingCode"]))
+        #expect(try fields(of: order) == all.subtracting(["trackingCode", "cancelled"]))
         _ = try order.take(.reserved(), of: .stock, at: 1_767_225_600_003)
         _ = try order.take(.reserved(discount: 130), of: .coupon, at: 1_767_225_600_004)
         _ = try order.take(.spent(300), at: 1_767_225_600_005)
         _ = try order.take(.captured(Money(amount: 870, currency: "EUR")), at: 1_767_225_600_006)
         _ = try order.take(DisputeState.opened, at: 1_767_225_600_007)
+        for kind in [Order.Reservation.stock, .coupon] {
+            _ = try order.take(.confirmed, of: kind, at: 1_767_225_600_007)
+        }
+        _ = try order.keep(["TEA-500": 1], at: 1_767_225_600_007)
         _ = try order.take(.dispatched(trackingCode: "T-1", addressVersion: 1), at: 1_767_225_600_008)
         #expect(try fields(of: order) == all.subtracting(["shippingReason"]))
         let value = try JSONValue(encoding: OrderView(order))

@@ -162,6 +162,30 @@ final class PaymentDesk: Sendable {
         return try await ending { try await $0.refundCheck(check, commit: commit(false)) }
     }
 
+    /// Delivers a partial cancellation once.
+    func cancelLines(
+        _ number: Int,
+        of order: String = "order-1",
+        refund: Int64?,
+        crashing: Bool = false
+    ) async throws -> Ending {
+        let event = OrderLinesCancelled(
+            orderID: order,
+            customer: Customer(email: "ann@example.org", name: "Ann"),
+            number: number,
+            lines: [OrderLine(sku: "TEA", quantity: 1, unitPrice: refund ?? 0)],
+            total: Money(amount: 1, currency: "EUR"),
+            refund: refund.map { Money(amount: $0, currency: "EUR") }
+        )
+        return try await partEnding { try await $0.linesCancelled(event, commit: commit(crashing)) }
+    }
+
+    /// Delivers a timeout once: it is time to ask what became of the refund of a part.
+    func checkPart(_ part: Int, number: Int) async throws -> Ending {
+        let check = PartRefundCheck(orderID: "order-1", part: part, number: number)
+        return try await partEnding { try await $0.refundCheck(check, commit: commit(false)) }
+    }
+
     /// Delivers a request to pay for points once.
     @discardableResult
     func requestPoints(_ charge: String, method: PaymentMethod = .visa) async throws -> Ending {
@@ -273,15 +297,31 @@ final class PaymentDesk: Sendable {
         }
     }
 
+    private var provider: HookedProvider { HookedProvider(gateway: gateway, impatient: impatient, hooks: hooks) }
+
     private func ending(_ body: (PaymentHandlers) async throws -> Void) async throws -> Ending {
         let handlers = PaymentHandlers(
             events: events,
-            provider: HookedProvider(gateway: gateway, impatient: impatient, hooks: hooks),
+            provider: provider,
             logger: .silent,
             now: { [clock] in clock.now }
         )
+        return try await end { try await body(handlers) }
+    }
+
+    private func partEnding(_ body: (PartRefundHandlers) async throws -> Void) async throws -> Ending {
+        let handlers = PartRefundHandlers(
+            events: events,
+            provider: provider,
+            logger: .silent,
+            now: { [clock] in clock.now }
+        )
+        return try await end { try await body(handlers) }
+    }
+
+    private func end(_ body: () async throws -> Void) async throws -> Ending {
         do {
-            try await body(handlers)
+            try await body()
             return .done
         } catch let error as HandlerError {
             switch error.kind {
@@ -317,6 +357,12 @@ final class PaymentDesk: Sendable {
     func moved(_ order: String = "order-1") -> [Int] {
         let ledger = sandbox.control { $0.ledger(at: $1) }
         return [ledger.chargesByOrder[order] ?? 0, ledger.refundsByOrder[order] ?? 0]
+    }
+
+    /// The refunds that the provider has made of an order, or makes, oldest first; those that failed are left out.
+    func refundedAmounts(_ order: String = "order-1") -> [Int64] {
+        sandbox.control { $0.ledger(at: $1) }.refunds
+            .filter { $0.metadata["order_id"] == order && $0.status != .failed }.map(\.amount)
     }
 
     /// Plans a fault of the provider.
@@ -435,6 +481,12 @@ private struct HookedProvider: PaymentProvider {
     }
     func refund(_ payment: Payment, paymentID: String, key: String) async throws -> RefundStatus {
         try await caller.refund(payment, paymentID: paymentID, key: key)
+    }
+    func refund(_ part: PartRefund, of payment: Payment, paymentID: String) async throws -> RefundStatus {
+        try await caller.refund(part, of: payment, paymentID: paymentID)
+    }
+    func lookUpRefund(of part: PartRefund, of payment: Payment, paymentID: String) async throws -> RefundStatus {
+        try await gateway.lookUpRefund(of: part, of: payment, paymentID: paymentID)
     }
     func lookUpRefund(of payment: Payment, paymentID: String) async throws -> RefundStatus {
         try await gateway.lookUpRefund(of: payment, paymentID: paymentID)
