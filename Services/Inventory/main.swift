@@ -26,7 +26,7 @@ let relistingTime = Setting.duration(
     "INVENTORY_RELIST",
     default: "168h",
     in: .seconds(1)...(.seconds(15 * 86_400)),
-    help: "How often each product is listed again: at least twice as often as WARREN_EVENT_RETENTION removes events."
+    help: "How often each product is listed again: at most half of WARREN_EVENT_RETENTION."
 )
 
 var inventory = ServiceDescription(
@@ -39,6 +39,8 @@ var inventory = ServiceDescription(
         reservationTime.declaration, waitTime.declaration, lowStock.declaration, relistingTime.declaration,
     ]
 )
+// Order's picture of the products begins at 0, whenever that is.
+inventory.restatementInterval = relistingTime
 inventory.openAPI = PackageResources.openapi_yaml
 inventory.problems = ProblemKind.ofInventory
 

@@ -40,7 +40,10 @@ struct ServiceRun: Sendable {
             summary: description.summary,
             common: kit.common,
             declarations: kit.declarations + description.settings,
-            check: kit.faults
+            check: { settings in
+                kit.faults(in: settings)
+                    + (description.restatementInterval.map { kit.retention.faults(in: settings, restatedEvery: $0) } ?? [])
+            }
         )
         switch outcome {
         case .exit(let code): return code

@@ -49,6 +49,20 @@ struct RetentionSettings {
         ]
     }
 
+    /// What a service says again from time to time must not be gone before it is said again.
+    func faults(in settings: Settings, restatedEvery interval: Setting<Duration>) -> [SettingFault] {
+        guard let kept = settings[events], kept < settings[interval] * 2 else { return [] }
+        let name = interval.declaration.name
+        return [
+            SettingFault(
+                variable: events.declaration.name,
+                wrong: "\(DurationText.text(of: kept)) is less than twice \(name)",
+                expected: "at least \(DurationText.text(of: settings[interval] * 2))",
+                mend: "raise it, or lower \(name)"
+            )
+        ]
+    }
+
     private static func retention(_ name: String, default: String, help: String) -> Setting<Duration?> {
         Setting(
             name,

@@ -35,6 +35,11 @@ public struct ServiceDescription: Sendable {
     /// need a schedule of its own.
     public var retryPolicy = RetryPolicy.standard
 
+    /// How often the service says again what those must find who begin to follow it late; nil where it does not.
+    ///
+    /// It starts only where `WARREN_EVENT_RETENTION` is twice as long at least: otherwise events would be gone before they are said again.
+    public var restatementInterval: Setting<Duration>?
+
     /// Whether the service publishes, consumes, or does both.
     public var role: MessagingRole = .publishesAndConsumes
 

@@ -271,6 +271,24 @@ struct SettingsTests {
         #expect(kit.faults(in: settings).map(\.variable) == (isValid ? [] : ["WARREN_DELIVERY_RETENTION"]))
     }
 
+    @Test(
+        "keep events twice as long as it takes to say them again",
+        arguments: [("14d", true), ("335h", false), ("forever", true), ("1h", false)]
+    )
+    func restatement(events: String, isValid: Bool) throws {
+        let kit = KitSettings(service: "inventory", httpPort: 8084)
+        let interval = Setting.duration(
+            "INVENTORY_RELIST",
+            default: "168h",
+            in: .seconds(1)...(.seconds(15 * 86_400)),
+            help: "How often."
+        )
+        let settings = try Self.read(["WARREN_EVENT_RETENTION": events], kit.declarations + [interval.declaration])
+        let faults = kit.retention.faults(in: settings, restatedEvery: interval)
+        #expect(faults.map(\.variable) == (isValid ? [] : ["WARREN_EVENT_RETENTION"]))
+        #expect(faults.allSatisfy { $0.description.contains("INVENTORY_RELIST") && $0.description.contains("336h") })
+    }
+
     @Test("that are misspelt are found, with what was probably meant")
     func unknownVariables() {
         let declared = KitSettings(service: "order", httpPort: 8081).declarations

@@ -85,6 +85,8 @@ struct PaymentPartTests {
         try await PaymentDesk.open { desk async throws in
             try await desk.request(method: .pendingRefund)
             #expect(try await desk.cancelLines(1, refund: 400) == .done)
+            desk.plan(.error, for: .refund)
+            #expect(try await desk.cancel() == .transient("payment.provider-unavailable"))
             #expect(try await desk.cancel() == .done)
             #expect(desk.refundedAmounts() == [400, 850], "the rest is under way beside it")
             desk.wait(milliseconds: 3_600_000)
@@ -144,6 +146,17 @@ struct PaymentPartTests {
             #expect(try await desk.told("order-2") == ["captured", "partly-refunded"])
             #expect(desk.refundedAmounts("order-2") == [400])
         }
+    }
+
+    @Test("A part that is back stays so, whoever else has asked for it")
+    func again() {
+        let money = Money(amount: 400, currency: "EUR")
+        var part = PartRefund(orderID: "o", number: 1, money: money, createdAt: 0, updatedAt: 0)
+        part.await("re_1", at: 1)
+        let told = PaymentPartlyRefunded(orderID: "o", number: 1, refundID: "re_1", total: money)
+        #expect([part.refund("re_1", at: 2), part.refund("re_2", at: 3)] == [told, nil])
+        part.await("re_2", at: 4)
+        #expect(part.state == .refunded && part.refundID == "re_1" && part.updatedAt == 2)
     }
 
     @Test("Keys of parts, of whole refunds and of charges are never the same, whatever orders are called")
