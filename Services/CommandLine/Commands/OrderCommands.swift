@@ -127,15 +127,7 @@ extension Invocation {
     ///
     /// - Throws: `UsageError` where its URL is none.
     func orders() async throws -> OrderClient {
-        var url = try value("order-url")
-        while url.hasSuffix("/") { url.removeLast() }
-        guard url.hasPrefix("http://") || url.hasPrefix("https://"), !url.contains(where: \.isWhitespace) else {
-            throw UsageError(
-                message: "`\(url)` is no URL of a service",
-                mend: "--order-url or WARREN_ORDER_URL is a URL such as http://127.0.0.1:8081."
-            )
-        }
-        return OrderClient(client: try apiClient(of: KnownService(name: "order", url: url)))
+        OrderClient(client: try client(of: .order))
     }
 }
 
