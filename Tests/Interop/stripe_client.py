@@ -242,7 +242,7 @@ def signs(client, _, payment, secret):
         {"header": stripe.WebhookSignature.generate_signature_header(body.decode(), secret).replace("v1=", "v0=")},
     ]:
         status, problem = send(body, **wrong)
-        assert (status, problem["type"]) == (400, "/problems/webhook-signature"), (wrong, problem)
+        assert (status, problem.get("type")) == (400, "/problems/webhook-signature"), (wrong, problem)
     assert send(body) == (202, {"received": True, "duplicate": False, "relevant": True})
     assert send(body, at=now - 200) == (200, {"received": True, "duplicate": True, "relevant": True})
     # While a secret is rolled, the header has a signature by each.

@@ -11,7 +11,7 @@ enum DayText {
     /// - Throws: `UsageError` where the text is no day, or one that has not begun.
     static func parse(_ text: String?, now: Int64 = WallClock.milliseconds()) throws -> String {
         guard let text else { return day(at: now - milliseconds) }
-        guard text.utf8.count == 10, let start = Timestamp(rfc3339: text + "T00:00:00Z")?.milliseconds else {
+        guard let start = Timestamp(rfc3339: text + "T00:00:00Z")?.milliseconds else {
             throw UsageError(
                 message: "--day cannot be `\(text)`",
                 mend: "It is a day in UTC, YYYY-MM-DD, such as \(day(at: now - milliseconds))."
