@@ -72,8 +72,8 @@ extension Printer {
             differences,
             columns: [
                 .init("DIFFERENCE", "kind"), .init("OBJECT", "object"), .init("ID", "id"), .init("ORDER", "orderID"),
-                .init("AT PROVIDER", isNumber: true) { Self.money($0["atProvider"]) },
-                .init("IN LEDGER", isNumber: true) { Self.money($0["inLedger"]) },
+                .init("AT PROVIDER", isNumber: true) { $0["atProvider"].map(MoneyText.cell) ?? "-" },
+                .init("IN LEDGER", isNumber: true) { $0["inLedger"].map(MoneyText.cell) ?? "-" },
             ],
             empty: ""
         )
@@ -82,9 +82,5 @@ extension Printer {
         for difference in differences {
             text("\(difference["id"]?.cell ?? ""): \(difference["mend"]?.cell ?? "")")
         }
-    }
-
-    private static func money(_ value: JSONValue?) -> String {
-        value.map { MoneyText.describe($0) ?? $0.cell } ?? "-"
     }
 }

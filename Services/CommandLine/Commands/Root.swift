@@ -25,8 +25,9 @@ enum Root {
         ],
         subcommands: [
             PublishCommand.command, TriggerCommand.command, OrderCommands.command, WaitCommand.command,
-            PaymentCommands.command, EventCommands.command, DeadLetterCommands.command, StatusCommand.command,
-            DescribeCommand.command, QueueCommands.command, CompletionCommand.command,
+            PaymentCommands.command, ProductCommands.command, CouponCommands.command, PointsCommands.command,
+            EventCommands.command, DeadLetterCommands.command, StatusCommand.command, DescribeCommand.command,
+            QueueCommands.command, CompletionCommand.command,
         ]
     )
 

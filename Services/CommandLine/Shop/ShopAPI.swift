@@ -13,6 +13,9 @@ struct ShopAPI: Sendable, Hashable {
         help: "Where Order's own API is, for the commands that place and cancel orders"
     )
     static let payment = ShopAPI(service: "payment", port: 8082, help: "Where Payment's own API is")
+    static let inventory = ShopAPI(service: "inventory", port: 8084, help: "Where Inventory's own API is")
+    static let coupon = ShopAPI(service: "coupon", port: 8085, help: "Where Coupon's own API is")
+    static let points = ShopAPI(service: "points", port: 8086, help: "Where Points' own API is")
 
     /// The option that says where it is.
     var option: CommandOption {
