@@ -70,6 +70,9 @@ enum OrderCommands {
     private static let show = Command(
         name: "show",
         summary: "Show an order.",
+        discussion: """
+            Of an order that was rejected or cancelled, `ended` names the event that did it, and who asked for it. What the             event said, such as which stock was missing, is in `warren order trace`.
+            """,
         arguments: [identifier],
         examples: [.init("warren order show 0198c5d2-…", "How does the order stand?")]
     ) { invocation in
