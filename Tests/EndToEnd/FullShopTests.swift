@@ -112,6 +112,37 @@ extension EndToEnd {
             }
         }
 
+        @Test("is shown by the warren command: products, coupons, points, and what became of an order")
+        func words() async throws {
+            try await open { shop in
+                let coupon = try await shop.claimCoupon()
+                let id = try await shop.buy(2, coupon: coupon, points: 400, isShipped: false)
+                try await shop.waitFor("confirmed", order: id)
+                try await shop.waitForField("couponStatus", "confirmed", order: id)
+                try await shop.waitForPoints(1000 - 400 + 18)
+                let product = try await shop.told("products", "show", "tea-500")
+                #expect(product.contains("price      12.50 EUR"), "\(product)")
+                let products = try await shop.told("products", "list", "--query", "tea", "--limit", "1")
+                #expect(products.contains("tea-500  12.50 EUR       18         0         18"), "\(products)")
+                let coupons = try await shop.told("coupons", "list", "--customer", "ada")
+                #expect(coupons.contains("\(coupon)  used   ada       ten-percent      10 %"), "\(coupons)")
+                #expect(try await shop.told("coupons", "list", "--customer", "nobody", "-o", "jsonl").isEmpty)
+                #expect(try await shop.told("coupons", "show", coupon).contains("orderID     \(id)"))
+                let points = try await shop.told("points", "show", "--customer", "ada")
+                #expect(points.contains("EUR          618"), "\(points)")
+                let orders = try await shop.told("order", "list")
+                #expect(orders.contains("STATUS     PAYMENT   STOCK      COUPON     POINTS  SHIPPING"), "\(orders)")
+                #expect(orders.contains("confirmed  captured  confirmed  confirmed  spent   pending "), "\(orders)")
+                try await shop.cancel(id)
+                let order = try await shop.told("order", "show", id)
+                #expect(order.contains("ended                order.cancelled by local"), "\(order)")
+                #expect(order.contains("deductions.discount  2.50 EUR"), "\(order)")
+                #expect(order.contains("due                  18.50 EUR"), "\(order)")
+                #expect(try await shop.warren("products", "show", "nothing").end == .exit(3))
+                #expect(try await shop.warren("coupons", "show", id).end == .exit(3))
+            }
+        }
+
         @Test("takes orders while Coupon is away; those that have one wait for it, and no other does")
         func couponAway() async throws {
             try await open { shop in
@@ -185,6 +216,17 @@ extension Shop {
             throw TimedOut("the claim was answered \(reply.status): \(reply.text)")
         }
         return id
+    }
+
+    /// What the command writes, which ends with 0.
+    fileprivate func told(_ arguments: String...) async throws -> String {
+        let done = try await ChildProcess.run(
+            try TestEnvironment.program("warren"),
+            arguments,
+            environment: commandEnvironment
+        )
+        #expect(done.end == .exit(0), "\(arguments): \(done.errors)")
+        return done.output
     }
 
     fileprivate func coupon(_ id: String) async throws -> String? {

@@ -216,6 +216,10 @@ final class Shop: Sendable {
                 "\(program.queue)=http://127.0.0.1:\(operationsPorts[program] ?? 0)"
             }.joined(separator: ","),
             "WARREN_ORDER_URL": "http://127.0.0.1:\(ports[.order] ?? 0)",
+            "WARREN_PAYMENT_URL": "http://127.0.0.1:\(ports[.payment] ?? 0)",
+            "WARREN_INVENTORY_URL": "http://127.0.0.1:\(ports[.inventory] ?? 0)",
+            "WARREN_COUPON_URL": "http://127.0.0.1:\(ports[.coupon] ?? 0)",
+            "WARREN_POINTS_URL": "http://127.0.0.1:\(ports[.points] ?? 0)",
             "WARREN_AMQP_URL": environments[.order]?["WARREN_AMQP_URL"] ?? "",
         ]
     }

@@ -1,11 +1,22 @@
 """Stripe's own Python library against the sandbox.
 
     stripe_client.py URL SECRET_KEY CASE
+    stripe_client.py URL SECRET_KEY tells PORT WEBHOOK_SECRET           # the sandbox sends its webhooks to that port
+    stripe_client.py URL SECRET_KEY signs PAYMENT_URL WEBHOOK_SECRET    # Payment takes what the library signs
 
 Prints nothing and ends with 0 when the case went as it does with Stripe; otherwise Python says what did not.
 """
 
+import contextlib
+import http.server
+import json
+import queue
 import sys
+import threading
+import time
+import unittest.mock
+import urllib.error
+import urllib.request
 
 import stripe
 
@@ -126,10 +137,125 @@ def pages(client):
     assert len(list(client.v1.refunds.list({"limit": 1}).auto_paging_iter())) == 3
 
 
+def post(url, body, **headers):
+    """Sends JSON, or the bytes of some, past the library; gives the status and the answer."""
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json", **names})
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read()
+
+
+@contextlib.contextmanager
+def webhooks(port):
+    """What comes to a port: the raw body of each request and its signature."""
+    received = queue.Queue()
+
+    class Receiver(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            received.put((body, self.headers["Stripe-Signature"]))
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", port), Receiver) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield received
+        server.shutdown()
+
+
+@case
+def tells(client, url, port, secret):
+    def refused(body, header, secret=secret, why="No signatures found matching"):
+        error = failure(stripe.SignatureVerificationError, stripe.Webhook.construct_event, body, header, secret)
+        assert why in str(error), error
+
+    with webhooks(int(port)) as received:
+        intent = charge(client, "tells")
+        refund = client.v1.refunds.create({"payment_intent": intent.id, "amount": 250})
+        status, answer = post(f"{url}/sandbox/dashboard/disputes", {"paymentIntent": intent.id})
+        assert status == 200, answer
+        told, last = {}, None
+        while "charge.dispute.created" not in told or "refund.created" not in told or len(told) < 4:
+            last = body, header = received.get(timeout=60)
+            event = stripe.Webhook.construct_event(body, header, secret)
+            assert isinstance(event, stripe.Event) and event.object == "event"
+            assert event == client.v1.events.retrieve(event.id)
+            told[event.type] = event
+        assert set(told) == {
+            "payment_intent.created", "payment_intent.succeeded", "refund.created", "charge.dispute.created",
+        }, told.keys()
+        paid = told["payment_intent.succeeded"].data.object
+        assert isinstance(paid, stripe.PaymentIntent) and paid == intent
+        assert paid.metadata["order_id"] == "it's 1 & ü"
+        assert told["payment_intent.created"].data.object.id == intent.id
+        given_back = told["refund.created"].data.object
+        assert isinstance(given_back, stripe.Refund)
+        assert (given_back.id, given_back.charge, given_back.amount) == (refund.id, intent.latest_charge, 250)
+        dispute = told["charge.dispute.created"].data.object
+        assert isinstance(dispute, stripe.Dispute) and dispute.payment_intent == intent.id
+        assert json.loads(answer)["id"] == dispute.id
+
+        # What was really sent counts for that body, that secret and five minutes.
+        body, header = last
+        refused(body.replace(b'"livemode":false', b'"livemode":true'), header)
+        refused(body + b" ", header)
+        refused(body, header, secret=secret + "x")
+        refused(body, header.replace("v1=", "v0="), why="No signatures found with expected scheme")
+        signed_at = int(header.split(",")[0].removeprefix("t="))
+        assert abs(time.time() - signed_at) < 240
+        refused(body, header.replace(f"t={signed_at}", f"t={signed_at + 1}"))
+        with unittest.mock.patch("time.time", lambda: signed_at + 300):
+            stripe.Webhook.construct_event(body, header, secret)
+        with unittest.mock.patch("time.time", lambda: signed_at + 301):
+            refused(body, header, why="Timestamp outside the tolerance zone")
+
+        # A forgery of the sandbox's own.
+        status, answer = post(f"{url}/sandbox/faults", {"operation": "webhook", "kind": "forged"})
+        assert status == 204, answer
+        client.v1.payment_intents.create({"amount": 1250, "currency": "eur"})
+        refused(*received.get(timeout=60))
+
+
+@case
+def signs(client, _, payment, secret):
+    def send(body, secret=secret, at=None, header=None):
+        header = header or stripe.WebhookSignature.generate_signature_header(body.decode(), secret, at)
+        status, answer = post(f"{payment}/webhooks/provider", body, Stripe_Signature=header)
+        return status, json.loads(answer)
+
+    charge(client, "signs")
+    event = client.v1.events.list({"type": "payment_intent.succeeded", "limit": 1}).data[0]
+    body = client.v1.events.retrieve(event.id).last_response.body.encode()
+    assert json.loads(body)["data"]["object"]["metadata"]["order_id"] == "it's 1 & ü"
+    now = int(time.time())
+    for wrong in [
+        {"secret": secret + "x"}, {"at": now - 400}, {"at": now + 400},
+        {"header": stripe.WebhookSignature.generate_signature_header(body.decode() + " ", secret)},
+        {"header": stripe.WebhookSignature.generate_signature_header(body.decode(), secret).replace("v1=", "v0=")},
+    ]:
+        status, problem = send(body, **wrong)
+        assert (status, problem.get("type")) == (400, "/problems/webhook-signature"), (wrong, problem)
+    assert send(body) == (202, {"received": True, "duplicate": False, "relevant": True})
+    assert send(body, at=now - 200) == (200, {"received": True, "duplicate": True, "relevant": True})
+    # While a secret is rolled, the header has a signature by each.
+    other = stripe.WebhookSignature.generate_signature_header(body.decode(), "whsec_new", now)
+    both = other + stripe.WebhookSignature.generate_signature_header(body.decode(), secret, now).removeprefix(f"t={now}")
+    assert send(body, header=both)[0] == 200
+
+
 def main():
-    url, key, name = sys.argv[1:]
+    url, key, name, *more = sys.argv[1:]
     # The library repeats by itself what it may; what is looked at here is the first answer.
-    CASES[name](stripe.StripeClient(key, base_addresses={"api": url}, max_network_retries=0))
+    client = stripe.StripeClient(key, base_addresses={"api": url}, max_network_retries=0)
+    CASES[name](client, *([url, *more] if more else []))
 
 
 main()

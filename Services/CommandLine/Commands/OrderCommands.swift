@@ -70,6 +70,9 @@ enum OrderCommands {
     private static let show = Command(
         name: "show",
         summary: "Show an order.",
+        discussion: """
+            Of an order that was rejected or cancelled, `ended` names the event that did it, and who asked for it. What the             event said, such as which stock was missing, is in `warren order trace`.
+            """,
         arguments: [identifier],
         examples: [.init("warren order show 0198c5d2-…", "How does the order stand?")]
     ) { invocation in
@@ -97,28 +100,25 @@ enum OrderCommands {
                 "status",
                 ["placed", "confirmed", "rejected", "cancelled"],
                 help: "Only orders that stand so"
-            ),
-            .text("after", "CURSOR", help: "The page after this one"),
-            .text("limit", "N", help: "How many, 1 to 100", fallback: "50"),
-        ],
+            )
+        ] + Page.options,
         examples: [.init("warren order list --status confirmed --limit 10", "Ten orders that are paid")]
     ) { invocation in
-        var query = [("limit", String(try invocation.integer("limit", in: 1...100) ?? 50))]
-        for name in ["status", "after"] {
-            if let value = invocation.text(name) { query.append((name, value)) }
-        }
-        let page = try await invocation.orders().client.get("/orders", query: query.map { (name: $0, value: $1) })
-        invocation.printer.list(
-            page["orders"]?.array ?? [],
-            columns: [
-                .init("ID", "id"), .init("STATUS", "status"), .init("PAYMENT", "payment.status"),
-                .init("TOTAL", isNumber: true) { MoneyText.describe($0["total"]) ?? "" }, .init("PLACED", "placedAt"),
-            ],
+        let client = try await invocation.orders().client
+        let page = try await invocation.page(of: client, "/orders", "orders", filters: ["status"])
+        // What not every shop has, and not every order asks for.
+        let parts: [(title: String, path: String)] = [
+            ("STOCK", "stockStatus"), ("COUPON", "couponStatus"), ("POINTS", "pointsStatus"),
+            ("SHIPPING", "shippingStatus"), ("REASON", "payment.reason"),
+        ]
+        let used = parts.filter { part in page.items.contains { $0.member(at: part.path)?.text != nil } }
+        invocation.printer.page(
+            page,
+            columns: [.init("ID", "id"), .init("STATUS", "status"), .init("PAYMENT", "payment.status")]
+                + used.map { Printer.Column($0.title, $0.path) }
+                + [.init("TOTAL", isNumber: true) { MoneyText.cell($0["total"]) }, .init("PLACED", "placedAt")],
             empty: "no orders"
         )
-        if let next = page["next"]?.cell {
-            invocation.printer.note("There are more: add --after \(next)")
-        }
     }
 }
 
@@ -127,15 +127,7 @@ extension Invocation {
     ///
     /// - Throws: `UsageError` where its URL is none.
     func orders() async throws -> OrderClient {
-        var url = try value("order-url")
-        while url.hasSuffix("/") { url.removeLast() }
-        guard url.hasPrefix("http://") || url.hasPrefix("https://"), !url.contains(where: \.isWhitespace) else {
-            throw UsageError(
-                message: "`\(url)` is no URL of a service",
-                mend: "--order-url or WARREN_ORDER_URL is a URL such as http://127.0.0.1:8081."
-            )
-        }
-        return OrderClient(client: try apiClient(of: KnownService(name: "order", url: url)))
+        OrderClient(client: try client(of: .order))
     }
 }
 
@@ -148,10 +140,13 @@ extension Printer {
         }
         var facts = MoneyText.describing(order)
         facts["history"] = .null
+        if let ended = Self.ended(order) { facts["ended"] = .string(ended) }
         record(
             facts,
             first: [
-                "id", "status", "payment.status", "payment.reason", "total", "customer.email", "customer.name",
+                "id", "status", "ended", "payment.status", "payment.reason", "payment.dispute", "stockStatus",
+                "couponStatus", "pointsStatus", "shippingStatus", "shippingReason", "trackingCode", "total", "due",
+                "customer.email", "customer.name",
             ]
         )
         guard let history = order["history"]?.array, !history.isEmpty else { return }
@@ -164,5 +159,16 @@ extension Printer {
             ],
             empty: ""
         )
+    }
+
+    /// What ended a rejected or cancelled order, by its history: `stock.rejected`, or `order.cancelled by customer:ada`; nil
+    /// where it goes on.
+    ///
+    /// The events' own reasons are in `warren order trace`.
+    private static func ended(_ order: JSONValue) -> String? {
+        let end = order["history"]?.array?.first { ["rejected", "cancelled"].contains($0["status"]?.text) }
+        guard let end, let event = end["event"]?.text else { return nil }
+        let name = EventCatalogue.shortName(of: EventType(rawValue: event))
+        return name + (end["by"]?.text.map { " by \($0)" } ?? "")
     }
 }

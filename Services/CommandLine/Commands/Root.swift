@@ -11,8 +11,8 @@ enum Root {
         discussion: """
             Data goes to standard output, messages to standard error. The operations API of a service that has tokens \
             is used with WARREN_OPERATIONS_TOKEN (or WARREN_OPERATIONS_TOKEN_FILE); its audit names the token, and \
-            WARREN_ACTOR, else the user. Order's own API is used with WARREN_API_TOKEN (or WARREN_API_TOKEN_FILE). NO_COLOR \
-            turns colours off.
+            WARREN_ACTOR, else the user. The shop's own APIs, such as Order's, are used with WARREN_API_TOKEN (or \
+            WARREN_API_TOKEN_FILE). NO_COLOR turns colours off.
 
             \(exitCodes)
             """,
@@ -25,6 +25,7 @@ enum Root {
         ],
         subcommands: [
             PublishCommand.command, TriggerCommand.command, OrderCommands.command, WaitCommand.command,
+            PaymentCommands.command, ProductCommands.command, CouponCommands.command, PointsCommands.command,
             EventCommands.command, DeadLetterCommands.command, StatusCommand.command, DescribeCommand.command,
             QueueCommands.command, CompletionCommand.command,
         ]
@@ -53,13 +54,7 @@ enum Root {
                 variable: ServiceLocation.variable,
                 repeats: true
             ),
-            .text(
-                "order-url",
-                "URL",
-                help: "Where Order's own API is, for the commands that place and cancel orders",
-                fallback: "http://127.0.0.1:8081",
-                variable: "WARREN_ORDER_URL"
-            ),
+            ShopAPI.order.option,
             .text(
                 "amqp-url",
                 "URL",

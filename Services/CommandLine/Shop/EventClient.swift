@@ -46,7 +46,7 @@ struct EventClient: Sendable {
             throw CommandFailure(
                 .failed,
                 "\(client.service.name) at \(client.base) answered with something that is no page of events",
-                mend: ServiceClient.notTheService
+                mend: client.notTheService
             )
         }
         return Page(events: events, next: next, isAtEnd: next == head)

@@ -9,7 +9,7 @@ struct ServiceClient: Sendable {
         /// The operations API; the audit names the actor.
         case operations(actor: String)
         /// The service's own.
-        case own
+        case own(ShopAPI)
     }
 
     let service: KnownService
@@ -79,7 +79,7 @@ struct ServiceClient: Sendable {
             throw CommandFailure(
                 .failed,
                 "\(service.name) at \(base) answered with something that is no JSON",
-                mend: Self.notTheService
+                mend: notTheService
             )
         }
         if let name = answer["service"]?.text, name != service.name, service.url != service.name {
@@ -93,15 +93,22 @@ struct ServiceClient: Sendable {
         return answer
     }
 
-    private var isOwn: Bool { if case .own = api { true } else { false } }
-    private var tokenVariable: String { isOwn ? "WARREN_API_TOKEN" : "WARREN_OPERATIONS_TOKEN" }
-    private var whereItIs: String {
-        isOwn ? "--order-url or WARREN_ORDER_URL" : "--\(ServiceLocation.option) or \(ServiceLocation.variable)"
+    private var tokenVariable: String {
+        switch api {
+        case .operations: "WARREN_OPERATIONS_TOKEN"
+        case .own: "WARREN_API_TOKEN"
+        }
     }
 
     /// What to do where somebody else answers.
-    static let notTheService =
-        "Check that --\(ServiceLocation.option) or \(ServiceLocation.variable) leads to a service built on Warren."
+    var notTheService: String { "Check that \(whereItIs) leads to a service built on Warren." }
+
+    private var whereItIs: String {
+        switch api {
+        case .operations: "--\(ServiceLocation.option) or \(ServiceLocation.variable)"
+        case .own(let api): api.whereItIs
+        }
+    }
 
     /// What an answer that is no success means (RFC 9457 where it is a problem document).
     func failure(of response: ServiceResponse) -> CommandFailure {

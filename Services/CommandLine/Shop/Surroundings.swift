@@ -84,10 +84,10 @@ extension Invocation {
     /// A client of a service's own API.
     ///
     /// - Throws: `UsageError` where the file with the token cannot be read.
-    func apiClient(of service: KnownService) throws -> ServiceClient {
+    func apiClient(of service: KnownService, _ api: ShopAPI) throws -> ServiceClient {
         ServiceClient(
             service: service,
-            api: .own,
+            api: .own(api),
             token: try token("WARREN_API_TOKEN"),
             transport: surroundings.http
         )

@@ -79,6 +79,15 @@ struct Printer: Sendable {
         }
     }
 
+    /// Writes one record; in a table, these of its members as money.
+    func record(_ record: JSONValue, money: [String], first: [String]) {
+        var facts = record
+        if format == .table {
+            for name in money where facts[name] != nil { facts[name] = .string(MoneyText.cell(facts[name])) }
+        }
+        self.record(facts, first: first)
+    }
+
     /// Writes one record as a line of JSON.
     func line(_ record: JSONValue) {
         output.data(record.encoded() + "\n")

@@ -42,7 +42,8 @@ struct ServiceRun: Sendable {
             declarations: kit.declarations + description.settings,
             check: { settings in
                 kit.faults(in: settings)
-                    + (description.restatementInterval.map { kit.retention.faults(in: settings, restatedEvery: $0) } ?? [])
+                    + (description.restatementInterval.map { kit.retention.faults(in: settings, restatedEvery: $0) }
+                        ?? [])
             }
         )
         switch outcome {

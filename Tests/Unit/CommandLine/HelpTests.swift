@@ -47,7 +47,8 @@ struct HelpTests {
     func root() async {
         let text = await warren("--help").data
         for word in [
-            "publish", "trigger", "order", "wait", "dead-letters, dlq", "status", "describe", "completion",
+            "publish", "trigger", "order", "wait", "payments", "products", "coupons", "points",
+            "dead-letters, dlq", "status", "describe", "completion",
             "WARREN_SERVICES", "WARREN_AMQP_URL",
             "WARREN_OPERATIONS_TOKEN", "NO_COLOR", "7  a service or the broker cannot be reached",
         ] {

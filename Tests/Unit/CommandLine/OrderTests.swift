@@ -105,6 +105,73 @@ struct OrderTests {
         #expect(await warren("order show o-1 -o jsonl", http: services).records == [full])
     }
 
+    @Test("shows what ended an order, and how its stock, coupon, points and parcel stand")
+    func ended() async {
+        var full = order("rejected", payment: "voided")
+        full["stockStatus"] = "rejected"
+        full["couponStatus"] = "released"
+        full["pointsStatus"] = "restored"
+        full["shippingStatus"] = "refused"
+        full["shippingReason"] = "unknown_address"
+        full["due"] = ["amount": .integer(1500), "currency": "EUR"]
+        full["deductions"] = ["coupon": "c-1", "discount": .integer(99), "points": .integer(400)]
+        func entry(_ status: String, _ event: String, by caller: String? = nil) -> JSONValue {
+            [
+                "at": "2026-01-01", "status": .string(status), "payment": "requested",
+                "event": .string("dev.warren." + event), "by": caller.map { .string($0) } ?? .null,
+            ]
+        }
+        full["history"] = [
+            entry("placed", "order.placed", by: "local"), entry("rejected", "stock.rejected"),
+            entry("rejected", "payment.voided"),
+        ]
+        let rejected = await warren("order show o-1", http: FakeServices { [full] _ in .json(full) })
+        #expect(
+            Array(rejected.lines.prefix(10)) == [
+                "id                   o-1", "status               rejected",
+                "ended                stock.rejected", "payment.status       voided",
+                "stockStatus          rejected", "couponStatus         released",
+                "pointsStatus         restored", "shippingStatus       refused",
+                "shippingReason       unknown_address", "total                19.99 EUR",
+            ],
+            "\(rejected.data)"
+        )
+        #expect(rejected.lines.contains("deductions.discount  0.99 EUR"))
+        #expect(rejected.lines.contains("deductions.points    400"))
+        #expect(rejected.lines.contains("due                  15.00 EUR"))
+        let lines = await warren("order show o-1 -o jsonl", http: FakeServices { [full] _ in .json(full) })
+        #expect(lines.records == [full])
+        full["history"] = [entry("placed", "order.placed"), entry("cancelled", "order.cancelled", by: "customer:ada")]
+        let cancelled = await warren("order show o-1", http: FakeServices { [full] _ in .json(full) })
+        #expect(cancelled.lines.contains("ended                order.cancelled by customer:ada"))
+        full["history"] = [entry("placed", "order.placed"), entry("confirmed", "payment.captured")]
+        let going = await warren("order show o-1", http: FakeServices { [full] _ in .json(full) })
+        #expect(!going.data.contains("ended "))
+    }
+
+    @Test("lists how stock, coupon, points and parcel stand, and a decline's reason, where any order has them")
+    func parts() async {
+        var reserved = order("placed", payment: "requested")
+        reserved["stockStatus"] = "reserved"
+        reserved["shippingStatus"] = "pending"
+        var declined = order("rejected", payment: "declined", id: "o-2")
+        declined["payment"] = ["status": "declined", "reason": "insufficient_funds"]
+        let services = FakeServices { [reserved, declined] _ in .json(["orders": [reserved, declined]]) }
+        let outcome = await warren("order list", http: services)
+        #expect(
+            outcome.lines == [
+                "ID   STATUS    PAYMENT    STOCK     SHIPPING  REASON                  TOTAL  PLACED",
+                "o-1  placed    requested  reserved  pending                       19.99 EUR",
+                "o-2  rejected  declined                       insufficient_funds  19.99 EUR",
+            ],
+            "\(outcome.data)"
+        )
+        #expect(outcome.messages.isEmpty)
+        let others = FakeServices { _ in .json(["orders": [order("placed", payment: "x")]]) }
+        let plain = await warren("order list", http: others)
+        #expect(plain.lines.first == "ID   STATUS  PAYMENT      TOTAL  PLACED")
+    }
+
     @Test("takes any whole number for a quantity and leaves it to Order to judge; what is none is refused here")
     func quantities() async {
         let services = FakeServices { _ in .json(order("placed", payment: "requested"), status: 202) }
