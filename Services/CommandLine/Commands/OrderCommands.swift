@@ -6,13 +6,13 @@ import ServiceKit
 enum OrderCommands {
     static let command = Command(
         name: "order",
-        summary: "Place, show, trace, cancel and list orders.",
+        summary: "Place, show, trace, divide, cancel and list orders.",
         examples: [
             .init("warren order place --email ada@example.com --price 1999", "Place an order of 19.99 EUR"),
             .init("warren order trace 0198c5d2-…", "What happened to it in all services"),
             .init("warren order list --status rejected", "Orders that could not be carried out"),
         ],
-        subcommands: [place, show, trace, cancel, list]
+        subcommands: [place, show, trace, keep, cancel, list]
     )
 
     private static let trace = OrderTrace.command
@@ -71,12 +71,39 @@ enum OrderCommands {
         name: "show",
         summary: "Show an order.",
         discussion: """
-            Of an order that was rejected or cancelled, `ended` names the event that did it, and who asked for it. What the             event said, such as which stock was missing, is in `warren order trace`.
+            Of an order that was rejected or cancelled, `ended` names the event that did it, and who asked for it. What the \
+            event said, such as which stock was missing, is in `warren order trace`.
             """,
         arguments: [identifier],
         examples: [.init("warren order show 0198c5d2-…", "How does the order stand?")]
     ) { invocation in
         invocation.printer.order(try await invocation.orders().show(invocation.words[0]))
+    }
+
+    private static let keep = Command(
+        name: "keep",
+        summary: "Say what stays of a confirmed order; the rest is cancelled.",
+        discussion: """
+            How many of each article stay, over all of its lines; one that is not named does not stay at all. The share that the \
+            cancelled lines have in the total goes back to card and points. Saying the same again changes nothing.
+            """,
+        arguments: [
+            identifier,
+            Argument(name: "SKU=QUANTITY", help: "an article and how many of it stay", arity: .oneOrMore),
+        ],
+        examples: [.init("warren order keep 0198c5d2-… tea-500=1", "One of the tea is enough, and nothing else")]
+    ) { invocation in
+        let quantities = try invocation.words.dropFirst().map { word in
+            let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            guard parts.count == 2, !parts[0].isEmpty, let quantity = Int64(parts[1]), quantity >= 0 else {
+                throw UsageError(
+                    message: "`\(word)` does not say how many stay",
+                    mend: "Write SKU=QUANTITY, such as tea-500=1."
+                )
+            }
+            return (sku: String(parts[0]), quantity: quantity)
+        }
+        invocation.printer.order(try await invocation.orders().keep(quantities, of: invocation.words[0]))
     }
 
     private static let cancel = Command(
@@ -140,6 +167,7 @@ extension Printer {
         }
         var facts = MoneyText.describing(order)
         facts["history"] = .null
+        facts["cancelled"] = .null
         if let ended = Self.ended(order) { facts["ended"] = .string(ended) }
         record(
             facts,
@@ -149,6 +177,18 @@ extension Printer {
                 "customer.email", "customer.name",
             ]
         )
+        if let parts = order["cancelled"]?.array, !parts.isEmpty {
+            text("\nCancelled")
+            list(
+                parts,
+                columns: [
+                    .init("PART", "number"), .init("LINES") { part in Self.lines(part["lines"]) },
+                    .init("REFUND", isNumber: true) { MoneyText.cell($0["refund"]) }, .init("POINTS", "points"),
+                    .init("STATUS", "refundStatus"),
+                ],
+                empty: ""
+            )
+        }
         guard let history = order["history"]?.array, !history.isEmpty else { return }
         text("\nHistory")
         list(
@@ -159,6 +199,11 @@ extension Printer {
             ],
             empty: ""
         )
+    }
+
+    /// `2 tea-500, 1 cup`.
+    private static func lines(_ lines: JSONValue?) -> String {
+        (lines?.array ?? []).map { "\($0["quantity"]?.integer ?? 0) \($0["sku"]?.text ?? "?")" }.joined(separator: ", ")
     }
 
     /// What ended a rejected or cancelled order, by its history: `stock.rejected`, or `order.cancelled by customer:ada`; nil

@@ -51,6 +51,12 @@ struct OrderClient: Sendable {
         try await client.post("/orders/\(PercentEncoding.encode(id))/cancel", body: [:])
     }
 
+    /// Says what stays of an order.
+    func keep(_ quantities: [(sku: String, quantity: Int64)], of id: String) async throws -> JSONValue {
+        let lines = quantities.map { JSONValue.object(["sku": .string($0.sku), "quantity": .integer($0.quantity)]) }
+        return try await client.put("/orders/\(PercentEncoding.encode(id))/lines", body: ["lines": .array(lines)])
+    }
+
     /// Looks at an order until it has come to what is waited for.
     ///
     /// A service that is away for a while is waited for too.

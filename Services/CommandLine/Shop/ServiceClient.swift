@@ -35,7 +35,21 @@ struct ServiceClient: Sendable {
     ///
     /// The answer is null where the service says nothing.
     func post(_ path: String, body: JSONValue, headers: [String: String] = [:]) async throws -> JSONValue {
-        var request = ServiceRequest(method: "POST", url: url(path), headers: headers)
+        try await ask("POST", path, body: body, headers: headers)
+    }
+
+    /// Says how something is to be: to say it again changes nothing.
+    func put(_ path: String, body: JSONValue) async throws -> JSONValue {
+        try await ask("PUT", path, body: body, headers: [:])
+    }
+
+    private func ask(
+        _ method: String,
+        _ path: String,
+        body: JSONValue,
+        headers: [String: String]
+    ) async throws -> JSONValue {
+        var request = ServiceRequest(method: method, url: url(path), headers: headers)
         request.headers["Content-Type"] = "application/json"
         request.body = Array(body.encoded().utf8)
         return try await exchange(request)

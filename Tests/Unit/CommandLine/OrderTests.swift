@@ -87,6 +87,32 @@ struct OrderTests {
         #expect(wrong.messages.contains("WARREN_ORDER_URL"))
     }
 
+    @Test("says what stays of an order, and shows what was cancelled of it")
+    func keep() async throws {
+        var divided = order("confirmed", payment: "captured")
+        divided["cancelled"] = [
+            [
+                "number": .integer(1), "lines": [["sku": "tea", "quantity": .integer(2)]],
+                "refund": ["amount": .integer(500), "currency": "EUR"], "refundStatus": "requested",
+            ]
+        ]
+        let services = FakeServices { [divided] _ in .json(divided, status: 202) }
+        let outcome = await warren("order keep a/b tea=1 cup=0", http: services)
+        #expect(outcome.code == 0)
+        #expect(services.lines == ["PUT http://127.0.0.1:8081/orders/a%2Fb/lines"])
+        #expect(
+            try JSONValue(parsing: try #require(services.requests.first).body) == [
+                "lines": [["sku": "tea", "quantity": .integer(1)], ["sku": "cup", "quantity": .integer(0)]]
+            ]
+        )
+        #expect(outcome.data.contains("2 tea") && outcome.data.contains("5.00 EUR"))
+        for wrong in ["tea", "tea=", "=1", "tea=-1", "tea=x"] {
+            let refused = await warren("order keep o-1 \(wrong)", http: services)
+            #expect(refused.code == 2 && refused.messages.contains("SKU=QUANTITY"), "\(wrong)")
+        }
+        #expect(services.lines.count == 1)
+    }
+
     @Test("shows what has happened to an order, in the order in which it did")
     func show() async {
         var full = order("confirmed", payment: "captured")
