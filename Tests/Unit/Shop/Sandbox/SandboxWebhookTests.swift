@@ -1,5 +1,6 @@
 import Foundation
 import HTTP
+import ServiceTestSupport
 import Synchronization
 import Telemetry
 import Testing
