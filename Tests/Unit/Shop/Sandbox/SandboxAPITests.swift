@@ -173,6 +173,27 @@ import Testing
         }
     }
 
+    @Test("In the dashboard a card is charged, or declined, for an order that no call has asked about")
+    func dashboardCharge() async throws {
+        try await withSandbox { sandbox async throws in
+            func charge(_ method: String, _ amount: String = "700") async throws -> HTTPClient.Response {
+                try await sandbox.send(
+                    "POST",
+                    "/sandbox/dashboard/charges",
+                    body: #"{"order":"o-1","amount":\#(amount),"currency":"eur","paymentMethod":"\#(method)"}"#,
+                    type: "application/json"
+                )
+            }
+            let intent = try await charge("pm_card_visa").decode(Intent.self)
+            #expect(intent.status == "succeeded" && intent.amount == 700)
+            #expect(intent.metadata == ["order_id": "o-1"])
+            #expect(try await charge("pm_card_chargeDeclined").status == 402)
+            #expect(try await charge("pm_card_visa", "0").status == 400)
+            #expect(try await sandbox.ledger().chargesByOrder == ["o-1": 1])
+            #expect(try await sandbox.send("GET", "/sandbox/webhooks").text.contains(#""isSending":false"#))
+        }
+    }
+
     @Test("A fault that does not exist is refused with the names of those that do")
     func refusesFaults() async throws {
         try await withSandbox { sandbox async throws in
@@ -206,6 +227,10 @@ import Testing
             try await body(SandboxClient(url: url, client: client))
         }
     }
+}
+
+extension HTTPClient.Response {
+    fileprivate var text: String { String(decoding: body, as: UTF8.self) }
 }
 
 private struct Intent: Decodable {
