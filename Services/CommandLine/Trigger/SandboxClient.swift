@@ -51,6 +51,8 @@ struct SandboxClient: Sendable {
     struct Account: Sendable, Equatable {
         var charges: Int64
         var refunds: Int64
+        /// Under how many keys refunds were asked for.
+        var refundKeys: Int64
         /// The intent that is charged; nil where none is.
         var intent: String?
         /// The refund of it; nil where there is none.
@@ -67,6 +69,7 @@ struct SandboxClient: Sendable {
         return Account(
             charges: ledger["chargesByOrder"]?[order]?.integer ?? 0,
             refunds: ledger["refundsByOrder"]?[order]?.integer ?? 0,
+            refundKeys: ledger["refundKeysByOrder"]?[order]?.integer ?? 0,
             intent: id,
             refund: refund?["id"]?.text
         )

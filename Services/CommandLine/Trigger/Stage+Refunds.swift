@@ -74,12 +74,16 @@ extension Stage {
         return (id, intent)
     }
 
-    /// Makes sure that an order was refunded once, and that Payment told it once.
+    /// Makes sure that an order was refunded once, under one key, and that Payment told it once.
     func checkRefundedOnce(_ id: String, _ sandbox: SandboxClient) async throws {
         let account = try await sandbox.account(of: id)
         try check(
             account.charges == 1 && account.refunds == 1,
             "the provider charged order \(id) \(times(account.charges)) and refunded it \(times(account.refunds))"
+        )
+        try check(
+            account.refundKeys == 1,
+            "payment asked for the refund of order \(id) under \(account.refundKeys) keys: it could have been made as often"
         )
         let events = EventClient(client: try invocation.client(of: try await invocation.service(named: "payment")))
         let filter = [(name: "subject", value: id), (name: "type", value: PaymentRefunded.type.rawValue)]

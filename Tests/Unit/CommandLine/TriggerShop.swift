@@ -11,7 +11,7 @@ final class TriggerShop: Sendable {
     /// A promise that it breaks, or something that it lacks.
     enum Flaw: String, CaseIterable, Sendable {
         case takesKeyAgain, swapsBodies
-        case keepsMoney, chargesTwice, refundsTwice, tellsTwice, repeatsNothing
+        case keepsMoney, chargesTwice, refundsTwice, changesKeys, tellsTwice, repeatsNothing
         case answersFirst, opensPayment, looksOnce, believesFailure, untells, takesUnsigned, takesForgery,
             believesForgery
         case sellsTwice, sellsNothing, chargesLoser, reserves, ignoresPrice, hidesPrice, billsOldPrice
@@ -334,6 +334,7 @@ final class TriggerShop: Sendable {
             return .json([
                 "intents": .array(books.intents), "refunds": .array(books.refunds),
                 "chargesByOrder": counts(books.intents), "refundsByOrder": counts(books.refunds),
+                "refundKeysByOrder": .object(books.orders.mapValues { _ in .integer(has(.changesKeys) ? 2 : 1) }),
             ])
         case "courier/effects": return .json(["effects": .array(books.effects)])
         case "webhooks":

@@ -49,6 +49,7 @@ struct TriggerTests {
         Lie(.paidAndCancelled, .keepsMoney, "charged order o-1 once and refunded it never"),
         Lie(.refundRepeated, .refundsTwice, "refunded it twice"),
         Lie(.refundRepeated, .chargesTwice, "charged order o-1 twice"),
+        Lie(.refundRepeated, .changesKeys, "under 2 keys"),
         Lie(.refundRepeated, .tellsTwice, "payment told twice"),
         Lie(.refundRepeated, .repeatsNothing, "nothing was repeated"),
         Lie(.refundRepeated, .otherProvider, "--sandbox-url", code: 5),

@@ -173,6 +173,25 @@ import Testing
         }
     }
 
+    @Test("The ledger counts the keys under which a refund was asked for, whatever came of it")
+    func refundKeys() async throws {
+        try await withSandbox { sandbox async throws in
+            let intent = try await sandbox.charge().decode(Intent.self)
+            func refund(_ key: String) async throws -> Int {
+                try await sandbox.send("POST", "/v1/refunds", body: "payment_intent=\(intent.id)", key: key).status
+            }
+            #expect(try await sandbox.ledger().refundKeysByOrder == [:])
+            try await sandbox.plan(#"{"operation":"refund","kind":"error"}"#)
+            #expect(try await refund("r-1") == 500)
+            #expect(try await refund("r-1") == 200)
+            #expect(try await refund("r-1") == 200)
+            #expect(try await sandbox.ledger().refundKeysByOrder == ["it's 1 & ü": 1])
+            #expect(try await refund("r-2") == 400)
+            #expect(try await sandbox.ledger().refundKeysByOrder == ["it's 1 & ü": 2])
+            #expect(try await sandbox.ledger().refundsByOrder == ["it's 1 & ü": 1])
+        }
+    }
+
     @Test("In the dashboard a card is charged, or declined, for an order that no call has asked about")
     func dashboardCharge() async throws {
         try await withSandbox { sandbox async throws in
@@ -280,6 +299,7 @@ private struct LedgerAnswer: Decodable {
     let refunds: [List.Item]
     let chargesByOrder: [String: Int]
     let refundsByOrder: [String: Int]
+    let refundKeysByOrder: [String: Int]
 }
 
 private struct SandboxClient {
