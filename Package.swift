@@ -197,7 +197,7 @@ let package = Package(
         ),
         .target(
             name: "ServiceTestSupport",
-            dependencies: ["TestSupport", "HTTP", "JSON"],
+            dependencies: ["TestSupport", "HTTP", "JSON", "Telemetry"],
             path: "Tests/Support/Services",
             swiftSettings: strict
         ),

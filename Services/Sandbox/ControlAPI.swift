@@ -7,6 +7,8 @@ import HTTP
 ///     GET    /sandbox/ledger
 ///     GET    /sandbox/records
 ///     POST   /sandbox/webhooks {"action": "hold"}      or `release`, `release-newest-first`
+///     GET    /sandbox/webhooks                         whether any are sent, how many wait, and each attempt
+///     POST   /sandbox/dashboard/charges {"order": "42", "amount": 500, "currency": "eur", "paymentMethod": "pm_card_visa"}
 ///     POST   /sandbox/dashboard/refunds {"order": "42", "amount": 500}        or `paymentIntent`
 ///     POST   /sandbox/dashboard/refunds/{id}/fail
 ///     POST   /sandbox/dashboard/disputes {"order": "42", "reason": "fraudulent"}
@@ -32,6 +34,8 @@ struct ControlAPI: Sendable {
         route("GET", "/sandbox/ledger", ledger)
         route("GET", "/sandbox/records", records)
         route("POST", "/sandbox/webhooks", webhooks)
+        route("GET", "/sandbox/webhooks") { [provider] _ in try .json(provider.webhooks) }
+        route("POST", "/sandbox/dashboard/charges", charge)
         route("POST", "/sandbox/dashboard/refunds", refund)
         route("POST", "/sandbox/dashboard/refunds/{id}/fail", failRefund)
         route("POST", "/sandbox/dashboard/disputes", openDispute)
@@ -104,6 +108,28 @@ struct ControlAPI: Sendable {
             throw Problem.invalidRequest([fault])
         }
         return HTTPResponse(status: 204)
+    }
+
+    /// A charge that nobody's API asked for.
+    private struct ChargeRequest: Decodable {
+        static let members = ["order", "amount", "currency", "paymentMethod"]
+        let order: String
+        let amount: Int64
+        let currency: String
+        let paymentMethod: String
+
+        /// As the provider's own call has it.
+        var form: [String: String] {
+            [
+                "amount": String(amount), "currency": currency, "payment_method": paymentMethod, "confirm": "true",
+                "metadata[order_id]": order,
+            ]
+        }
+    }
+
+    @Sendable private func charge(_ request: HTTPRequest) async throws -> HTTPResponse {
+        let wanted = try request.decode(ChargeRequest.self, members: ChargeRequest.members)
+        return try await provider.answer("dashboard.charge", .createIntent(form: wanted.form, key: nil))
     }
 
     /// What the provider's own people, or a customer's bank, do to a charge.

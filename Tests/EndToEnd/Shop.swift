@@ -36,6 +36,8 @@ final class Shop: Sendable {
         var usesWire = false
         /// What the shop has beside the usual; it runs too.
         var contexts: [Program] = []
+        /// Whether the provider sends webhooks, which Payment takes.
+        var hasWebhooks = false
     }
 
     let folder: TemporaryFolder
@@ -50,7 +52,7 @@ final class Shop: Sendable {
     private let environments: [Program: [String: String]]
     private let children = Mutex<[Program: ChildProcess]>([:])
 
-    /// What the courier signs with.
+    /// What the courier and the provider sign with.
     private static let webhookSecret = "whsec_end_to_end"
 
     private init(_ options: Options) async throws {
@@ -122,6 +124,13 @@ final class Shop: Sendable {
                 environment["SANDBOX_COURIER_WEBHOOK_URL"] =
                     "http://127.0.0.1:\(ports[.shipping] ?? 0)/webhooks/courier"
                 environment["SANDBOX_COURIER_WEBHOOK_SECRET"] = Shop.webhookSecret
+            }
+            if options.hasWebhooks {
+                if program == .payment { environment["PAYMENT_WEBHOOK_SECRET"] = Shop.webhookSecret }
+                if program == .sandbox {
+                    environment["SANDBOX_WEBHOOK_URL"] = "http://127.0.0.1:\(ports[.payment] ?? 0)/webhooks/provider"
+                    environment["SANDBOX_WEBHOOK_SECRET"] = Shop.webhookSecret
+                }
             }
             environments[program] = environment.merging(options.environment[program] ?? [:]) { _, given in given }
         }
@@ -211,17 +220,16 @@ final class Shop: Sendable {
 
     /// The environment with which the `warren` command finds this shop.
     var commandEnvironment: [String: String] {
-        [
+        var environment = [
             "WARREN_SERVICES": [Program.order, .payment, .notification].map { program in
                 "\(program.queue)=http://127.0.0.1:\(operationsPorts[program] ?? 0)"
             }.joined(separator: ","),
-            "WARREN_ORDER_URL": "http://127.0.0.1:\(ports[.order] ?? 0)",
-            "WARREN_PAYMENT_URL": "http://127.0.0.1:\(ports[.payment] ?? 0)",
-            "WARREN_INVENTORY_URL": "http://127.0.0.1:\(ports[.inventory] ?? 0)",
-            "WARREN_COUPON_URL": "http://127.0.0.1:\(ports[.coupon] ?? 0)",
-            "WARREN_POINTS_URL": "http://127.0.0.1:\(ports[.points] ?? 0)",
             "WARREN_AMQP_URL": environments[.order]?["WARREN_AMQP_URL"] ?? "",
         ]
+        for program in [Program.order, .payment, .inventory, .coupon, .points, .sandbox] {
+            environment["WARREN_\(program.queue.uppercased())_URL"] = "http://127.0.0.1:\(ports[program] ?? 0)"
+        }
+        return environment
     }
 
     /// Runs the `warren` command against this shop.

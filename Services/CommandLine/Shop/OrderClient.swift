@@ -15,7 +15,8 @@ struct OrderClient: Sendable {
         var currency = "EUR"
         var paymentMethod = "pm_card_visa"
 
-        fileprivate var body: JSONValue {
+        /// As `POST /orders` takes it.
+        var body: JSONValue {
             [
                 "customer": ["email": .string(email), "name": .string(name)],
                 "currency": .string(currency),

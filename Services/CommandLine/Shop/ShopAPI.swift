@@ -17,6 +17,9 @@ struct ShopAPI: Sendable, Hashable {
     static let coupon = ShopAPI(service: "coupon", port: 8085, help: "Where Coupon's own API is")
     static let points = ShopAPI(service: "points", port: 8086, help: "Where Points' own API is")
 
+    /// The outside world, which is none of the shop's: it gets no token of it.
+    static let sandbox = ShopAPI(service: "sandbox", port: 8090, help: "Where the sandbox is")
+
     /// The option that says where it is.
     var option: CommandOption {
         .text("\(service)-url", "URL", help: help, fallback: "http://127.0.0.1:\(port)", variable: variable)
@@ -41,6 +44,8 @@ extension Invocation {
                 mend: "\(api.whereItIs) is a URL such as http://127.0.0.1:\(api.port)."
             )
         }
-        return try apiClient(of: KnownService(name: api.service, url: url), api)
+        let service = KnownService(name: api.service, url: url)
+        guard api == .sandbox else { return try apiClient(of: service, api) }
+        return ServiceClient(service: service, api: .own(api), token: nil, transport: surroundings.http)
     }
 }

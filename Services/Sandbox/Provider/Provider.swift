@@ -115,10 +115,14 @@ final class Provider: Sendable {
     }
 
     /// How sending one went.
-    func finishWebhook(_ item: WebhookOutbox.Item, isTaken: Bool) {
+    /// - Parameter status: what was answered; nil where nothing was.
+    func finishWebhook(_ item: WebhookOutbox.Item, status: Int?) {
         let now = now()
-        books.withLock { $0.outbox?.finish(item, isTaken: isTaken, at: now) }
+        books.withLock { $0.outbox?.finish(item, status: status, at: now) }
     }
+
+    /// How the webhooks stand.
+    var webhooks: WebhookOutbox.State { books.withLock { $0.outbox?.state } ?? WebhookOutbox.State() }
 
     /// Steers the webhooks.
     func controlWebhooks(_ body: @Sendable (inout WebhookOutbox, Int64) -> Void) {

@@ -13,6 +13,8 @@ struct ProviderState: Sendable {
     private var refundIndex: [String: Int] = [:]
     private var refundsOfIntent: [String: [Int]] = [:]
     private var keys = IdempotencyTable()
+    /// The keys under which each intent's refund was asked for, whatever came of it.
+    private var refundKeys: [String: Set<String>] = [:]
     private var faults = FaultPlan()
     private var disputes: [Dispute] = []
     private var disputeIndex: [String: Int] = [:]
@@ -197,6 +199,12 @@ struct ProviderState: Sendable {
 
     /// `POST /v1/refunds`: gives the charge of an intent back, whole or in part.
     mutating func createRefund(_ form: [String: String], key: String?, at now: Int64) -> ProviderReply {
+        let named = form["payment_intent"] ?? form["charge"].map(Self.intent(ofCharge:))
+        if let key, let named, intentIndex[named] != nil { refundKeys[named, default: []].insert(key) }
+        return createRefundOnce(form, key: key, at: now)
+    }
+
+    private mutating func createRefundOnce(_ form: [String: String], key: String?, at now: Int64) -> ProviderReply {
         once(key, "/v1/refunds", form, at: now) { state in
             let request = try RefundRequest(form)
             let intent = try state.refundable(request, at: now)
@@ -306,7 +314,8 @@ struct ProviderState: Sendable {
         Ledger(
             intents: intents.map { $0.settled(at: now) },
             refunds: refundsNow(of: nil, at: now),
-            disputes: disputes
+            disputes: disputes,
+            refundKeys: refundKeys
         )
     }
 

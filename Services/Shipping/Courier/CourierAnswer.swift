@@ -53,7 +53,7 @@ struct CourierAnswer {
             let failure = try failure()
             guard failure.code == "unknown_address" else { throw refused(failure.code) }
             return .refused(version: version, reason: failure.code)
-        default: throw refused("none")
+        default: throw refused(try failure().code)
         }
     }
 
@@ -86,7 +86,7 @@ struct CourierAnswer {
             let failure = try failure()
             guard failure.code == "already_delivered" else { throw refused(failure.code) }
             return .delivered(try parcel(failure.trackingCode, failure.version))
-        default: throw refused("none")
+        default: throw refused(try failure().code)
         }
     }
 
@@ -94,8 +94,12 @@ struct CourierAnswer {
     func wordOfLookUp() throws -> Shipment.Word {
         switch response.status {
         case 200: return try word()
-        case 404: return .unknown
-        default: throw refused("none")
+        case 404:
+            // Somebody in between who finds nothing there says nothing of the shipment.
+            let failure = try failure()
+            guard failure.code == "unknown_shipment" else { throw refused(failure.code) }
+            return .unknown
+        default: throw refused(try failure().code)
         }
     }
 

@@ -2,65 +2,137 @@ import Events
 import JSON
 import ServiceKit
 import ShopEvents
-import Synchronization
 import Testing
 
 @testable import CommandLine
 
 @Suite("warren trigger", .timeLimit(.minutes(5)))
 struct TriggerTests {
-    /// A shop in which every order comes at once to what its payment method stands for.
-    private static func shop() -> FakeServices {
-        let methods = Mutex<[String: String]>([:])
-        let orders = Mutex<[String: String]>([:])
-        let looks = Mutex(0)
-        return FakeServices { request in
-            if request.url.hasSuffix("/metrics") {
-                let count = looks.withLock { looks in
-                    looks += 1
-                    return looks
-                }
-                return .text("# HELP x y\nwarren_duplicate_deliveries_total{service=\"notification\"} \(count / 2)\n")
-            }
-            if request.url.contains("/dead-letters") {
-                return .json(["items": [["id": "17", "error": "unreadable"]], "next": .null])
-            }
-            if request.url.hasSuffix("/orders") {
-                let body = try JSONValue(parsing: request.body)
-                let key = request.headers["Idempotency-Key"] ?? ""
-                let id = orders.withLock { orders in
-                    let id = orders[key] ?? "o-\(orders.count + 1)"
-                    orders[key] = id
-                    return id
-                }
-                methods.withLock { $0[id] = body["paymentMethod"]?.text }
-                return .json(order("placed", payment: "requested", id: id), status: 202)
-            }
-            let id = String(request.url.split(separator: "/orders/")[1].prefix { $0 != "/" })
-            if request.url.hasSuffix("/cancel") {
-                methods.withLock { $0[id] = "cancelled" }
-                return .json(order("cancelled", payment: "captured", id: id), status: 202)
-            }
-            switch methods.withLock({ $0[id] }) {
-            case "pm_card_chargeDeclined": return .json(order("rejected", payment: "declined", id: id))
-            case "cancelled": return .json(order("cancelled", payment: "refunded", id: id))
-            default: return .json(order("confirmed", payment: "captured", id: id))
-            }
-        }
-    }
-
     @Test("plays every scenario to its end, a line per step", arguments: Scenario.allCases)
     func everyScenario(scenario: Scenario) async {
         let broker = FakeBroker()
-        let outcome = await warren("trigger \(scenario.rawValue)", http: Self.shop(), broker: broker)
+        let outcome = await warren("trigger \(scenario.rawValue)", http: TriggerShop().services, broker: broker)
         #expect(outcome.code == 0, "\(outcome.messages)")
         #expect(outcome.lines.count >= 2)
         #expect(outcome.lines.allSatisfy { $0.hasPrefix("[\(scenario.rawValue)] ") })
     }
 
+    @Test("ends with 1 where a shop breaks the promise that a scenario is about, and says what it did", arguments: lies)
+    func brokenPromise(lie: Lie) async {
+        let shop = TriggerShop(lie.flaw)
+        let outcome = await warren("trigger \(lie.scenario.rawValue) --timeout 300ms", http: shop.services)
+        #expect(outcome.code == lie.code, "\(outcome.data)\(outcome.messages)")
+        #expect(outcome.messages.contains(lie.words), "\(outcome.messages)")
+        #expect(shop.faults == 0, "what was planned is taken back, whatever came of it")
+    }
+
+    /// A shop that breaks a promise, the scenario that shows it, and what it says.
+    struct Lie: Sendable, CustomTestStringConvertible {
+        let scenario: Scenario
+        let flaw: TriggerShop.Flaw
+        let code: Int32
+        let words: String
+
+        init(_ scenario: Scenario, _ flaw: TriggerShop.Flaw, _ words: String, code: Int32 = 1) {
+            self.scenario = scenario
+            self.flaw = flaw
+            self.code = code
+            self.words = words
+        }
+
+        var testDescription: String { "\(scenario.rawValue): \(flaw.rawValue)" }
+    }
+
+    private static let lies = [
+        Lie(.keyReused, .takesKeyAgain, "status 202, not 422"),
+        Lie(.keyReused, .swapsBodies, "is over 2 pieces"),
+        Lie(.paidAndCancelled, .keepsMoney, "charged order o-1 once and refunded it never"),
+        Lie(.refundRepeated, .refundsTwice, "refunded it twice"),
+        Lie(.refundRepeated, .chargesTwice, "charged order o-1 twice"),
+        Lie(.refundRepeated, .changesKeys, "under 2 keys"),
+        Lie(.refundRepeated, .tellsTwice, "payment told twice"),
+        Lie(.refundRepeated, .repeatsNothing, "nothing was repeated"),
+        Lie(.refundRepeated, .otherProvider, "--sandbox-url", code: 5),
+        Lie(.webhookBeforeRefund, .refundsTwice, "refunded it twice"),
+        Lie(.webhookBeforeRefund, .tellsTwice, "payment told twice"),
+        Lie(.webhookBeforeRefund, .answersFirst, "had its own answer", code: 5),
+        Lie(.webhookBeforeRefund, .noWebhooks, "SANDBOX_WEBHOOK_URL", code: 5),
+        Lie(.webhookBeforeRefund, .noSecret, "PAYMENT_WEBHOOK_SECRET", code: 5),
+        Lie(.webhookBeforeOrder, .opensPayment, "a payment of a webhook alone"),
+        Lie(.webhookBeforeOrder, .looksOnce, "payment.unknown-payment", code: 5),
+        Lie(.lateFailure, .believesFailure, "after a late failure"),
+        Lie(.refundFailedLate, .untells, "nothing un-tells"),
+        Lie(.forgedWebhook, .takesUnsigned, "without a signature with 202"),
+        Lie(.forgedWebhook, .takesForgery, "a secret that is none with 202"),
+        Lie(.forgedWebhook, .believesForgery, "order o-1 is confirmed"),
+        Lie(.forgedWebhook, .noSecret, "PAYMENT_WEBHOOK_SECRET", code: 5),
+        Lie(.lastPiece, .sellsTwice, "2 are confirmed and 0 rejected"),
+        Lie(.lastPiece, .sellsNothing, "0 are confirmed and 2 rejected"),
+        Lie(.lastPiece, .chargesLoser, "who got no piece is charged"),
+        Lie(.lastPiece, .reserves, "is reserved"),
+        Lie(.lastPiece, .noInventory, "the shop has no inventory", code: 5),
+        Lie(.priceChanged, .ignoresPrice, "status 202, not 409"),
+        Lie(.priceChanged, .hidesPrice, "does not name the new price"),
+        Lie(.priceChanged, .billsOldPrice, "comes to 1999, not 2199"),
+        Lie(.priceChanged, .noInventory, "SHOP_CONTEXTS", code: 5),
+        Lie(.couponLimit, .overIssues, "3 got a coupon"),
+        Lie(.couponLimit, .miscounts, "counts 3 issued"),
+        Lie(.pointsTwice, .paysTwice, "2 are confirmed and 0 rejected"),
+        Lie(.pointsTwice, .paysNobody, "0 are confirmed and 2 rejected"),
+        Lie(.pointsTwice, .invents, "has 900 points"),
+        Lie(.pointsTwice, .unbalanced, "does not hold together"),
+        Lie(.pointsTwice, .noPoints, "the shop has no points", code: 5),
+        Lie(.courierRefuses, .carriesTwice, "dispatched, dispatched"),
+        Lie(.courierRefuses, .carriesElsewhere, "went to Paris"),
+        Lie(.courierRefuses, .noShipping, "the shop has no shipping", code: 5),
+        Lie(.courierDown, .carriesTwice, "dispatched, dispatched"),
+        Lie(.courierDown, .noShipping, "the shop has no shipping", code: 5),
+    ]
+
+    @Test("shows each promise broken that the shop of these tests can break")
+    func everyFlaw() {
+        #expect(Set(Self.lies.map(\.flaw)) == Set(TriggerShop.Flaw.allCases))
+    }
+
+    @Test(
+        "says which part it misses and how to name it, with the code of what cannot be reached",
+        arguments: [
+            (Scenario.lateFailure, "sandbox", 8090), (.paidAndCancelled, "sandbox", 8090),
+            (.forgedWebhook, "payment", 8082),
+            (.lastPiece, "inventory", 8084), (.couponLimit, "coupon", 8085), (.pointsTwice, "points", 8086),
+            (.courierDown, "sandbox", 8090), (.courierRefuses, "sandbox", 8090),
+        ]
+    )
+    func missing(scenario: Scenario, part: String, port: Int) async {
+        let outcome = await warren("trigger \(scenario.rawValue)")
+        #expect(outcome.code == 7)
+        #expect(
+            outcome.messages.contains(
+                "the scenario needs \(part): \(part) cannot be reached at http://127.0.0.1:\(port)"
+            )
+        )
+        #expect(outcome.messages.contains("--\(part)-url or WARREN_\(part.uppercased())_URL"))
+        #expect(outcome.lines.isEmpty, "nothing was begun that could not be ended")
+    }
+
+    @Test("finds the parts where options or variables say, and refuses what is no address")
+    func addresses() async {
+        let services = FakeServices()
+        _ = await warren("trigger coupon-limit --coupon-url http://coupon.example:1/", http: services)
+        #expect(services.lines.first?.hasPrefix("PUT http://coupon.example:1/coupons/") == true)
+        let other = FakeServices()
+        let environment = ["WARREN_SANDBOX_URL": "http://sandbox.example:2", "WARREN_API_TOKEN": "secret"]
+        _ = await warren("trigger courier-down", environment: environment, http: other)
+        #expect(other.lines == ["POST http://sandbox.example:2/sandbox/courier/faults"])
+        #expect(other.requests.first?.headers["Authorization"] == nil, "the sandbox gets no token of the shop's")
+        let wrong = await warren("trigger coupon-limit --coupon-url coupon.example")
+        #expect(wrong.code == 2)
+        #expect(wrong.messages.contains("--coupon-url or WARREN_COUPON_URL is a URL such as http://127.0.0.1:8085"))
+    }
+
     @Test("tells its steps as JSON, in the order in which they happen")
     func json() async {
-        let outcome = await warren("trigger cancelled -o jsonl", http: Self.shop())
+        let outcome = await warren("trigger cancelled -o jsonl", http: TriggerShop().services)
         #expect(outcome.records.compactMap { $0["step"]?.text } == ["place", "wait", "cancel", "wait"])
         #expect(Set(outcome.records.compactMap { $0["order"]?.text }) == ["o-1"])
     }
@@ -68,12 +140,12 @@ struct TriggerTests {
     @Test("publishes a duplicate under one id, and a poison that no handler of its type reads")
     func events() async throws {
         let broker = FakeBroker()
-        _ = await warren("trigger duplicate", http: Self.shop(), broker: broker)
+        _ = await warren("trigger duplicate", http: TriggerShop().services, broker: broker)
         #expect(broker.events.count == 2)
         #expect(broker.events[0] == broker.events[1])
         _ = try OrderConfirmed(decodingData: broker.events[0].data)
 
-        let outcome = await warren("trigger poison -o json", http: Self.shop(), broker: broker)
+        let outcome = await warren("trigger poison -o json", http: TriggerShop().services, broker: broker)
         let poison = try #require(broker.events.last)
         #expect(poison.type == OrderPaymentRequested.type)
         #expect(throws: (any Error).self) { try OrderPaymentRequested(decodingData: poison.data) }
@@ -84,7 +156,7 @@ struct TriggerTests {
     @Test("publishes an order to a customer whom no mail can reach, and finds it at Notification")
     func mailBounce() async throws {
         let broker = FakeBroker()
-        let outcome = await warren("trigger mail-bounce -o jsonl", http: Self.shop(), broker: broker)
+        let outcome = await warren("trigger mail-bounce -o jsonl", http: TriggerShop().services, broker: broker)
         #expect(outcome.code == 0)
         let event = try #require(broker.events.last)
         let data = try JSONValue(parsing: event.data)
@@ -96,7 +168,7 @@ struct TriggerTests {
 
     @Test("plays as often as told, each time anew")
     func count() async {
-        let outcome = await warren("trigger happy --count 3 -o jsonl", http: Self.shop())
+        let outcome = await warren("trigger happy --count 3 -o jsonl", http: TriggerShop().services)
         #expect(Set(outcome.records.compactMap { $0["order"]?.text }) == ["o-1", "o-2", "o-3"])
     }
 

@@ -10,9 +10,18 @@ struct Ledger: Sendable, Encodable {
     let chargesByOrder: [String: Int]
     /// Refunds per order id, where the refunded intent has one.
     let refundsByOrder: [String: Int]
+    /// Under how many different keys refunds were asked for, per order id: more than one could have refunded twice.
+    let refundKeysByOrder: [String: Int]
 
     /// Counts.
-    init(intents: [PaymentIntent], refunds: [Refund], disputes: [Dispute] = []) {
+    ///
+    /// - Parameter refundKeys: the keys under which refunds were asked for, by intent.
+    init(
+        intents: [PaymentIntent],
+        refunds: [Refund],
+        disputes: [Dispute] = [],
+        refundKeys: [String: Set<String>] = [:]
+    ) {
         self.intents = intents
         self.refunds = refunds
         self.disputes = disputes
@@ -26,6 +35,11 @@ struct Ledger: Sendable, Encodable {
         for refund in refunds {
             if let order = orders[refund.paymentIntent] { refundCounts[order, default: 0] += 1 }
         }
+        var keys: [String: Set<String>] = [:]
+        for (intent, used) in refundKeys {
+            if let order = orders[intent] { keys[order, default: []].formUnion(used) }
+        }
+        refundKeysByOrder = keys.mapValues(\.count)
         chargesByOrder = charges
         refundsByOrder = refundCounts
     }

@@ -5,6 +5,15 @@ struct ProviderEvent: Sendable, Equatable {
         case intent(PaymentIntent)
         case refund(Refund)
         case dispute(Dispute)
+
+        /// The intent that it is, or that it is about.
+        var paymentIntent: String {
+            switch self {
+            case .intent(let intent): intent.id
+            case .refund(let refund): refund.paymentIntent
+            case .dispute(let dispute): dispute.paymentIntent
+            }
+        }
     }
 
     let id: String

@@ -14,6 +14,34 @@ struct WebhookOutbox: Sendable {
         var isUnderWay = false
     }
 
+    /// One attempt that has ended.
+    struct Attempt: Sendable, Equatable, Encodable {
+        /// The event's id.
+        let event: String
+        let type: String
+        /// The intent that it is about, itself or its charge.
+        let paymentIntent: String
+        let isForged: Bool
+        /// What was answered; nil where nothing was.
+        let status: Int?
+
+        /// Whether the receiver answered by 2xx.
+        var isTaken: Bool { status.map((200..<300).contains) ?? false }
+    }
+
+    /// How the webhooks stand.
+    struct State: Sendable, Equatable, Encodable {
+        /// Whether there is somebody to send them to.
+        var isSending = false
+        var isHeld = false
+        /// How many wait or are under way.
+        var waiting = 0
+        /// The last thousand attempts at least, oldest first.
+        var attempts: [Attempt] = []
+    }
+
+    private static let mostAttempts = 2_000
+
     /// For how long a message is tried, in milliseconds.
     static let patience: Int64 = 3 * 24 * 3_600_000
 
@@ -22,9 +50,13 @@ struct WebhookOutbox: Sendable {
     private var faults = FaultPlan()
     /// Whether everything waits until it is let go.
     private(set) var isHeld = false
+    private var attempts: [Attempt] = []
 
     /// How many wait or are under way.
     var count: Int { items.count }
+
+    /// How it stands, for those who look at it from outside.
+    var state: State { State(isSending: true, isHeld: isHeld, waiting: count, attempts: attempts) }
 
     /// Takes an event to be sent.
     mutating func add(_ event: ProviderEvent, at now: Int64) {
@@ -58,11 +90,20 @@ struct WebhookOutbox: Sendable {
     }
 
     /// Notes how it went.
-    /// - Parameter isTaken: the receiver answered by 2xx.
-    mutating func finish(_ item: Item, isTaken: Bool, at now: Int64) {
+    /// - Parameter status: what the receiver answered; nil where it did not.
+    mutating func finish(_ item: Item, status: Int?, at now: Int64) {
         guard let index = items.firstIndex(where: { $0.number == item.number }) else { return }
+        let attempt = Attempt(
+            event: item.event.id,
+            type: item.event.type,
+            paymentIntent: item.event.object.paymentIntent,
+            isForged: item.isForged,
+            status: status
+        )
+        attempts.append(attempt)
+        if attempts.count >= Self.mostAttempts { attempts.removeFirst(Self.mostAttempts / 2) }
         // Nobody takes a forgery; it is not tried for three days.
-        if isTaken || item.isForged || now - item.createdAt > Self.patience {
+        if attempt.isTaken || item.isForged || now - item.createdAt > Self.patience {
             items.remove(at: index)
             return
         }

@@ -51,13 +51,14 @@ struct WebhookSender: Sendable {
             guard !items.isEmpty else { return }
             await withTaskGroup(of: Void.self) { group in
                 for item in items {
-                    group.addTask { provider.finishWebhook(item, isTaken: await send(item)) }
+                    group.addTask { provider.finishWebhook(item, status: await send(item)) }
                 }
             }
         }
     }
 
-    private func send(_ item: WebhookOutbox.Item) async -> Bool {
+    /// - Returns: what was answered; nil where nothing was.
+    private func send(_ item: WebhookOutbox.Item) async -> Int? {
         do {
             let body = try HTTPResponse.json(item.event).body
             var request = HTTPClient.Request("POST", url)
@@ -70,10 +71,10 @@ struct WebhookSender: Sendable {
             request.route = "webhook"
             let response = try await client.send(request)
             if !(200..<300).contains(response.status) { note("status \(response.status)", item) }
-            return (200..<300).contains(response.status)
+            return response.status
         } catch {
             note("\(error)", item)
-            return false
+            return nil
         }
     }
 

@@ -2,6 +2,7 @@ import Database
 import Events
 import FoundationEssentials
 import HTTP
+import ServiceTestSupport
 import ShopEvents
 import Synchronization
 import Telemetry

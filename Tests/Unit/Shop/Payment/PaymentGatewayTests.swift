@@ -1,5 +1,6 @@
 import Foundation
 import HTTP
+import ServiceTestSupport
 import ShopEvents
 import Synchronization
 import Telemetry
@@ -540,24 +541,5 @@ final class Peer: Sendable {
             defer { client.close() }
             return try await body(StripeGateway(url: url, key: "sk_test", timeout: timeout, client: client))
         }
-    }
-}
-
-/// Serves a router on a free port of loopback for as long as `body` runs.
-func withServer<Result: Sendable>(
-    _ router: Router,
-    _ body: (_ url: String) async throws -> Result
-) async throws -> Result {
-    let server = try HTTPServer(address: "127.0.0.1:0", router: router, logger: .silent)
-    let running = Task { try await server.run(grace: .milliseconds(100)) }
-    do {
-        let result = try await body("http://127.0.0.1:\(try await server.port())")
-        running.cancel()
-        try await running.value
-        return result
-    } catch {
-        running.cancel()
-        try await running.value
-        throw error
     }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import HTTP
+import ServiceTestSupport
 import Synchronization
 import Telemetry
 import Testing
@@ -172,6 +173,46 @@ import Testing
         }
     }
 
+    @Test("The ledger counts the keys under which a refund was asked for, whatever came of it")
+    func refundKeys() async throws {
+        try await withSandbox { sandbox async throws in
+            let intent = try await sandbox.charge().decode(Intent.self)
+            func refund(_ key: String) async throws -> Int {
+                try await sandbox.send("POST", "/v1/refunds", body: "payment_intent=\(intent.id)", key: key).status
+            }
+            #expect(try await sandbox.ledger().refundKeysByOrder == [:])
+            try await sandbox.plan(#"{"operation":"refund","kind":"error"}"#)
+            #expect(try await refund("r-1") == 500)
+            #expect(try await refund("r-1") == 200)
+            #expect(try await refund("r-1") == 200)
+            #expect(try await sandbox.ledger().refundKeysByOrder == ["it's 1 & ü": 1])
+            #expect(try await refund("r-2") == 400)
+            #expect(try await sandbox.ledger().refundKeysByOrder == ["it's 1 & ü": 2])
+            #expect(try await sandbox.ledger().refundsByOrder == ["it's 1 & ü": 1])
+        }
+    }
+
+    @Test("In the dashboard a card is charged, or declined, for an order that no call has asked about")
+    func dashboardCharge() async throws {
+        try await withSandbox { sandbox async throws in
+            func charge(_ method: String, _ amount: String = "700") async throws -> HTTPClient.Response {
+                try await sandbox.send(
+                    "POST",
+                    "/sandbox/dashboard/charges",
+                    body: #"{"order":"o-1","amount":\#(amount),"currency":"eur","paymentMethod":"\#(method)"}"#,
+                    type: "application/json"
+                )
+            }
+            let intent = try await charge("pm_card_visa").decode(Intent.self)
+            #expect(intent.status == "succeeded" && intent.amount == 700)
+            #expect(intent.metadata == ["order_id": "o-1"])
+            #expect(try await charge("pm_card_chargeDeclined").status == 402)
+            #expect(try await charge("pm_card_visa", "0").status == 400)
+            #expect(try await sandbox.ledger().chargesByOrder == ["o-1": 1])
+            #expect(try await sandbox.send("GET", "/sandbox/webhooks").text.contains(#""isSending":false"#))
+        }
+    }
+
     @Test("A fault that does not exist is refused with the names of those that do")
     func refusesFaults() async throws {
         try await withSandbox { sandbox async throws in
@@ -205,6 +246,10 @@ import Testing
             try await body(SandboxClient(url: url, client: client))
         }
     }
+}
+
+extension HTTPClient.Response {
+    fileprivate var text: String { String(decoding: body, as: UTF8.self) }
 }
 
 private struct Intent: Decodable {
@@ -254,6 +299,7 @@ private struct LedgerAnswer: Decodable {
     let refunds: [List.Item]
     let chargesByOrder: [String: Int]
     let refundsByOrder: [String: Int]
+    let refundKeysByOrder: [String: Int]
 }
 
 private struct SandboxClient {

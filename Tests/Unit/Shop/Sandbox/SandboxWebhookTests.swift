@@ -1,5 +1,6 @@
 import Foundation
 import HTTP
+import ServiceTestSupport
 import Synchronization
 import Telemetry
 import Testing
@@ -102,6 +103,30 @@ import Testing
             clock.advance(3_600_000)
             await sender.sendAll()
             #expect(try receiver.types.count == 6)
+        }
+    }
+
+    @Test("Each attempt and its answer can be looked at, and whether anything is sent, held or waits")
+    func state() async throws {
+        #expect(Provider(logger: .silent).webhooks == WebhookOutbox.State())
+        try await withSender { provider, sender, receiver, clock async throws in
+            provider.controlWebhooks { outbox, _ in outbox.hold() }
+            provider.control(Self.charge("1"))
+            await sender.sendAll()
+            #expect(provider.webhooks == WebhookOutbox.State(isSending: true, isHeld: true, waiting: 2))
+            receiver.status.withLock { $0 = 503 }
+            provider.controlWebhooks { outbox, now in outbox.release(newestFirst: false, at: now) }
+            await sender.sendAll()
+            receiver.status.withLock { $0 = 202 }
+            clock.advance(1_000)
+            await sender.sendAll()
+            let state = provider.webhooks
+            #expect(!state.isHeld && state.waiting == 0)
+            let succeeded = state.attempts.filter { $0.type == "payment_intent.succeeded" }
+            #expect(succeeded.map(\.status) == [503, 202])
+            #expect(succeeded.map(\.isTaken) == [false, true])
+            let intent = try #require(provider.control { state, now in state.ledger(at: now) }.intents.first)
+            #expect(state.attempts.allSatisfy { $0.paymentIntent == intent.id && !$0.isForged })
         }
     }
 
@@ -237,7 +262,7 @@ import Testing
         first.control(Self.charge("1"))
         clock.advance(7_200_000)
         first.control(Self.charge("2"))
-        for item in first.takeWebhooks(10) { first.finishWebhook(item, isTaken: true) }
+        for item in first.takeWebhooks(10) { first.finishWebhook(item, status: 200) }
         let second = try Provider(journal: path, logger: .silent, sendsWebhooks: true, now: { clock.now })
         second.settle()
         #expect(second.takeWebhooks(10).map(\.event.type) == ["payment_intent.created", "payment_intent.succeeded"])

@@ -5,9 +5,9 @@ import ShopEvents
 
 /// Plays the steps of a scenario and shows each as it happens.
 final class Stage {
-    private let invocation: Invocation
+    let invocation: Invocation
+    let timeout: Duration
     private let scenario: Scenario
-    private let timeout: Duration
     private var records: [JSONValue] = []
 
     init(invocation: Invocation, scenario: Scenario, timeout: Duration) {
@@ -79,11 +79,15 @@ final class Stage {
 
     /// How many deliveries Notification has known already since it started, by its metrics.
     private func duplicates() async throws -> Double {
-        let client = try invocation.client(of: try await invocation.service(named: "notification"))
+        MetricsText.sum(of: "warren_duplicate_deliveries_total", in: try await metrics(of: "notification"))
+    }
+
+    /// The metrics of a service.
+    func metrics(of name: String) async throws -> String {
+        let client = try invocation.client(of: try await invocation.service(named: name))
         let response = try await client.send(ServiceRequest(method: "GET", url: client.url("/metrics")))
         guard response.status == 200 else { throw client.failure(of: response) }
-        let text = String(decoding: response.body, as: UTF8.self)
-        return MetricsText.sum(of: "warren_duplicate_deliveries_total", in: text)
+        return String(decoding: response.body, as: UTF8.self)
     }
 
     /// Publishes what Payment cannot read and waits until it is a dead letter.
@@ -112,6 +116,27 @@ final class Stage {
             data: Array(data.utf8),
             saying: "to a customer whom no mail can reach"
         )
+    }
+
+    /// Sends two requests with one key: the second is another one, and refused.
+    func reuseKey() async throws {
+        let key = UUIDv7.make()
+        let id = try await place(paidWith: "pm_card_visa", key: key)
+        let client = try await invocation.orders().client
+        var request = ServiceRequest(method: "POST", url: client.url("/orders"))
+        request.headers = ["Content-Type": "application/json", "Idempotency-Key": "\"\(key)\""]
+        request.body = Array(OrderClient.Draft(quantity: 2).body.encoded().utf8)
+        let response = try await client.send(request)
+        try check(
+            response.status == 422 && response.problem == "idempotency-key-reused",
+            "another order under the key of order \(id) is answered with status \(response.status), not 422"
+        )
+        step("refuse", "another order under its key is refused: \(response.json?["title"]?.text ?? "")", order: id)
+        try await wait(for: .confirmed, order: id)
+        let lines = try await invocation.orders().show(id)["lines"]?.array ?? []
+        let quantity = lines.first?["quantity"]?.integer ?? 0
+        try check(quantity == 1, "order \(id) is over \(quantity) pieces, which the second request asked for")
+        step("compare", "order \(id) is what the first request asked for", order: id)
     }
 
     private func bury(
@@ -159,7 +184,8 @@ final class Stage {
         if invocation.printer.format == .json { invocation.printer.list(records, columns: [], empty: "") }
     }
 
-    private func place(paidWith method: String, key: String) async throws -> String {
+    /// Places an order of the usual article.
+    func place(paidWith method: String, key: String) async throws -> String {
         let draft = OrderClient.Draft(paymentMethod: method)
         let order = try await invocation.orders().place(draft, idempotencyKey: key)
         guard let id = order["id"]?.text else {
@@ -169,7 +195,8 @@ final class Stage {
         return id
     }
 
-    private func wait(for goal: OrderGoal, order id: String) async throws {
+    /// Waits until an order has come to a goal.
+    func wait(for goal: OrderGoal, order id: String) async throws {
         let printer = invocation.printer
         let start = ContinuousClock.now
         let order = try await invocation.orders().wait(
@@ -182,7 +209,29 @@ final class Stage {
         step("wait", "order \(id) is \(OrderGoal.describe(order)) after \(time)", order: id)
     }
 
-    private func step(
+    /// Looks until there is something, for as long as a step may take.
+    ///
+    /// - Parameters:
+    ///   - what: what is waited for, as the failure says it.
+    ///   - mend: what to do where it does not come.
+    /// - Throws: `CommandFailure` with `.notMet` when the time is up.
+    @discardableResult
+    func until<Found>(_ what: String, mend: String? = nil, _ look: () async throws -> Found?) async throws -> Found {
+        if let found = try await untilFound(within: timeout, look) { return found }
+        throw CommandFailure(
+            .notMet,
+            "not after \(DurationText.describe(timeout)): \(what)",
+            mend: mend ?? "`warren status` shows whether everything is up, and what waits."
+        )
+    }
+
+    /// - Throws: `CommandFailure` with what went wrong unless it holds.
+    func check(_ holds: Bool, _ failure: @autoclosure () -> String) throws {
+        if !holds { throw CommandFailure(.failed, failure()) }
+    }
+
+    /// Shows what has happened.
+    func step(
         _ name: String,
         _ outcome: String,
         order: String,
