@@ -47,6 +47,7 @@ struct TriggerTests {
         Lie(.keyReused, .takesKeyAgain, "status 202, not 422"),
         Lie(.keyReused, .swapsBodies, "is over 2 pieces"),
         Lie(.paidAndCancelled, .keepsMoney, "charged order o-1 once and refunded it never"),
+        Lie(.paidAndCancelled, .refundsTwice, "once and refunded it twice"),
         Lie(.refundRepeated, .refundsTwice, "refunded it twice"),
         Lie(.refundRepeated, .chargesTwice, "charged order o-1 twice"),
         Lie(.refundRepeated, .changesKeys, "under 2 keys"),
