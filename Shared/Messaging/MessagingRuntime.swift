@@ -393,6 +393,9 @@ public final class MessagingRuntime: Sendable {
         feeds.catchUp(feed)
     }
 
+    /// The feeds that are followed or caught up with, by name.
+    public var eventFeeds: [EventFeed] { feeds.feeds }
+
     /// What is wrong now, one entry per connection and feed; empty when all is well.
     public func problems() -> [(check: String, problem: String)] {
         let publishing = [

@@ -59,6 +59,8 @@ enum DoorRules {
         "POST /dead-letter-operations/{id}/resume": Route(.act, .operationsAddress, 404),
         "POST /dead-letter-operations/{id}/cancel": Route(.act, .operationsAddress, 404),
         "GET /backlog": Route(.read, .operationsAddress, 200),
+        "GET /feeds": Route(.read, .operationsAddress, 200),
+        "POST /feeds/{name}/restart": Route(.act, .operationsAddress, 422),
         "GET /audit": Route(.read, .operationsAddress, 200),
     ]
 
@@ -70,6 +72,7 @@ enum DoorRules {
                 "POST /orders": Route(.api, .publicAddress, 422), "GET /orders": Route(.api, .publicAddress, 200),
                 "GET /orders/{id}": Route(.api, .publicAddress, 200),
                 "POST /orders/{id}/cancel": Route(.api, .publicAddress, 200),
+                "PUT /orders/{id}/lines": Route(.api, .publicAddress, 422),
                 "PUT /orders/{id}/shipping-address": Route(.api, .publicAddress, 422),
             ]
         case .payment:

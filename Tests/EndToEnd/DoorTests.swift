@@ -178,6 +178,7 @@ extension EndToEnd {
             let parts = name.split(separator: " ")
             let path = parts[1].replacing("/orders/{id}", with: "/orders/\(service.order)")
                 .replacing("{orderID}", with: service.order).replacing("{id}", with: "1")
+                .replacing("{name}", with: "none")
                 .replacing("{day}", with: "1").replacing("{slug}", with: "invalid-request").replacing(
                     "{sku}",
                     with: "1"

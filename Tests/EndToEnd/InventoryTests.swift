@@ -186,6 +186,39 @@ extension EndToEnd {
             }
         }
 
+        @Test("says that Inventory is back from an older backup, and goes on where an operator sets it")
+        func backup() async throws {
+            try await open(stock: 5) { shop in
+                let files = ["", "-wal", "-shm"].map { shop.database(.inventory).path + $0 }
+                try await shop.kill(.inventory)
+                for file in files where FileManager.default.fileExists(atPath: file) {
+                    try FileManager.default.copyItem(atPath: file, toPath: file + ".backup")
+                }
+                try await shop.restart(.inventory)
+                for price: Int64 in [1300, 1400, 1500] { try await shop.list(price: price) }
+                try await shop.waitForPrice(1500)
+                try await shop.kill(.inventory)
+                for file in files {
+                    try? FileManager.default.removeItem(atPath: file)
+                    guard FileManager.default.fileExists(atPath: file + ".backup") else { continue }
+                    try FileManager.default.copyItem(atPath: file + ".backup", toPath: file)
+                }
+                try await shop.restart(.inventory)
+                let problem = try await eventually("Order says that the feed is ahead", within: .seconds(60)) {
+                    let checks = try await shop.probe(.order).get("/readyz?verbose").text
+                    return checks.split(separator: "\n").first { $0.contains("restored from an older copy") }
+                }
+                #expect(problem.hasPrefix("[-] feed.inventory") && problem.contains("warren feeds restart"))
+                try await shop.list(price: 1600)
+                let words = ["feeds", "restart", "order", "inventory", "--after", "0", "--reason", "a backup is back"]
+                let set = try await shop.warren(words)
+                #expect(set.end == .exit(0), "\(set)")
+                try await shop.waitForPrice(1600)
+                #expect(try await shop.probe(.order).get("/readyz").status == 200)
+                try await shop.expectNothingIsDead()
+            }
+        }
+
         @Test("draws its picture of products anew where Order has lost it with its database")
         func picture() async throws {
             try await open(stock: 5) { shop in

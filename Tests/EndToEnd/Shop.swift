@@ -234,6 +234,10 @@ final class Shop: Sendable {
 
     /// Runs the `warren` command against this shop.
     func warren(_ arguments: String...) async throws -> (end: ChildProcess.End, output: String, errors: String) {
+        try await warren(arguments)
+    }
+
+    func warren(_ arguments: [String]) async throws -> (end: ChildProcess.End, output: String, errors: String) {
         try await ChildProcess.run(
             try TestEnvironment.program("warren"),
             arguments,

@@ -27,7 +27,7 @@ enum Root {
             PublishCommand.command, TriggerCommand.command, OrderCommands.command, WaitCommand.command,
             PaymentCommands.command, ProductCommands.command, CouponCommands.command, PointsCommands.command,
             EventCommands.command, DeadLetterCommands.command, StatusCommand.command, DescribeCommand.command,
-            QueueCommands.command, CompletionCommand.command,
+            FeedCommands.command, QueueCommands.command, CompletionCommand.command,
         ]
     )
 

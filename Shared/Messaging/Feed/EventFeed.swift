@@ -43,6 +43,10 @@ public final class EventFeed: Sendable {
         var problem: String?
         /// Whether the problem passes by itself: the source does not answer, and is asked again.
         var isAway = false
+        /// What follows the source now.
+        var run: Task<Void, Never>?
+        /// How many are setting the feed's position: nothing is read until they have.
+        var setting = 0
     }
 
     /// The name, unique in this service; its offset is kept under it.
@@ -58,6 +62,8 @@ public final class EventFeed: Sendable {
     private let subscriber: Subscriber
     private let logger: Logger
     private let state = Mutex(State())
+    /// The position was set.
+    private let onSet = Signal()
 
     init(
         _ name: String,
@@ -97,13 +103,68 @@ public final class EventFeed: Sendable {
     /// Sets the feed to a position: after a `410`, behind the state that was brought in another way; 0 for a replay from
     /// the beginning, in which what has been handled does nothing again.
     ///
-    /// A catch-up that was done is due again. While the feed runs it has no effect until the next start.
+    /// A feed that is followed goes on from there at once, also one that had stopped. A catch-up that was done is due again, at
+    /// the next start of the service.
     ///
+    /// - Parameters:
+    ///   - position: 0 or more.
+    ///   - actor: who wants it, for the audit; nil where a program does.
+    ///   - reason: why, for the audit.
     /// - Throws: `DatabaseError`.
-    public func restart(after position: Int64) async throws {
-        try await database.write { [offsetName, doneName] transaction in
+    public func restart(after position: Int64, actor: String? = nil, reason: String = "") async throws {
+        let run = state.withLock { state in
+            state.setting += 1
+            return state.run
+        }
+        defer {
+            state.withLock { $0.setting -= 1 }
+            onSet.raise()
+        }
+        // What it has handed over is settled by the inbox all the same; the position is nobody's else meanwhile.
+        run?.cancel()
+        await run?.value
+        try await database.write { [name, offsetName, doneName] transaction in
             try Self.store(position, as: offsetName, in: transaction)
             try transaction.execute("DELETE FROM warren_offsets WHERE name = $1", doneName)
+            guard let actor else { return }
+            // No delivery is concerned: its id is 0, as where an operation as a whole is.
+            try transaction.execute(
+                "INSERT INTO warren_audit (at, actor, action, delivery_id, reason) VALUES ($1, $2, $3, 0, $4)",
+                WallClock.milliseconds(),
+                actor,
+                "restart-feed",
+                "\(name) after \(position)" + (reason.isEmpty ? "" : ": \(reason)")
+            )
+        }
+        report(nil)
+        logger.info(
+            "a feed was set to a position",
+            [LogField("feed.name", name), LogField("feed.position", Int(position))]
+        )
+    }
+
+    /// Follows the source until cancelled, and goes on from each position that is set.
+    ///
+    /// One that cannot go on waits for that.
+    func followAlways() async {
+        while !Task.isCancelled {
+            let run = state.withLock { state -> Task<Void, Never>? in
+                guard state.setting == 0 else { return nil }
+                // What is wrong has been logged, and stays a problem until the position is set.
+                let run = Task { _ = try? await follow() }
+                state.run = run
+                return run
+            }
+            if let run {
+                await withTaskCancellationHandler {
+                    await run.value
+                } onCancel: {
+                    run.cancel()
+                }
+            }
+            state.withLock { $0.run = nil }
+            guard !Task.isCancelled else { return }
+            await onSet.wait()
         }
     }
 
@@ -282,6 +343,9 @@ public final class EventFeed: Sendable {
     }
 
     private func report(_ problem: String?, isAway: Bool = false) {
-        state.withLock { $0 = State(problem: problem, isAway: isAway) }
+        state.withLock { state in
+            state.problem = problem
+            state.isAway = isAway
+        }
     }
 }

@@ -25,8 +25,7 @@ final class FeedRoster: Sendable {
         let feeds = state.withLock { $0.followed }
         await withTaskGroup(of: Void.self) { group in
             for feed in feeds {
-                // What is wrong has been logged, and stays a problem until a restart.
-                group.addTask { try? await feed.follow() }
+                group.addTask { await feed.followAlways() }
             }
         }
     }
@@ -57,6 +56,11 @@ final class FeedRoster: Sendable {
     var away: Set<String> {
         let feeds = state.withLock { $0.followed }
         return Set(feeds.filter(\.isAway).map { "feed.\($0.name)" })
+    }
+
+    /// All of them, by their names.
+    var feeds: [EventFeed] {
+        state.withLock { $0.followed + $0.caughtUp }.sorted { $0.name < $1.name }
     }
 
     /// What is wrong, by feed.

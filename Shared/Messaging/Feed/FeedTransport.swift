@@ -87,13 +87,13 @@ public enum FeedError: Error, Sendable, Equatable, CustomStringConvertible {
             """
             the source no longer keeps the events behind this feed's position\(through.map { ", they are gone up to \($0)" } ?? ""). \
             Bring this service's state up to a later position from a copy or a snapshot, then set the feed there with \
-            EventFeed.restart(after:); raise WARREN_EVENT_RETENTION at the source so that feeds that stand still longer \
+            `warren feeds restart`; raise WARREN_EVENT_RETENTION at the source so that feeds that stand still longer \
             find their events
             """
         case .ahead:
             """
             this feed's position lies behind the last event of the source: it is another source than before, or was \
-            restored from an older copy. Check its address; then set the feed with EventFeed.restart(after:), to 0 if in \
+            restored from an older copy. Check its address; then set the feed with `warren feeds restart`, to 0 if in \
             doubt, since what has been handled does nothing again
             """
         case .refused(let reason): "the source refuses the feed's request: \(reason)"

@@ -163,7 +163,7 @@ public enum OperationsAPI {
         public var at: String
         /// Who.
         public var actor: String
-        /// `retry`, `discard`, `restore` or `edit`; of an operation `start`, `pause`, `resume` or `cancel`.
+        /// `retry`, `discard`, `restore` or `edit`; of an operation `start`, `pause`, `resume` or `cancel`; `restart-feed`.
         public var action: String
         /// To which delivery; nil where it concerns an operation as a whole.
         @OrNull public var deliveryID: String?
@@ -181,6 +181,32 @@ public enum OperationsAPI {
             case operationID = "operationId"
             case reason
         }
+    }
+
+    /// A feed: what this service reads of another one's event store.
+    public struct Feed: Codable, Sendable, Equatable {
+        /// The name, unique in the service.
+        public var name: String
+        /// The position up to which the source's events are taken.
+        public var position: Int64
+        /// What is wrong; nil where nothing is.
+        @OrNull public var problem: String?
+    }
+
+    /// The feeds of a service.
+    public struct Feeds: Codable, Sendable, Equatable {
+        /// The service that answers.
+        public var service: String
+        /// By name.
+        public var items: [Feed]
+    }
+
+    /// Where a feed is to go on.
+    public struct FeedRestart: Codable, Sendable, Equatable {
+        /// The position behind which it reads; 0 for all that the source has.
+        public var after: Int64
+        /// Why, for the audit.
+        public var reason: String?
     }
 
     /// One page of a listing.

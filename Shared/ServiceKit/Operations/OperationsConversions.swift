@@ -3,6 +3,12 @@ import JSON
 import Messaging
 import Telemetry
 
+extension OperationsAPI.Feed {
+    init(_ feed: EventFeed) async throws {
+        self.init(name: feed.name, position: try await feed.position(), problem: feed.problem)
+    }
+}
+
 extension OperationsAPI.DeadLetterSummary {
     init(_ letter: DeadLetter, service: String) {
         self.init(

@@ -26,6 +26,8 @@ struct OperationsRoutes: Sendable {
             guarded("POST", "/dead-letters/{id}/restore") { try await act(.restore, $0) },
             guarded("POST", "/dead-letters/{id}/edit") { try await edit($0) },
             guarded("GET", "/backlog") { try await backlog($0) },
+            guarded("GET", "/feeds") { try await feeds($0) },
+            guarded("POST", "/feeds/{name}/restart") { try await restartFeed($0) },
             guarded("GET", "/audit") { try await audit($0) },
         ] + bulkRoutes
     }
@@ -134,6 +136,25 @@ struct OperationsRoutes: Sendable {
     private func backlog(_ request: HTTPRequest) async throws -> HTTPResponse {
         try request.checkNoQuery()
         return try .json(OperationsAPI.Backlog(try await source.backlog(), service: service))
+    }
+
+    private func feeds(_ request: HTTPRequest) async throws -> HTTPResponse {
+        try request.checkNoQuery()
+        return try .json(OperationsAPI.Feeds(service: service, items: try await source.feeds()))
+    }
+
+    private func restartFeed(_ request: HTTPRequest) async throws -> HTTPResponse {
+        try request.checkNoQuery()
+        let name = request.parameters["name"] ?? ""
+        let actor = try Self.actor(of: request)
+        let reason = try Self.reason(in: request, isRequired: true, members: ["reason", "after"])
+        let position = try request.decode(OperationsAPI.FeedRestart.self, members: ["reason", "after"]).after
+        guard position >= 0 else { throw Self.invalid(field: "after", "must be 0 or more") }
+        let feed = try await source.restartFeed(name, after: position, actor: actor, reason: reason)
+        guard let feed else {
+            throw Problem(.notFound, detail: "\(service) follows nothing by the name \(ShownValue.text(name)).")
+        }
+        return try .json(feed)
     }
 
     private func audit(_ request: HTTPRequest) async throws -> HTTPResponse {

@@ -11,6 +11,14 @@ protocol OperationsSource: Sendable {
     func edit(_ id: Int64, to edit: DeadLetterEdit, actor: String, reason: String) async throws -> DeadLetter
     func audit(after: Int64?, limit: Int) async throws -> [AuditEntry]
     func backlog() async throws -> Backlog
+    func feeds() async throws -> [OperationsAPI.Feed]
+    /// - Returns: the feed; nil where there is none of that name.
+    func restartFeed(
+        _ name: String,
+        after position: Int64,
+        actor: String,
+        reason: String
+    ) async throws -> OperationsAPI.Feed?
     func retentionStatus() async throws -> RetentionStatus
     func start(_ plan: DeadLetterOperation.Plan, actor: String, reason: String) async throws -> DeadLetterOperation
     func count(_ plan: DeadLetterOperation.Plan) async throws -> (count: Int, isComplete: Bool)
@@ -62,6 +70,23 @@ struct RuntimeOperations: OperationsSource {
 
     func backlog() async throws -> Backlog {
         try await runtime.backlog()
+    }
+
+    func feeds() async throws -> [OperationsAPI.Feed] {
+        var feeds: [OperationsAPI.Feed] = []
+        for feed in runtime.eventFeeds { feeds.append(try await OperationsAPI.Feed(feed)) }
+        return feeds
+    }
+
+    func restartFeed(
+        _ name: String,
+        after position: Int64,
+        actor: String,
+        reason: String
+    ) async throws -> OperationsAPI.Feed? {
+        guard let feed = runtime.eventFeeds.first(where: { $0.name == name }) else { return nil }
+        try await feed.restart(after: position, actor: actor, reason: reason)
+        return try await OperationsAPI.Feed(feed)
     }
 
     func retentionStatus() async throws -> RetentionStatus {

@@ -256,6 +256,27 @@ struct OperationsTests {
         #expect(object as NSDictionary == expected as NSDictionary)
     }
 
+    @Test("shows feeds, and sets where one goes on: with a reason, a position that can be, and a feed that is there")
+    func feeds() async throws {
+        let (_, all) = try await send("GET", "/feeds")
+        let item = try #require((all["items"] as? [[String: Any]])?.first)
+        let expected = ["name": "inventory", "position": 7, "problem": "it is ahead"] as NSDictionary
+        #expect(item as NSDictionary == expected)
+        let (done, feed) = try await send("POST", "/feeds/inventory/restart", json: #"{"after":0,"reason":"a backup"}"#)
+        #expect(done.status == 200)
+        #expect(feed as NSDictionary == ["name": "inventory", "position": 0, "problem": NSNull()] as NSDictionary)
+        for (path, body, status) in [
+            ("/feeds/inventory/restart", #"{"after":0}"#, 422), ("/feeds/inventory/restart", #"{"reason":"x"}"#, 422),
+            ("/feeds/inventory/restart", #"{"after":-1,"reason":"x"}"#, 422),
+            ("/feeds/inventory/restart", #"{"after":"0","reason":"x"}"#, 422),
+            ("/feeds/inventory/restart", #"{"after":0,"reason":"x","all":true}"#, 422),
+            ("/feeds/coupon/restart", #"{"after":0,"reason":"x"}"#, 404),
+        ] {
+            #expect(try await send("POST", path, json: body).response.status == status, "\(path) \(body)")
+        }
+        #expect(table.deeds.value.map(\.reason) == ["a backup"])
+    }
+
     @Test("shows the audit")
     func audit() async throws {
         let (_, object) = try await send("GET", "/audit", [(name: "limit", value: "1")])
@@ -276,7 +297,8 @@ struct OperationsTests {
             ("GET", "/dead-letters"), ("GET", "/dead-letters/groups"), ("GET", "/dead-letters/3"),
             ("POST", "/dead-letters/3/edit"), ("POST", "/dead-letters/3/retry"), ("POST", "/dead-letters/3/discard"),
             ("POST", "/dead-letters/3/restore"),
-            ("GET", "/backlog"), ("GET", "/audit"), ("POST", "/dead-letter-operations"),
+            ("GET", "/backlog"), ("GET", "/feeds"), ("POST", "/feeds/inventory/restart"), ("GET", "/audit"),
+            ("POST", "/dead-letter-operations"),
             ("GET", "/dead-letter-operations"), ("GET", "/dead-letter-operations/1"),
             ("POST", "/dead-letter-operations/1/pause"), ("POST", "/dead-letter-operations/1/resume"),
             ("POST", "/dead-letter-operations/1/cancel"),

@@ -119,6 +119,8 @@ struct ServedDocumentTests {
         ("POST", "/dead-letters/{id}/restore", "/dead-letters/2/restore", nil),
         ("POST", "/dead-letters/{id}/edit", "/dead-letters/3/edit", ["reason": "a test", "data": ["a": 1]]),
         ("GET", "/backlog", "/backlog", nil),
+        ("GET", "/feeds", "/feeds", nil),
+        ("POST", "/feeds/{name}/restart", "/feeds/inventory/restart", ["after": .integer(0), "reason": "a test"]),
         ("GET", "/audit", "/audit", nil),
         (
             "POST", "/dead-letter-operations", "/dead-letter-operations",
@@ -203,6 +205,7 @@ struct ServedDocumentTests {
         ("/dead-letters/{id}/restore", "/dead-letters/1/restore", ["reason": "a test"]),
         ("/dead-letters/{id}/edit", "/dead-letters/1/edit", ["reason": "a test", "data": "x"]),
         ("/dead-letters/{id}/edit", "/dead-letters/1/edit", ["reason": "a test", "envelope": ["id": "1"]]),
+        ("/feeds/{name}/restart", "/feeds/inventory/restart", ["after": .integer(0), "reason": "a test"]),
         ("/dead-letter-operations", "/dead-letter-operations", Self.operation),
         ("/dead-letter-operations", "/dead-letter-operations", Self.operation.without("dryRun")),
         (

@@ -81,6 +81,24 @@ final class TableOperations: OperationsSource {
         return Array(all.filter { $0.id < after ?? .max }.prefix(limit))
     }
 
+    let feedsAt = MutexBox<[String: Int64]>(["inventory": 7])
+
+    func feeds() async throws -> [OperationsAPI.Feed] {
+        feedsAt.value.map { OperationsAPI.Feed(name: $0.key, position: $0.value, problem: "it is ahead") }
+    }
+
+    func restartFeed(
+        _ name: String,
+        after position: Int64,
+        actor: String,
+        reason: String
+    ) async throws -> OperationsAPI.Feed? {
+        guard feedsAt.value[name] != nil else { return nil }
+        feedsAt.change { $0[name] = position }
+        deeds.change { $0.append(Deed(id: 0, action: "restart-feed", actor: actor, reason: reason)) }
+        return OperationsAPI.Feed(name: name, position: position, problem: nil)
+    }
+
     func retentionStatus() async throws -> RetentionStatus {
         var status = RetentionStatus()
         status.removedEvents = 5

@@ -221,10 +221,41 @@ struct EventFeedTests {
                 _ = try await source.retain(later: .seconds(7200))
                 let feed = target.feed(of: source)
                 await #expect(throws: FeedError.gone(through: 4)) { try await feed.follow() }
-                #expect(feed.problem?.contains("EventFeed.restart(after:)") == true)
+                #expect(feed.problem?.contains("`warren feeds restart`") == true)
                 try await feed.restart(after: 4)
                 #expect(try await feed.catchUp())
                 #expect(feed.problem == nil)
+            }
+        }
+    }
+
+    @Test func `a feed that had stopped goes on at once where it is set, and the audit says who did it`() async throws {
+        try await withBench { source async throws in
+            try await withBench { target async throws in
+                target.recordEffects()
+                try await source.append(1, to: "a")
+                // A source that was restored from an older copy: it has one event, and seven were taken.
+                let transport = LogTransport(log: source.eventLog) { if $0.after > 1 { throw FeedError.ahead } }
+                let feed = target.feed(over: transport)
+                try await feed.restart(after: 7)
+                let following = Task { await feed.followAlways() }
+                defer { following.cancel() }
+                try await target.whileScheduling { () async throws in
+                    try await eventually { feed.problem?.contains("restored from an older copy") == true }
+                    #expect(try await target.effects().isEmpty)
+                    try await feed.restart(after: 0, actor: "ada", reason: "a backup")
+                    try await eventually { try await target.effects() == [1] }
+                    #expect(feed.problem == nil)
+                    // And one that runs: from the beginning again, where nothing is done twice.
+                    try await feed.restart(after: 0, actor: "ada")
+                    try await source.append(1, to: "a")
+                    try await eventually { try await target.effects().count == 2 }
+                    try await eventually { try await feed.position() == 2 }
+                }
+                let audit = try await target.deadLetters.audit(after: nil, limit: 10)
+                #expect(audit.map(\.action) == ["restart-feed", "restart-feed"])
+                #expect(audit.last?.reason == "source after 0: a backup")
+                #expect(audit.allSatisfy { $0.actor == "ada" && $0.deliveryID == 0 })
             }
         }
     }

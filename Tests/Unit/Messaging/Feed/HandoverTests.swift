@@ -165,9 +165,11 @@ struct HandoverTests {
                 let gone = LogTransport(log: source.eventLog) { _ in throw FeedError.gone(through: 5) }
                 let roster = FeedRoster()
                 roster.follow(target.feed(over: gone))
-                await roster.run()
-                #expect(roster.problems.map(\.check) == ["feed.source"])
+                let running = Task { await roster.run() }
+                try await eventually { roster.problems.map(\.check) == ["feed.source"] }
                 #expect(roster.away == [], "that does not pass by itself")
+                running.cancel()
+                await running.value
             }
         }
     }
