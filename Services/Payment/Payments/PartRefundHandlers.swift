@@ -115,20 +115,20 @@ struct PartRefundHandlers: Sendable {
             guard let payment = try payments.find(part.orderID, in: transaction) else {
                 throw HandlerError.changedMeanwhile
             }
-            switch outcome {
-            case .done(let refundID):
-                try parts.settle(part.orderID, part.number, refundID, of: payment, at: now, in: transaction)
-            case .pending(let refundID):
-                guard var part = try parts.find(part.orderID, part.number, in: transaction) else {
-                    throw HandlerError.changedMeanwhile
-                }
-                let before = part.state
-                guard before != .refunded else { return }
+            if case .done(let refundID) = outcome {
+                return try parts.settle(part.orderID, part.number, refundID, of: payment, at: now, in: transaction)
+            }
+            guard var part = try parts.find(part.orderID, part.number, in: transaction) else {
+                throw HandlerError.changedMeanwhile
+            }
+            let before = part.state
+            guard before != .refunded else { return }
+            if case .pending(let refundID) = outcome {
                 part.await(refundID, at: now)
                 try parts.update(part, from: before, in: transaction)
-                let next = check?.next ?? PartRefundCheck(orderID: part.orderID, part: part.number, number: 1)
-                try transaction.schedule(next, at: RefundCheck.due(of: part.updatedAt, now: now), key: next.key)
             }
+            let next = check?.next ?? PartRefundCheck(orderID: part.orderID, part: part.number, number: 1)
+            try transaction.schedule(next, at: RefundCheck.due(of: part.updatedAt, now: now), key: next.key)
         }
         logger.info(
             "Refunded a part of a payment, or the provider takes its time with it",
@@ -140,19 +140,26 @@ struct PartRefundHandlers: Sendable {
     }
 
     /// What became of a part: by itself, or with all of the payment.
-    private func outcome(
-        of part: PartRefund,
-        of payment: Payment,
-        lookUpFirst: Bool
-    ) async throws -> ProviderConversation.Refund {
+    private enum Outcome {
+        case done(refundID: String)
+        /// Under way at the provider, which may take days.
+        case pending(refundID: String)
+        /// All of the payment is on its way back, this with it.
+        case withWhole
+    }
+
+    private func outcome(of part: PartRefund, of payment: Payment, lookUpFirst: Bool) async throws -> Outcome {
         switch payment.state {
         case .captured:
-            return try await provider.refund(part, of: payment, lookUpFirst: lookUpFirst)
+            switch try await provider.refund(part, of: payment, lookUpFirst: lookUpFirst) {
+            case .done(let refundID): return .done(refundID: refundID)
+            case .pending(let refundID): return .pending(refundID: refundID)
+            }
         case .refunding:
-            // All of it is on its way back, this with it.
-            return .pending(refundID: payment.refundID ?? part.refundID ?? "none yet")
+            return .withWhole
         case .refunded:
-            return .done(refundID: payment.refundID ?? "")
+            guard let refundID = payment.refundID else { throw HandlerError.changedMeanwhile }
+            return .done(refundID: refundID)
         case .pending, .declined, .voided:
             throw HandlerError.permanent(
                 "payment.not-captured",

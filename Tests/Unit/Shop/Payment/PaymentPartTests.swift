@@ -128,6 +128,24 @@ struct PaymentPartTests {
         }
     }
 
+    @Test("A part that comes while all is on its way back waits for that, and is told with it")
+    func whileRefunding() async throws {
+        try await PaymentDesk.open { desk async throws in
+            try await desk.request(method: .pendingRefund)
+            #expect(try await desk.cancel() == .done)
+            #expect(try await desk.cancelLines(1, refund: 400) == .done)
+            #expect(try await desk.scheduled() == ["refund-check:order-1:1", "part-refund-check:order-1:1:1"])
+            #expect(desk.refundedAmounts() == [1250])
+            desk.wait(milliseconds: 3_600_000)
+            #expect(try await desk.checkPart(1, number: 1) == .done)
+            #expect(try await desk.scheduled().contains("part-refund-check:order-1:1:2"), "it asks nothing by itself")
+            #expect(try await desk.checkRefund(number: 1) == .done)
+            #expect(try await desk.checkPart(1, number: 2) == .done)
+            #expect(try await desk.told() == ["captured", "refund-requested", "refunded", "partly-refunded"])
+            #expect(desk.refundedAmounts() == [1250])
+        }
+    }
+
     @Test("What cannot be is an operator's: no charge, another amount, all of the charge")
     func contradictions() async throws {
         try await PaymentDesk.open { desk async throws in
