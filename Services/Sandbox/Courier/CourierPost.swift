@@ -84,9 +84,9 @@ final class CourierPost: Sendable {
             case .slow: try await Task.sleep(for: .milliseconds(fault?.delayMilliseconds ?? 0))
             case .forged:
                 if let forger = WebhookSignature(secret: "nobody's") {
-                    _ = try await attempt(webhook, to: url, by: forger, at: now() / 1000)
+                    _ = try await attempt(webhook, to: url, by: forger, at: now() / 1000, isWanted)
                 }
-            case .old: _ = try await attempt(webhook, to: url, by: signature, at: now() / 1000 - Self.age)
+            case .old: _ = try await attempt(webhook, to: url, by: signature, at: now() / 1000 - Self.age, isWanted)
             default: break
             }
             try await insist(on: webhook, to: url, isWanted)
@@ -104,7 +104,7 @@ final class CourierPost: Sendable {
     private func insist(on webhook: Webhook, to url: String, _ isWanted: @Sendable () -> Bool) async throws {
         var pause = Self.pauses.lowerBound
         while isWanted() {
-            let status = try await attempt(webhook, to: url, by: signature, at: now() / 1000)
+            let status = try await attempt(webhook, to: url, by: signature, at: now() / 1000, isWanted)
             if let status, (200...299).contains(status) { return }
             try await Task.sleep(for: .milliseconds(pause))
             pause = min(pause * 2, Self.pauses.upperBound)
@@ -116,7 +116,8 @@ final class CourierPost: Sendable {
         _ webhook: Webhook,
         to url: String,
         by signature: WebhookSignature,
-        at time: Int64
+        at time: Int64,
+        _ isWanted: @Sendable () -> Bool
     ) async throws -> Int? {
         var request = HTTPClient.Request("POST", url)
         request.route = "webhook"
@@ -135,7 +136,8 @@ final class CourierPost: Sendable {
             )
         }
         let sent = Sent(webhook: webhook.id, type: webhook.type, shipment: webhook.shipment.id, status: status)
-        attempts.withLock { $0.append(sent) }
+        // One that was under way when all was forgotten is forgotten too.
+        attempts.withLock { if isWanted() { $0.append(sent) } }
         return status
     }
 }

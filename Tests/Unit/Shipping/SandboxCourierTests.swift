@@ -424,15 +424,9 @@ struct SandboxCourierTests {
         try await withServer(hooks.router) { url in
             let url = url + WebhookReceiver.path
             let post = CourierPost(url: url, signature: signature, client: client, logger: .silent)
-            let left = Mutex(2)
-            await post.deliver(webhook, nil) {
-                left.withLock { left in
-                    left -= 1
-                    return left >= 0
-                }
-            }
+            await post.deliver(webhook, nil) { hooks.messages.count < 2 }
             #expect(hooks.messages.count == 2)
-            #expect(post.sent.map(\.status) == [503, 503])
+            #expect(post.sent.map(\.status) == [503], "the one that was under way is forgotten too")
         }
     }
 }
