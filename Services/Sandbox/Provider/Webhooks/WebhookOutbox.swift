@@ -130,6 +130,10 @@ struct WebhookOutbox: Sendable {
         release(newestFirst: false, at: now)
     }
 
-    /// Forgets everything.
-    mutating func reset() { self = WebhookOutbox() }
+    /// Forgets everything but how far it has counted: what is under way is told of under its number.
+    mutating func reset() {
+        let numbers = numbers
+        self = WebhookOutbox()
+        self.numbers = numbers
+    }
 }
