@@ -207,6 +207,19 @@ public enum OperationsAPI {
         public var after: Int64
         /// Why, for the audit.
         public var reason: String?
+
+        /// Reads it; `7.0` is a whole number, as JSON Schema has it.
+        public init(from decoder: any Decoder) throws {
+            let members = try decoder.container(keyedBy: CodingKeys.self)
+            if let whole = try? members.decode(Double.self, forKey: .after), let position = Int64(exactly: whole),
+                whole.magnitude < 9_007_199_254_740_992
+            {
+                after = position
+            } else {
+                after = try members.decode(Int64.self, forKey: .after)
+            }
+            reason = try members.decodeIfPresent(String.self, forKey: .reason)
+        }
     }
 
     /// One page of a listing.

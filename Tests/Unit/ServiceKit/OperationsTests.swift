@@ -266,6 +266,9 @@ struct OperationsTests {
         #expect(done.status == 200)
         #expect(feed as NSDictionary == ["name": "inventory", "position": 0, "problem": NSNull()] as NSDictionary)
         for (path, body, status) in [
+            ("/feeds/inventory/restart", #"{"after":7.0,"reason":"a backup"}"#, 200),
+            ("/feeds/inventory/restart", #"{"after":7.5,"reason":"x"}"#, 422),
+            ("/feeds/inventory/restart", #"{"after":1e300,"reason":"x"}"#, 422),
             ("/feeds/inventory/restart", #"{"after":0}"#, 422), ("/feeds/inventory/restart", #"{"reason":"x"}"#, 422),
             ("/feeds/inventory/restart", #"{"after":-1,"reason":"x"}"#, 422),
             ("/feeds/inventory/restart", #"{"after":"0","reason":"x"}"#, 422),
@@ -274,7 +277,8 @@ struct OperationsTests {
         ] {
             #expect(try await send("POST", path, json: body).response.status == status, "\(path) \(body)")
         }
-        #expect(table.deeds.value.map(\.reason) == ["a backup"])
+        #expect(table.deeds.value.map(\.reason) == ["a backup", "a backup"])
+        #expect(table.feedsAt.value == ["inventory": 7])
     }
 
     @Test("shows the audit")
