@@ -22,6 +22,7 @@ struct PaymentHandlers: Sendable {
     private let logger: Logger
     private let now: @Sendable () -> Int64
     private let store = PaymentStore()
+    private let parts = PartRefundStore()
     private let ledger = PaymentLedger()
 
     /// The longest order id, in bytes as escaped, that leaves room for the rest of an idempotency key.
@@ -237,12 +238,16 @@ struct PaymentHandlers: Sendable {
                 "the provider has had the refund for more than 30 days: find out there what holds it up, then retry"
             )
         }
-        try await commit { transaction in
+        let ownParts = try await partsThatAreBack(of: payment, outcome)
+        try await commit { [parts] transaction in
             guard var payment = try store.find(orderID, in: transaction) else { throw HandlerError.changedMeanwhile }
             let before = payment.state
             let announcement: Payment.Announcement?
             switch outcome {
             case .done(let refundID):
+                for part in ownParts {
+                    try parts.settle(orderID, part.number, part.refundID, of: payment, at: now, in: transaction)
+                }
                 announcement = payment.refund(refundID, at: now)
                 if announcement != nil {
                     try ledger.postRest(refundID, of: payment, at: now, in: transaction)
@@ -261,6 +266,22 @@ struct PaymentHandlers: Sendable {
         case .done: logger.info("Refunded a payment", [LogField("order.id", orderID)])
         case .pending: logger.info("The provider takes its time with a refund", [LogField("order.id", orderID)])
         }
+    }
+
+    /// Parts that went back by themselves and have not been heard of when all is back: the rest is booked without them.
+    private func partsThatAreBack(
+        of payment: Payment,
+        _ outcome: ProviderConversation.Refund
+    ) async throws -> [(number: Int, refundID: String)] {
+        guard case .done = outcome else { return [] }
+        let (parts, orderID) = (parts, payment.orderID)
+        let open = try await events.write { try parts.all(of: orderID, in: $0) }.filter { $0.state != .refunded }
+        var back: [(number: Int, refundID: String)] = []
+        for part in open {
+            guard let refundID = try await provider.refundID(of: part, of: payment) else { continue }
+            back.append((part.number, refundID))
+        }
+        return back
     }
 
     /// It is time to ask what became of a refund.

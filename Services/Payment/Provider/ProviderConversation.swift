@@ -92,6 +92,16 @@ struct ProviderConversation: Sendable {
         }
     }
 
+    /// The refund of a part that is back by itself; nil where there is none.
+    func refundID(of part: PartRefund, of payment: Payment) async throws -> String? {
+        guard let paymentID = payment.paymentID else { return nil }
+        let status = try await explained(payment) {
+            try await provider.lookUpRefund(of: part, of: payment, paymentID: paymentID)
+        }
+        guard case .refunded(let refundID) = status else { return nil }
+        return refundID
+    }
+
     private func refund(
         _ payment: Payment,
         lookUpFirst: Bool,
