@@ -66,7 +66,7 @@ struct ReservationStore: Sendable {
             reservation.id,
             reservation.state.rawValue,
             reservation.reason?.rawValue,
-            String(decoding: try StrictJSON.encode(reservation.lines), as: UTF8.self),
+            try Self.text(of: reservation.lines),
             reservation.expiresAt,
             reservation.createdAt,
             reservation.updatedAt
@@ -89,7 +89,8 @@ struct ReservationStore: Sendable {
     func update(_ reservation: Reservation, from before: Stored, in transaction: Transaction) throws {
         let changed = try transaction.execute(
             """
-            UPDATE reservations SET state = $3, reason = $4, expires_at = $5, updated_at = $6, lines = $7
+            UPDATE reservations SET state = $3, reason = $4, expires_at = $5, updated_at = $6,
+                lines = COALESCE($7, lines)
             WHERE number = $1 AND state = $2
             """,
             before.number,
@@ -98,7 +99,8 @@ struct ReservationStore: Sendable {
             reservation.reason?.rawValue,
             reservation.expiresAt,
             reservation.updatedAt,
-            String(decoding: try StrictJSON.encode(reservation.lines), as: UTF8.self)
+            // They change where some of them are cancelled, and nowhere else.
+            reservation.lines == before.reservation.lines ? nil : try Self.text(of: reservation.lines)
         )
         guard changed == 1 else { throw ChangedMeanwhile(id: reservation.id) }
         if before.reservation.state == .waiting, reservation.state != .waiting {
@@ -143,6 +145,10 @@ struct ReservationStore: Sendable {
     struct ChangedMeanwhile: Error, CustomStringConvertible {
         let id: String
         var description: String { "reservation \(id) was changed meanwhile" }
+    }
+
+    private static func text(of lines: [Reservation.Line]) throws -> String {
+        String(decoding: try StrictJSON.encode(lines), as: UTF8.self)
     }
 
     private static func stored(_ row: Row) throws -> Stored {

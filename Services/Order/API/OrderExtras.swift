@@ -89,39 +89,6 @@ struct AddressForm: Decodable {
     }
 }
 
-/// The body of `PUT /orders/{id}/lines`.
-struct LinesForm: Decodable {
-    private let quantities: [String: Int]
-    private let faults: [Problem.Fault]
-
-    init(from decoder: any Decoder) throws {
-        let body = try FieldReader(decoder, faults: FaultCollector())
-        body.refuseFields(otherThan: ["lines"])
-        let most = Int64(OrderLimits.quantity.upperBound)
-        var quantities: [String: Int] = [:]
-        for reader in body.objects("lines", count: 0...OrderLimits.lineCount.upperBound) ?? [] {
-            reader.refuseFields(otherThan: ["sku", "quantity"])
-            let sku = reader.text("sku")
-            if let sku, !OrderLine.isSKU(sku) {
-                let range = OrderLimits.skuLength
-                reader.fault("sku", "must be \(range.lowerBound) to \(range.upperBound) of A-Z a-z 0-9 . _ -")
-            }
-            guard let sku, let quantity = reader.integer("quantity", in: 0...most) else { continue }
-            quantities[sku, default: 0] += Int(quantity)
-        }
-        self.quantities = quantities
-        faults = body.faults.faults
-    }
-
-    /// How many stay, by article.
-    ///
-    /// - Throws: a `Problem` (422) that names every field at fault.
-    func checked() throws -> [String: Int] {
-        guard faults.isEmpty else { throw Problem.invalidRequest(faults) }
-        return quantities
-    }
-}
-
 extension PostalAddress {
     /// Reads an address; nil where a field is missing, and what is wrong is noted.
     fileprivate init?(_ body: FieldReader) {

@@ -227,11 +227,7 @@ extension OrderWish {
 
     private static func line(_ reader: FieldReader, priceIsGiven: Bool) -> Line? {
         reader.refuseFields(otherThan: ["sku", "quantity", "unitPrice"])
-        let sku = reader.text("sku")
-        if let sku, !OrderLine.isSKU(sku) {
-            let range = OrderLimits.skuLength
-            reader.fault("sku", "must be \(range.lowerBound) to \(range.upperBound) of A-Z a-z 0-9 . _ -")
-        }
+        let sku = reader.sku()
         let range = OrderLimits.quantity
         let quantity = reader.integer("quantity", in: Int64(range.lowerBound)...Int64(range.upperBound))
         let hasPrice = priceIsGiven || reader.has("unitPrice")
@@ -263,5 +259,46 @@ extension OrderWish {
             total = sum
         }
         return OrderLimits.total.contains(total) ? total : nil
+    }
+}
+
+/// The body of `PUT /orders/{id}/lines`.
+struct LinesForm: Decodable {
+    private let quantities: [String: Int]
+    private let faults: [Problem.Fault]
+
+    init(from decoder: any Decoder) throws {
+        let body = try FieldReader(decoder, faults: FaultCollector())
+        body.refuseFields(otherThan: ["lines"])
+        let most = Int64(OrderLimits.quantity.upperBound)
+        var quantities: [String: Int] = [:]
+        for reader in body.objects("lines", count: 0...OrderLimits.lineCount.upperBound) ?? [] {
+            reader.refuseFields(otherThan: ["sku", "quantity"])
+            let (sku, quantity) = (reader.sku(), reader.integer("quantity", in: 0...most))
+            guard let sku, let quantity else { continue }
+            quantities[sku, default: 0] += Int(quantity)
+        }
+        self.quantities = quantities
+        faults = body.faults.faults
+    }
+
+    /// How many stay, by article.
+    ///
+    /// - Throws: a `Problem` (422) that names every field at fault.
+    func checked() throws -> [String: Int] {
+        guard faults.isEmpty else { throw Problem.invalidRequest(faults) }
+        return quantities
+    }
+}
+
+extension FieldReader {
+    /// The article that a line is about; one that can be none is noted.
+    fileprivate func sku() -> String? {
+        let sku = text("sku")
+        if let sku, !OrderLine.isSKU(sku) {
+            let range = OrderLimits.skuLength
+            fault("sku", "must be \(range.lowerBound) to \(range.upperBound) of A-Z a-z 0-9 . _ -")
+        }
+        return sku
     }
 }

@@ -68,24 +68,25 @@ struct OrderPointsStore: Sendable {
         )
     }
 
-    /// The sum of a column over all partial cancellations of an order.
-    private func sum(_ column: String, of orderID: String, in transaction: Transaction) throws -> Int64 {
-        try transaction.first(
-            "SELECT CAST(COALESCE(SUM(\(column)), 0) AS BIGINT) AS sum FROM order_parts WHERE order_id = $1",
-            orderID
-        ).map { try $0["sum"] } ?? 0
+    /// The sum of a column over all partial cancellations of the order of a row.
+    private static func sum(_ column: String, of table: String) -> String {
+        "(SELECT CAST(COALESCE(SUM(p.\(column)), 0) AS BIGINT) FROM order_parts p WHERE p.order_id = \(table).order_id)"
     }
 
     // MARK: Spendings
 
     /// What an order has spent.
     func spending(of orderID: String, in transaction: Transaction) throws -> Spending? {
-        try transaction.first("SELECT * FROM spendings WHERE order_id = $1", orderID).map { row in
+        let givenBack = Self.sum("given_back", of: "spendings")
+        return try transaction.first(
+            "SELECT spendings.*, \(givenBack) AS given_back FROM spendings WHERE order_id = $1",
+            orderID
+        ).map { row in
             Spending(
                 orderID: orderID,
                 account: try Self.account(row),
                 points: try row["points"],
-                givenBack: try sum("given_back", of: orderID, in: transaction),
+                givenBack: try row["given_back"],
                 state: try row.value("state"),
                 createdAt: try row["created_at"],
                 updatedAt: try row["updated_at"]
@@ -128,12 +129,16 @@ struct OrderPointsStore: Sendable {
 
     /// What an order has earned.
     func earning(of orderID: String, in transaction: Transaction) throws -> Earning? {
-        try transaction.first("SELECT * FROM earnings WHERE order_id = $1", orderID).map { row in
+        let takenBack = Self.sum("taken_back", of: "earnings")
+        return try transaction.first(
+            "SELECT earnings.*, \(takenBack) AS taken_back FROM earnings WHERE order_id = $1",
+            orderID
+        ).map { row in
             Earning(
                 orderID: orderID,
                 account: try Self.account(row),
                 points: try row["points"],
-                takenBack: try sum("taken_back", of: orderID, in: transaction),
+                takenBack: try row["taken_back"],
                 state: try row.value("state"),
                 createdAt: try row["created_at"],
                 updatedAt: try row["updated_at"]
