@@ -69,7 +69,7 @@ extension EndToEnd {
         func script() async throws {
             try await Shop.open { shop in
                 let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-                    .appendingPathComponent("../../Services/Analytics/follow_orders.py").standardizedFileURL
+                    .appendingPathComponent("../../../Services/Analytics/follow_orders.py").standardizedFileURL
                 func start() throws -> ChildProcess {
                     try ChildProcess(
                         URL(fileURLWithPath: "/usr/bin/env"),
